@@ -1,0 +1,1083 @@
+/* SPDX-License-Identifier: MIT
+ *
+ * engine.c: configuration, life, commands, answers.
+ *
+ * A command is checked whole before anything changes: a bad call returns a status, a refusal becomes
+ * an event. Every command that can emit asks for room in the ring first.
+ */
+#include "kernel.h"
+
+/* ---- Names -------------------------------------------------------------------------------------- */
+
+uint32_t tks_version(void)
+{
+    return TKS_VERSION_MAJOR * 10000 + TKS_VERSION_MINOR * 100 + TKS_VERSION_PATCH;
+}
+
+const char *tks_status_name(int32_t status)
+{
+    switch (status) {
+#define TKS_XX(number, name, message) case number: return #name;
+        TKS_STATUS_MAP(TKS_XX)
+#undef TKS_XX
+    default: return "UNKNOWN";
+    }
+}
+
+const char *tks_status_message(int32_t status)
+{
+    switch (status) {
+#define TKS_XX(number, name, message) case number: return message;
+        TKS_STATUS_MAP(TKS_XX)
+#undef TKS_XX
+    default: return "unknown status";
+    }
+}
+
+const char *tks_reason_name(int32_t reason)
+{
+    switch (reason) {
+#define TKS_XX(number, name, message) case number: return #name;
+        TKS_REASON_MAP(TKS_XX)
+#undef TKS_XX
+    default: return "UNKNOWN";
+    }
+}
+
+const char *tks_reason_message(int32_t reason)
+{
+    switch (reason) {
+#define TKS_XX(number, name, message) case number: return message;
+        TKS_REASON_MAP(TKS_XX)
+#undef TKS_XX
+    default: return "unknown reason";
+    }
+}
+
+/* ---- Configuration ------------------------------------------------------------------------------ */
+
+static bool is_within(int64_t x, int64_t low, int64_t high)
+{
+    return x >= low && x <= high;
+}
+
+static bool fees_fit(const tks_instrument *rules)
+{
+    const int64_t per_lot_max = INT64_C(1) << 40;
+    return is_within(rules->maker_fee_ppb, -TKS_PPB, TKS_PPB) &&
+           is_within(rules->taker_fee_ppb, -TKS_PPB, TKS_PPB) &&
+           is_within(rules->maker_fee_units_per_lot, -per_lot_max, per_lot_max) &&
+           is_within(rules->taker_fee_units_per_lot, -per_lot_max, per_lot_max) &&
+           is_within(rules->fee_min_units, 0, per_lot_max);
+}
+
+static bool enumerators_are_known(const tks_instrument *rules)
+{
+    const uint32_t flags =
+        TKS_INSTRUMENT_ALLOW_NEGATIVE | TKS_INSTRUMENT_NO_SHORT | TKS_INSTRUMENT_BAND;
+    return is_within(rules->settle, TKS_SETTLE_SPOT, TKS_SETTLE_MARK) &&
+           is_within(rules->position_mode, TKS_POSITION_NET, TKS_POSITION_HEDGE) &&
+           is_within(rules->fill_rule, TKS_FILL_TOUCH, TKS_FILL_THROUGH) &&
+           is_within(rules->qty_rule, TKS_QTY_FULL, TKS_QTY_VOLUME) && !(rules->flags & ~flags);
+}
+
+static bool participation_fits(const tks_instrument *rules)
+{
+    return rules->qty_rule == TKS_QTY_VOLUME ? is_within(rules->participation_ppm, 1, 1000000)
+                                             : rules->participation_ppm == 0;
+}
+
+static bool band_fits(const tks_instrument *rules)
+{
+    if (!(rules->flags & TKS_INSTRUMENT_BAND))
+        return rules->band_low_ticks == 0 && rules->band_high_ticks == 0;
+    int64_t low = rules->flags & TKS_INSTRUMENT_ALLOW_NEGATIVE ? 1 - TKS_PRICE_END : 1;
+    return rules->band_low_ticks >= low && rules->band_low_ticks <= rules->band_high_ticks &&
+           rules->band_high_ticks < TKS_PRICE_END;
+}
+
+static tks_status instrument_check(const tks_instrument *rules, uint32_t config_flags)
+{
+    const int64_t qty_max = INT64_C(1) << 61;
+    if (rules->struct_size != sizeof *rules)
+        return TKS_STATUS_STRUCT_SIZE;
+    if (!enumerators_are_known(rules))
+        return TKS_STATUS_RULE;
+    if (rules->wallet != 0)
+        return TKS_STATUS_WALLET;
+    if (!participation_fits(rules))
+        return TKS_STATUS_PARTICIPATION;
+    if (!is_within(rules->units_per_tick_lot, 1, INT64_C(1) << 40))
+        return TKS_STATUS_UNIT_RANGE;
+    if (!is_within(rules->spread_ppb, 0, 2 * TKS_PPB - 1))
+        return TKS_STATUS_SPREAD_RANGE;
+    if (!fees_fit(rules))
+        return TKS_STATUS_FEE_RANGE;
+    if (!is_within(rules->qty_step_lots, 1, qty_max) || !is_within(rules->qty_min_lots, 1, qty_max))
+        return TKS_STATUS_QTY_RULE;
+    if (!band_fits(rules))
+        return TKS_STATUS_BAND;
+    bool cash_can_be_checked = rules->settle == TKS_SETTLE_SPOT &&
+                               rules->position_mode == TKS_POSITION_NET &&
+                               !(rules->flags & TKS_INSTRUMENT_ALLOW_NEGATIVE);
+    return (config_flags & TKS_CONFIG_CASH_ACCOUNT) && !cash_can_be_checked
+               ? TKS_STATUS_CASH_ACCOUNT
+               : TKS_STATUS_OK;
+}
+
+static tks_status instruments_check(const tks_config *config)
+{
+    uint64_t orders_max = 0;
+    for (uint32_t i = 0; i < config->instrument_count; i++) {
+        tks_status status = instrument_check(&config->instruments[i], config->flags);
+        if (status != TKS_STATUS_OK)
+            return status;
+        if (config->instruments[i].orders_max == 0)
+            return TKS_STATUS_CAPACITY_RANGE;
+        orders_max += config->instruments[i].orders_max;
+    }
+    return orders_max < UINT64_C(1) << 31 ? TKS_STATUS_OK : TKS_STATUS_CAPACITY_RANGE;
+}
+
+tks_status tks__config_check(const tks_config *config)
+{
+    if (!config || (config->struct_size == sizeof *config && !config->instruments))
+        return TKS_STATUS_NULL_ARGUMENT;
+    if (config->struct_size != sizeof *config)
+        return TKS_STATUS_STRUCT_SIZE;
+    if (!is_within(config->instrument_count, 1, 65536))
+        return TKS_STATUS_INSTRUMENT_COUNT;
+    if ((config->flags & ~(uint32_t)TKS_CONFIG_CASH_ACCOUNT) || config->reserved)
+        return TKS_STATUS_RULE;
+    if (!is_within(config->events_max, 1, INT64_C(1) << 31) ||
+        !is_within(config->commands_max, 0, INT64_C(1) << 31))
+        return TKS_STATUS_CAPACITY_RANGE;
+    if (!is_within(config->initial_cash_units, 0, INT64_C(1) << 61))
+        return TKS_STATUS_CASH_RANGE;
+    if (!is_within(config->latency, 0, INT64_C(1) << 61))
+        return TKS_STATUS_LATENCY_RANGE;
+    return instruments_check(config);
+}
+
+/* ---- Life --------------------------------------------------------------------------------------- */
+
+static uint64_t reserve_bytes(uint64_t *end, uint64_t count, uint64_t size)
+{
+    uint64_t at = *end;
+    *end += (count * size + 63) / 64 * 64; /* arrays begin on cache lines of the block */
+    return at;
+}
+
+static uint32_t table_bits_for(uint32_t orders_max)
+{
+    uint32_t bits = 4;
+    while ((UINT64_C(1) << bits) < 2 * (uint64_t)orders_max)
+        bits++;
+    return bits;
+}
+
+static uint32_t orders_max_of(const tks_config *config)
+{
+    uint32_t sum = 0;
+    for (uint32_t i = 0; i < config->instrument_count; i++)
+        sum += config->instruments[i].orders_max;
+    return sum;
+}
+
+/* Everything but the three heaps of each instrument, which come after. Returns the end. */
+static uint64_t lay_out_fixed(tks_engine *engine, const tks_config *config)
+{
+    uint64_t end = (sizeof *engine + 63) / 64 * 64;
+    engine->orders_max = orders_max_of(config);
+    engine->table_bits = table_bits_for(engine->orders_max);
+    uint64_t places = UINT64_C(1) << engine->table_bits;
+    engine->instruments_at = reserve_bytes(&end, config->instrument_count, sizeof(tks__instrument));
+    engine->orders_at = reserve_bytes(&end, engine->orders_max, sizeof(tks__order));
+    engine->ids_at = reserve_bytes(&end, places, sizeof(uint32_t));
+    engine->groups_at = reserve_bytes(&end, places, sizeof(uint32_t));
+    engine->events_at = reserve_bytes(&end, config->events_max, sizeof(tks_event));
+    engine->commands_at = reserve_bytes(&end, config->commands_max, sizeof(tks__command));
+    engine->candidates_at = reserve_bytes(&end, 2 * (uint64_t)engine->orders_max, sizeof(tks__candidate));
+    engine->expiry.capacity = engine->orders_max;
+    engine->expiry.entries_at = reserve_bytes(&end, engine->orders_max, sizeof(tks__heap_entry));
+    return end;
+}
+
+static uint64_t heaps_size(const tks_config *config)
+{
+    uint64_t size = 0;
+    for (uint32_t i = 0; i < config->instrument_count; i++)
+        for (int kind = 0; kind < TKS__HEAP_EXPIRY; kind++)
+            reserve_bytes(&size, config->instruments[i].orders_max, sizeof(tks__heap_entry));
+    return size;
+}
+
+static void lay_out_heaps(tks_engine *engine, const tks_config *config, uint64_t end)
+{
+    for (uint32_t i = 0; i < config->instrument_count; i++) {
+        tks__instrument *instrument = tks__instrument_at(engine, i);
+        for (int kind = 0; kind < TKS__HEAP_EXPIRY; kind++) {
+            tks__heap *heap = &instrument->heaps[kind];
+            heap->capacity = config->instruments[i].orders_max;
+            heap->entries_at = reserve_bytes(&end, heap->capacity, sizeof(tks__heap_entry));
+        }
+    }
+    engine->size = end;
+}
+
+tks_status tks_engine_size(const tks_config *config, size_t *size_out)
+{
+    if (!size_out)
+        return TKS_STATUS_NULL_ARGUMENT;
+    tks_status status = tks__config_check(config);
+    if (status != TKS_STATUS_OK)
+        return status;
+    tks_engine shape;
+    memset(&shape, 0, sizeof shape);
+    *size_out = (size_t)(lay_out_fixed(&shape, config) + heaps_size(config));
+    return TKS_STATUS_OK;
+}
+
+tks_status tks__block_check(const void *memory, size_t size, const tks_config *config)
+{
+    size_t needed;
+    tks_status status = tks_engine_size(config, &needed);
+    if (status != TKS_STATUS_OK)
+        return status;
+    if (!memory)
+        return TKS_STATUS_NULL_ARGUMENT;
+    if ((uintptr_t)memory % 8 != 0)
+        return TKS_STATUS_MEMORY_ALIGN;
+    return size < needed ? TKS_STATUS_MEMORY_SIZE : TKS_STATUS_OK;
+}
+
+/* Configuration, layout and an empty order table; the state is reset by the caller. */
+void tks__engine_make(tks_engine *engine, const tks_config *config)
+{
+    memset(engine, 0, sizeof *engine);
+    engine->magic = TKS__MAGIC;
+    engine->config_flags = config->flags;
+    engine->instrument_count = config->instrument_count;
+    engine->events_max = config->events_max;
+    engine->commands_max = config->commands_max;
+    engine->initial_cash_units = config->initial_cash_units;
+    engine->latency = config->latency;
+    uint64_t end = lay_out_fixed(engine, config);
+    memset(tks__at(engine, engine->instruments_at), 0,
+           config->instrument_count * sizeof(tks__instrument));
+    lay_out_heaps(engine, config, end);
+    for (uint32_t i = 0; i < config->instrument_count; i++)
+        tks__instrument_at(engine, i)->rules = config->instruments[i];
+}
+
+void tks__state_reset(tks_engine *engine)
+{
+    tks__orders_reset(engine);
+    for (uint32_t i = 0; i < engine->instrument_count; i++) {
+        tks__instrument *instrument = tks__instrument_at(engine, i);
+        memset(instrument->buckets, 0, sizeof instrument->buckets);
+        memset(instrument->frozen_lots, 0, sizeof instrument->frozen_lots);
+        memset(&instrument->scan, 0, sizeof instrument->scan);
+        instrument->realized_units = instrument->fees_units = instrument->last_price_ticks = 0;
+        instrument->tick_count = 0;
+    }
+    engine->clock = 0;
+    engine->has_clock = engine->last_instrument = 0;
+    memset(&engine->wallet, 0, sizeof engine->wallet);
+    engine->wallet.cash_units = engine->wallet.in_units = engine->initial_cash_units;
+    engine->order_id_next = 1;
+    engine->event_first = engine->event_count = 0;
+    engine->command_first = engine->command_count = 0;
+    engine->event_kinds = 0;
+    engine->event_sequence = 0;
+    engine->event_digest = (tks_digest){0, 0};
+}
+
+tks_status tks_engine_init(void *memory, size_t size, const tks_config *config,
+                           tks_engine **engine_out)
+{
+    if (!engine_out)
+        return TKS_STATUS_NULL_ARGUMENT;
+    tks_status status = tks__block_check(memory, size, config);
+    if (status != TKS_STATUS_OK)
+        return status;
+    tks_engine *engine = memory;
+    tks__engine_make(engine, config);
+    tks__state_reset(engine);
+    *engine_out = engine;
+    return TKS_STATUS_OK;
+}
+
+tks_status tks_engine_reset(tks_engine *engine)
+{
+    if (!engine)
+        return TKS_STATUS_NULL_ARGUMENT;
+    tks__state_reset(engine);
+    return TKS_STATUS_OK;
+}
+
+/* ---- Orders: checks of the call ----------------------------------------------------------------- */
+
+static bool is_order_price(const tks_instrument *rules, int64_t price_ticks)
+{
+    if (rules->flags & TKS_INSTRUMENT_ALLOW_NEGATIVE)
+        return price_ticks > -TKS_PRICE_END && price_ticks < TKS_PRICE_END;
+    return price_ticks > 0 && price_ticks < TKS_PRICE_END;
+}
+
+static bool has_limit(uint8_t type)
+{
+    return type == TKS_ORDER_LIMIT || type == TKS_ORDER_STOP_LIMIT;
+}
+
+static bool has_trigger(uint8_t type)
+{
+    return (type >= TKS_ORDER_STOP && type <= TKS_ORDER_MARKET_IF_TOUCHED) ||
+           type == TKS_ORDER_ALERT_PRICE;
+}
+
+static bool is_order_type(uint8_t type)
+{
+    return (type >= TKS_ORDER_MARKET && type <= TKS_ORDER_TRAILING_STOP) ||
+           type == TKS_ORDER_ALERT_PRICE || type == TKS_ORDER_ALERT_TIME;
+}
+
+static bool offset_fits(const tks_instrument *rules, const tks_order *order)
+{
+    if (rules->position_mode == TKS_POSITION_NET || tks__is_alert(order->type))
+        return order->offset == TKS_OFFSET_NONE;
+    return is_within(order->offset, TKS_OFFSET_OPEN, TKS_OFFSET_CLOSE_YESTERDAY);
+}
+
+static bool flags_fit(const tks_order *order)
+{
+    bool kills = order->time_in_force == TKS_TIF_IOC || order->time_in_force == TKS_TIF_FOK;
+    if (order->flags & ~(uint32_t)(TKS_FLAG_POST_ONLY | TKS_FLAG_REDUCE_ONLY))
+        return false;
+    if ((order->flags & TKS_FLAG_POST_ONLY) && (!has_limit(order->type) || kills))
+        return false;
+    if ((order->flags & TKS_FLAG_REDUCE_ONLY) && order->offset == TKS_OFFSET_OPEN)
+        return false;
+    return !tks__is_alert(order->type) || order->flags == 0;
+}
+
+static tks_status kinds_check(const tks_instrument *rules, const tks_order *order)
+{
+    bool alert = tks__is_alert(order->type);
+    if (!is_order_type(order->type))
+        return TKS_STATUS_ORDER_TYPE;
+    if (order->side > TKS_SIDE_SELL)
+        return TKS_STATUS_SIDE;
+    if (!is_within(order->time_in_force, TKS_TIF_GTC, alert ? TKS_TIF_GTC : TKS_TIF_FOK))
+        return TKS_STATUS_TIME_IN_FORCE;
+    if (!offset_fits(rules, order))
+        return TKS_STATUS_OFFSET;
+    return flags_fit(order) ? TKS_STATUS_OK : TKS_STATUS_FLAGS;
+}
+
+static tks_status numbers_check(const tks_instrument *rules, const tks_order *order)
+{
+    bool alert = tks__is_alert(order->type);
+    if (alert ? order->qty_lots != 0 : !is_within(order->qty_lots, 1, TKS_QTY_END - 1))
+        return TKS_STATUS_QTY;
+    if (has_limit(order->type) && !is_order_price(rules, order->price_ticks))
+        return TKS_STATUS_PRICE;
+    if (has_trigger(order->type) && !is_order_price(rules, order->trigger_ticks))
+        return TKS_STATUS_TRIGGER;
+    if (order->type == TKS_ORDER_TRAILING_STOP && !is_within(order->trail_ticks, 1, TKS_PRICE_END - 1))
+        return TKS_STATUS_TRAIL;
+    bool timed = order->time_in_force == TKS_TIF_GTD || order->type == TKS_ORDER_ALERT_TIME;
+    if (timed && !is_within(order->expire_time, 1 - TKS_TIME_END, TKS_TIME_END - 1))
+        return TKS_STATUS_EXPIRY;
+    bool unused = (!has_limit(order->type) && order->price_ticks) ||
+                  (!has_trigger(order->type) && order->trigger_ticks) ||
+                  (order->type != TKS_ORDER_TRAILING_STOP && order->trail_ticks) ||
+                  (!timed && order->expire_time) || (alert && order->oco_group);
+    return unused ? TKS_STATUS_FIELD_UNUSED : TKS_STATUS_OK;
+}
+
+static tks_status value_check(const tks_instrument *rules, int64_t qty_lots, int64_t price_ticks,
+                              int64_t trigger_ticks)
+{
+    int64_t price = tks__max(1, tks__max(tks__abs(price_ticks), tks__abs(trigger_ticks)));
+    return tks__value_bound(rules, qty_lots, price) < TKS_MONEY_END ? TKS_STATUS_OK
+                                                                    : TKS_STATUS_OVERFLOW;
+}
+
+tks_status tks__order_check(const tks_engine *engine, const tks_order *order)
+{
+    if (order->struct_size != sizeof *order)
+        return TKS_STATUS_STRUCT_SIZE;
+    if (order->instrument >= engine->instrument_count)
+        return TKS_STATUS_INSTRUMENT;
+    const tks_instrument *rules = &tks__instrument_at(engine, order->instrument)->rules;
+    tks_status status = kinds_check(rules, order);
+    if (status == TKS_STATUS_OK)
+        status = numbers_check(rules, order);
+    if (status == TKS_STATUS_OK && !tks__is_alert(order->type))
+        status = value_check(rules, order->qty_lots, order->price_ticks, order->trigger_ticks);
+    return status;
+}
+
+/* ---- Orders: commands --------------------------------------------------------------------------- */
+
+static int64_t live_from(const tks_engine *engine, uint32_t instrument, int64_t latency)
+{
+    if (!engine->has_clock)
+        return TKS_TIME_NONE;
+    int64_t earliest = engine->clock + (engine->last_instrument != instrument);
+    return tks__max(engine->clock + latency, earliest);
+}
+
+static tks__order order_of(const tks_engine *engine, const tks_order *asked)
+{
+    tks__order order;
+    memset(&order, 0, sizeof order);
+    order.state = TKS__ORDER_PENDING;
+    order.id = engine->order_id_next;
+    order.priority = engine->event_sequence + 1; /* of its ACCEPTED event */
+    order.tag = asked->tag;
+    order.group = asked->oco_group;
+    order.instrument = asked->instrument;
+    order.type = asked->type;
+    order.side = asked->side;
+    order.time_in_force = asked->time_in_force;
+    order.offset = asked->offset;
+    order.flags = asked->flags;
+    order.qty_lots = asked->qty_lots;
+    order.price_ticks = asked->price_ticks;
+    order.trigger_ticks = asked->trigger_ticks;
+    order.trail_ticks = asked->trail_ticks;
+    order.expire_time = asked->expire_time;
+    order.placed_time = engine->has_clock ? engine->clock : 0;
+    order.live_from =
+        live_from(engine, asked->instrument, tks__is_alert(asked->type) ? 0 : engine->latency);
+    return order;
+}
+
+static void order_accept(tks_engine *engine, const tks__order *order)
+{
+    uint32_t slot = tks__order_insert(engine, order);
+    if (order->type != TKS_ORDER_ALERT_TIME)
+        tks__order_wait_pending(engine, slot);
+    if (order->type == TKS_ORDER_ALERT_TIME || order->time_in_force == TKS_TIF_GTD)
+        tks__heap_push(engine, TKS__HEAP_EXPIRY, slot, order->expire_time, order->id);
+    tks__reserve(engine, slot);
+    tks__event_emit_order(engine, order, TKS_EVENT_ACCEPTED,
+                          order->type | (uint32_t)order->offset << 8, tks__price_told(order),
+                          order->qty_lots);
+}
+
+tks_status tks_order_place(tks_engine *engine, const tks_order *order, uint64_t *order_id_out)
+{
+    if (!engine || !order || !order_id_out)
+        return TKS_STATUS_NULL_ARGUMENT;
+    tks_status status = tks__order_check(engine, order);
+    if (status != TKS_STATUS_OK)
+        return status;
+    if (tks__event_room(engine) < 1 || !tks__orders_have_room(engine, order->instrument))
+        return TKS_STATUS_CAPACITY;
+    tks__order made = order_of(engine, order);
+    uint32_t refusal = tks__refusal_at_placement(engine, &made);
+    if (refusal)
+        tks__event_emit_order(engine, &made, TKS_EVENT_REJECTED, refusal, 0, made.qty_lots);
+    else
+        order_accept(engine, &made);
+    *order_id_out = engine->order_id_next++;
+    return TKS_STATUS_OK;
+}
+
+void tks__order_end(tks_engine *engine, uint32_t slot, tks_event_kind kind, uint32_t reason)
+{
+    tks__order *order = tks__order_at(engine, slot);
+    uint32_t instrument = order->instrument;
+    uint64_t group = order->group;
+    tks__event_emit_order(engine, order, kind, reason, 0, tks__rest(order));
+    tks__release(engine, order);
+    tks__order_remove(engine, slot);
+    if (group)
+        tks__reserve_group(engine, instrument, group);
+}
+
+void tks__cancel_all_now(tks_engine *engine, uint32_t instrument, uint64_t before_id)
+{
+    uint32_t slot = engine->first_order;
+    while (slot != TKS_NONE) {
+        const tks__order *order = tks__order_at(engine, slot);
+        uint32_t next = order->next;
+        bool named = instrument == TKS_INSTRUMENT_ALL || order->instrument == instrument;
+        if (order->id >= before_id)
+            return;
+        if (named && !tks__is_alert(order->type))
+            tks__order_end(engine, slot, TKS_EVENT_CANCELLED, TKS_REASON_CANCELLED_BY_USER);
+        slot = next;
+    }
+}
+
+static bool acts_now(const tks_engine *engine)
+{
+    return engine->latency == 0 || !engine->has_clock;
+}
+
+static tks_status command_queue(tks_engine *engine, const tks__command *command)
+{
+    if (engine->command_count == engine->commands_max)
+        return TKS_STATUS_CAPACITY;
+    tks__command *place = tks__command_at(engine, engine->command_count++);
+    *place = *command;
+    place->due = engine->clock + engine->latency;
+    return TKS_STATUS_OK;
+}
+
+/* Find the open order of an id the caller gave. */
+static tks_status order_of_id(const tks_engine *engine, uint64_t order_id, uint32_t *slot_out)
+{
+    if (order_id == 0 || order_id >= engine->order_id_next)
+        return TKS_STATUS_ORDER_UNKNOWN;
+    *slot_out = tks__order_find(engine, order_id);
+    return *slot_out == TKS_NONE ? TKS_STATUS_ORDER_CLOSED : TKS_STATUS_OK;
+}
+
+tks_status tks_order_cancel(tks_engine *engine, uint64_t order_id)
+{
+    uint32_t slot;
+    if (!engine)
+        return TKS_STATUS_NULL_ARGUMENT;
+    tks_status status = order_of_id(engine, order_id, &slot);
+    if (status != TKS_STATUS_OK)
+        return status;
+    const tks__order *order = tks__order_at(engine, slot);
+    if (!acts_now(engine) && !tks__is_alert(order->type)) {
+        tks__command command = {.kind = TKS__COMMAND_CANCEL, .order_id = order_id};
+        command.instrument = order->instrument;
+        return command_queue(engine, &command);
+    }
+    if (tks__event_room(engine) < 1)
+        return TKS_STATUS_CAPACITY;
+    tks__order_end(engine, slot, TKS_EVENT_CANCELLED, TKS_REASON_CANCELLED_BY_USER);
+    return TKS_STATUS_OK;
+}
+
+tks_status tks_orders_cancel(tks_engine *engine, uint32_t instrument)
+{
+    if (!engine)
+        return TKS_STATUS_NULL_ARGUMENT;
+    if (instrument >= engine->instrument_count && instrument != TKS_INSTRUMENT_ALL)
+        return TKS_STATUS_INSTRUMENT;
+    if (!acts_now(engine)) {
+        tks__command command = {.kind = TKS__COMMAND_CANCEL_ALL, .instrument = instrument};
+        command.order_id = engine->order_id_next;
+        return command_queue(engine, &command);
+    }
+    uint32_t count = engine->open_count;
+    if (instrument != TKS_INSTRUMENT_ALL)
+        count = tks__instrument_at(engine, instrument)->order_count;
+    if (tks__event_room(engine) < count)
+        return TKS_STATUS_CAPACITY;
+    tks__cancel_all_now(engine, instrument, engine->order_id_next);
+    return TKS_STATUS_OK;
+}
+
+/* ---- Amendments --------------------------------------------------------------------------------- */
+
+static bool can_amend(const tks__order *order, uint32_t fields)
+{
+    const uint32_t known =
+        TKS_AMEND_QTY | TKS_AMEND_PRICE | TKS_AMEND_TRIGGER | TKS_AMEND_TRAIL;
+    if (fields == 0 || (fields & ~known) || tks__is_alert(order->type))
+        return false;
+    if ((fields & TKS_AMEND_PRICE) && !has_limit(order->type))
+        return false;
+    if ((fields & TKS_AMEND_TRIGGER) && (!has_trigger(order->type) || order->is_triggered))
+        return false;
+    return !(fields & TKS_AMEND_TRAIL) ||
+           (order->type == TKS_ORDER_TRAILING_STOP && !order->is_triggered);
+}
+
+static bool names_unused(const tks_amend *amend)
+{
+    return (!(amend->fields & TKS_AMEND_QTY) && amend->qty_lots) ||
+           (!(amend->fields & TKS_AMEND_PRICE) && amend->price_ticks) ||
+           (!(amend->fields & TKS_AMEND_TRIGGER) && amend->trigger_ticks) ||
+           (!(amend->fields & TKS_AMEND_TRAIL) && amend->trail_ticks);
+}
+
+static tks_status amend_check(const tks_engine *engine, const tks__order *order,
+                              const tks_amend *amend)
+{
+    const tks_instrument *rules = &tks__instrument_at(engine, order->instrument)->rules;
+    if (!can_amend(order, amend->fields) || names_unused(amend))
+        return TKS_STATUS_AMEND_FIELDS;
+    if ((amend->fields & TKS_AMEND_QTY) && !is_within(amend->qty_lots, 1, TKS_QTY_END - 1))
+        return TKS_STATUS_QTY;
+    if ((amend->fields & TKS_AMEND_PRICE) && !is_order_price(rules, amend->price_ticks))
+        return TKS_STATUS_PRICE;
+    if ((amend->fields & TKS_AMEND_TRIGGER) && !is_order_price(rules, amend->trigger_ticks))
+        return TKS_STATUS_TRIGGER;
+    if ((amend->fields & TKS_AMEND_TRAIL) && !is_within(amend->trail_ticks, 1, TKS_PRICE_END - 1))
+        return TKS_STATUS_TRAIL;
+    return value_check(rules, amend->fields & TKS_AMEND_QTY ? amend->qty_lots : order->qty_lots,
+                       amend->fields & TKS_AMEND_PRICE ? amend->price_ticks : order->price_ticks,
+                       amend->fields & TKS_AMEND_TRIGGER ? amend->trigger_ticks
+                                                         : order->trigger_ticks);
+}
+
+static tks__order amended_copy(const tks__order *order, const tks_amend *amend)
+{
+    tks__order copy = *order;
+    if (amend->fields & TKS_AMEND_QTY)
+        copy.qty_lots = amend->qty_lots;
+    if (amend->fields & TKS_AMEND_PRICE)
+        copy.price_ticks = amend->price_ticks;
+    if (amend->fields & TKS_AMEND_TRIGGER)
+        copy.trigger_ticks = amend->trigger_ticks;
+    if (amend->fields & TKS_AMEND_TRAIL)
+        copy.trail_ticks = amend->trail_ticks;
+    return copy;
+}
+
+static bool keeps_priority(const tks__order *old, const tks__order *new)
+{
+    return new->qty_lots <= old->qty_lots && new->price_ticks == old->price_ticks &&
+           new->trigger_ticks == old->trigger_ticks && new->trail_ticks == old->trail_ticks;
+}
+
+static void wait_anew(tks_engine *engine, uint32_t slot, int64_t from)
+{
+    tks__order *order = tks__order_at(engine, slot);
+    order->priority = engine->event_sequence + 1; /* of its AMENDED event */
+    order->live_from = from;
+    for (int kind = 0; kind < TKS__HEAP_EXPIRY; kind++)
+        tks__heap_remove(engine, (tks__heap_kind)kind, slot);
+    tks__order_wait_pending(engine, slot);
+}
+
+void tks__amend_now(tks_engine *engine, uint32_t slot, const tks_amend *amend, int64_t from)
+{
+    tks__order *order = tks__order_at(engine, slot);
+    tks__order amended = amended_copy(order, amend);
+    if (amended.qty_lots <= order->filled_lots) {
+        tks__order_end(engine, slot, TKS_EVENT_CANCELLED, TKS_REASON_AMENDED_AWAY);
+        return;
+    }
+    uint32_t refusal = tks__refusal_at_placement(engine, &amended);
+    if (refusal) {
+        tks__event_emit_order(engine, order, TKS_EVENT_REJECTED, refusal, 0, amended.qty_lots);
+        return;
+    }
+    bool keeps = keeps_priority(order, &amended);
+    *order = amended;
+    if (!keeps)
+        wait_anew(engine, slot, from);
+    tks__reserve(engine, slot);
+    tks__event_emit_order(engine, order, TKS_EVENT_AMENDED, 0, tks__price_told(order),
+                          order->qty_lots);
+}
+
+tks_status tks_order_amend(tks_engine *engine, uint64_t order_id, const tks_amend *amend)
+{
+    uint32_t slot;
+    if (!engine || !amend)
+        return TKS_STATUS_NULL_ARGUMENT;
+    if (amend->struct_size != sizeof *amend)
+        return TKS_STATUS_STRUCT_SIZE;
+    tks_status status = order_of_id(engine, order_id, &slot);
+    if (status != TKS_STATUS_OK)
+        return status;
+    const tks__order *order = tks__order_at(engine, slot);
+    status = amend_check(engine, order, amend);
+    if (status != TKS_STATUS_OK)
+        return status;
+    if (!acts_now(engine)) {
+        tks__command command = {.kind = TKS__COMMAND_AMEND, .order_id = order_id, .amend = *amend};
+        command.instrument = order->instrument;
+        return command_queue(engine, &command);
+    }
+    if (tks__event_room(engine) < 1)
+        return TKS_STATUS_CAPACITY;
+    tks__amend_now(engine, slot, amend, live_from(engine, order->instrument, 0));
+    return TKS_STATUS_OK;
+}
+
+/* ---- Delayed commands --------------------------------------------------------------------------- */
+
+static void tell_too_late(tks_engine *engine, const tks__command *command)
+{
+    tks_event event = {0};
+    event.kind = TKS_EVENT_REJECTED;
+    event.reason = TKS_REASON_TOO_LATE;
+    event.instrument = command->instrument;
+    event.order_id = command->order_id;
+    tks__event_emit(engine, &event);
+}
+
+static void command_run(tks_engine *engine, const tks__command *command)
+{
+    if (command->kind == TKS__COMMAND_CANCEL_ALL) {
+        tks__cancel_all_now(engine, command->instrument, command->order_id);
+        return;
+    }
+    uint32_t slot = tks__order_find(engine, command->order_id);
+    /* A stop that fired on the way can no longer take a new trigger: as late as an ended order. */
+    if (slot == TKS_NONE || (command->kind == TKS__COMMAND_AMEND &&
+                             !can_amend(tks__order_at(engine, slot), command->amend.fields)))
+        tell_too_late(engine, command);
+    else if (command->kind == TKS__COMMAND_CANCEL)
+        tks__order_end(engine, slot, TKS_EVENT_CANCELLED, TKS_REASON_CANCELLED_BY_USER);
+    else
+        tks__amend_now(engine, slot, &command->amend, command->due);
+}
+
+void tks__commands_run(tks_engine *engine, int64_t time)
+{
+    while (engine->command_count && tks__command_at(engine, 0)->due <= time) {
+        tks__command command = *tks__command_at(engine, 0);
+        engine->command_first = (engine->command_first + 1) % engine->commands_max;
+        engine->command_count--;
+        command_run(engine, &command);
+    }
+}
+
+/* ---- Money -------------------------------------------------------------------------------------- */
+
+static bool entry_sign_fits(int32_t kind, int64_t amount_units)
+{
+    if (amount_units == 0 || !is_within(amount_units, -(INT64_C(1) << 61), INT64_C(1) << 61))
+        return false;
+    if (kind == TKS_ENTRY_DEPOSIT)
+        return amount_units > 0;
+    return kind != TKS_ENTRY_WITHDRAWAL || amount_units < 0;
+}
+
+static bool sum_fits(int64_t a, int64_t b)
+{
+    int64_t sum = a + b; /* both below 2^62: cannot wrap */
+    return sum < TKS_MONEY_END && sum > -TKS_MONEY_END;
+}
+
+tks_status tks_ledger_post(tks_engine *engine, uint32_t instrument, int32_t kind,
+                           int64_t amount_units)
+{
+    if (!engine)
+        return TKS_STATUS_NULL_ARGUMENT;
+    if (instrument >= engine->instrument_count)
+        return TKS_STATUS_INSTRUMENT;
+    if (!is_within(kind, TKS_ENTRY_DEPOSIT, TKS_ENTRY_BORROW))
+        return TKS_STATUS_ENTRY_KIND;
+    if (!entry_sign_fits(kind, amount_units))
+        return TKS_STATUS_AMOUNT;
+    const tks__wallet *wallet = &engine->wallet;
+    bool to_in = kind == TKS_ENTRY_DEPOSIT || kind == TKS_ENTRY_WITHDRAWAL;
+    if (!sum_fits(wallet->cash_units, amount_units) ||
+        !sum_fits(to_in ? wallet->in_units : wallet->income_units, amount_units))
+        return TKS_STATUS_OVERFLOW;
+    if (tks__event_room(engine) < 1)
+        return TKS_STATUS_CAPACITY;
+    tks_event event = {.kind = TKS_EVENT_LEDGER, .instrument = instrument};
+    event.reason = (uint16_t)kind;
+    event.realized_units = amount_units;
+    if (kind == TKS_ENTRY_WITHDRAWAL && (engine->config_flags & TKS_CONFIG_CASH_ACCOUNT) &&
+        -amount_units > wallet->cash_units - wallet->frozen_units) {
+        event.kind = TKS_EVENT_REJECTED;
+        event.reason = TKS_REASON_NO_CASH;
+        event.realized_units = 0;
+    } else {
+        tks__post_entry(engine, kind, amount_units);
+    }
+    tks__event_emit(engine, &event);
+    return TKS_STATUS_OK;
+}
+
+static bool has_lots(const tks__instrument *instrument)
+{
+    for (int i = 0; i < 4; i++)
+        if (instrument->buckets[i].qty_lots)
+            return true;
+    return false;
+}
+
+static void settle_and_tell(tks_engine *engine, uint32_t instrument, int64_t price_ticks)
+{
+    tks_event event = {.kind = TKS_EVENT_LEDGER, .reason = TKS_ENTRY_SETTLEMENT};
+    event.instrument = instrument;
+    event.price_ticks = price_ticks;
+    event.realized_units = tks__settle(engine, instrument, price_ticks);
+    tks__event_emit(engine, &event);
+}
+
+tks_status tks_settle_at(tks_engine *engine, uint32_t instrument, int64_t price_ticks)
+{
+    if (!engine)
+        return TKS_STATUS_NULL_ARGUMENT;
+    if (instrument >= engine->instrument_count)
+        return TKS_STATUS_INSTRUMENT;
+    if (!is_order_price(&tks__instrument_at(engine, instrument)->rules, price_ticks))
+        return TKS_STATUS_SETTLE_PRICE;
+    int64_t cash = engine->wallet.cash_units;
+    if (!tks__settle_fits(engine, instrument, price_ticks, &cash))
+        return TKS_STATUS_OVERFLOW;
+    if (tks__event_room(engine) < 1)
+        return TKS_STATUS_CAPACITY;
+    settle_and_tell(engine, instrument, price_ticks);
+    return TKS_STATUS_OK;
+}
+
+static int64_t roll_price(const tks_engine *engine, uint32_t instrument, const int64_t *prices_ticks)
+{
+    return prices_ticks ? prices_ticks[instrument]
+                        : tks__instrument_at(engine, instrument)->last_price_ticks;
+}
+
+static tks_status roll_check(const tks_engine *engine, const int64_t *prices_ticks)
+{
+    int64_t cash = engine->wallet.cash_units;
+    uint64_t events = 1;
+    for (uint32_t i = 0; i < engine->instrument_count; i++) {
+        const tks__instrument *instrument = tks__instrument_at(engine, i);
+        if (!has_lots(instrument))
+            continue;
+        int64_t price = roll_price(engine, i, prices_ticks);
+        if (!is_order_price(&instrument->rules, price))
+            return TKS_STATUS_SETTLE_PRICE;
+        if (!tks__settle_fits(engine, i, price, &cash))
+            return TKS_STATUS_OVERFLOW;
+        events++;
+    }
+    for (uint32_t slot = engine->first_order; slot != TKS_NONE;) {
+        const tks__order *order = tks__order_at(engine, slot);
+        events += order->time_in_force == TKS_TIF_DAY;
+        slot = order->next;
+    }
+    return events > tks__event_room(engine) ? TKS_STATUS_CAPACITY : TKS_STATUS_OK;
+}
+
+static void end_day_orders(tks_engine *engine)
+{
+    for (uint32_t slot = engine->first_order; slot != TKS_NONE;) {
+        tks__order *order = tks__order_at(engine, slot);
+        uint32_t next = order->next;
+        if (order->offset == TKS_OFFSET_CLOSE_TODAY)
+            tks__release(engine, order); /* there are no lots of today any more */
+        if (order->time_in_force == TKS_TIF_DAY)
+            tks__order_end(engine, slot, TKS_EVENT_EXPIRED, TKS_REASON_DAY_ENDED);
+        slot = next;
+    }
+}
+
+tks_status tks_day_roll(tks_engine *engine, const int64_t *prices_ticks)
+{
+    if (!engine)
+        return TKS_STATUS_NULL_ARGUMENT;
+    tks_status status = roll_check(engine, prices_ticks);
+    if (status != TKS_STATUS_OK)
+        return status;
+    for (uint32_t i = 0; i < engine->instrument_count; i++) {
+        if (!has_lots(tks__instrument_at(engine, i)))
+            continue;
+        settle_and_tell(engine, i, roll_price(engine, i, prices_ticks));
+        tks__join_days(engine, i);
+    }
+    end_day_orders(engine);
+    tks_event event = {.kind = TKS_EVENT_DAY_ROLLED};
+    tks__event_emit(engine, &event);
+    return TKS_STATUS_OK;
+}
+
+/* ---- One tick ----------------------------------------------------------------------------------- */
+
+tks_status tks_step(tks_engine *engine, const tks_tick *tick)
+{
+    if (TKS_UNLIKELY(!engine || !tick))
+        return TKS_STATUS_NULL_ARGUMENT;
+    if (TKS_UNLIKELY(tick->instrument >= engine->instrument_count))
+        return TKS_STATUS_INSTRUMENT;
+    tks__instrument *instrument = tks__instrument_at(engine, tick->instrument);
+    tks_status status = tks__tick_check(&instrument->rules, tick);
+    if (TKS_UNLIKELY(status != TKS_STATUS_OK))
+        return status;
+    if (TKS_UNLIKELY(engine->has_clock && tick->time < engine->clock))
+        return TKS_STATUS_TIME_BACKWARDS;
+    engine->event_kinds = 0;
+    if (!tks__tick_is_quiet(engine, instrument, tick->time, tick->price_ticks))
+        return tks__tick(engine, tick);
+    engine->clock = tick->time;
+    engine->has_clock = 1;
+    engine->last_instrument = tick->instrument;
+    instrument->last_price_ticks = tick->price_ticks;
+    instrument->tick_count++;
+    return TKS_STATUS_OK;
+}
+
+/* ---- Answers ------------------------------------------------------------------------------------ */
+
+static tks_order order_as_asked(const tks__order *order)
+{
+    tks_order asked = {.struct_size = sizeof asked, .instrument = order->instrument};
+    asked.type = order->type;
+    asked.side = order->side;
+    asked.time_in_force = order->time_in_force;
+    asked.offset = order->offset;
+    asked.flags = order->flags;
+    asked.qty_lots = order->qty_lots;
+    asked.price_ticks = order->price_ticks;
+    asked.trigger_ticks = order->trigger_ticks;
+    asked.trail_ticks = order->trail_ticks;
+    asked.expire_time = order->expire_time;
+    asked.oco_group = order->group;
+    asked.tag = order->tag;
+    return asked;
+}
+
+static tks_order_view view_of(const tks_engine *engine, const tks__order *order)
+{
+    tks_order_view view;
+    memset(&view, 0, sizeof view);
+    view.order_id = order->id;
+    view.order = order_as_asked(order);
+    view.filled_lots = order->filled_lots;
+    view.placed_time = order->placed_time;
+    view.fees_units = order->fees_units;
+    view.frozen_units = order->frozen_units;
+    view.frozen_lots = order->frozen_lots;
+    view.is_triggered = order->is_triggered;
+    view.is_resting = order->state == TKS__ORDER_RESTING;
+    if (order->type == TKS_ORDER_TRAILING_STOP && view.is_resting)
+        view.trigger_now_ticks = tks__threshold(tks__instrument_at(engine, order->instrument), order);
+    return view;
+}
+
+tks_status tks_order_get(const tks_engine *engine, uint64_t order_id, tks_order_view *view_out)
+{
+    uint32_t slot;
+    if (!engine || !view_out)
+        return TKS_STATUS_NULL_ARGUMENT;
+    tks_status status = order_of_id(engine, order_id, &slot);
+    if (status == TKS_STATUS_OK)
+        *view_out = view_of(engine, tks__order_at(engine, slot));
+    return status;
+}
+
+static uint32_t first_after(const tks_engine *engine, uint64_t after_id)
+{
+    uint32_t slot = after_id ? tks__order_find(engine, after_id) : TKS_NONE;
+    if (slot != TKS_NONE)
+        return tks__order_at(engine, slot)->next;
+    slot = engine->first_order;
+    while (slot != TKS_NONE && tks__order_at(engine, slot)->id <= after_id)
+        slot = tks__order_at(engine, slot)->next;
+    return slot;
+}
+
+tks_status tks_orders_open(const tks_engine *engine, uint32_t instrument, uint64_t after_id,
+                           tks_order_view *views_out, uint32_t capacity, uint32_t *count_out)
+{
+    if (!engine || !count_out || (capacity && !views_out))
+        return TKS_STATUS_NULL_ARGUMENT;
+    if (instrument >= engine->instrument_count && instrument != TKS_INSTRUMENT_ALL)
+        return TKS_STATUS_INSTRUMENT;
+    uint32_t count = 0;
+    for (uint32_t slot = first_after(engine, after_id); slot != TKS_NONE && count < capacity;) {
+        const tks__order *order = tks__order_at(engine, slot);
+        if (instrument == TKS_INSTRUMENT_ALL || order->instrument == instrument)
+            views_out[count++] = view_of(engine, order);
+        slot = order->next;
+    }
+    *count_out = count;
+    return TKS_STATUS_OK;
+}
+
+typedef struct marks { /* positions at the last prices, wide */
+    tks_i128 cost;       /* sum(s*cost) */
+    tks_i128 unrealized; /* sum(s*(value - cost)) */
+    tks_i128 in_equity;  /* sum over SPOT (s*value) + sum over MARK (s*(value - base)) */
+} marks;
+
+static bool marks_add(const tks__instrument *instrument, marks *sum)
+{
+    for (int i = 0; i < 4; i++) {
+        const tks_bucket *bucket = &instrument->buckets[i];
+        tks_i128 sign = i < 2 ? 1 : -1;
+        tks_i128 value;
+        if (!tks__value_wide(&instrument->rules, bucket->qty_lots, instrument->last_price_ticks, &value))
+            return false;
+        bool spot = instrument->rules.settle == TKS_SETTLE_SPOT;
+        sum->cost += sign * bucket->cost_units;
+        sum->unrealized += sign * (value - bucket->cost_units);
+        sum->in_equity += sign * (spot ? value : value - bucket->base_units);
+    }
+    return true;
+}
+
+static void buckets_copy(const tks__instrument *instrument, tks_bucket buckets_out[4])
+{
+    memcpy(buckets_out, instrument->buckets, sizeof instrument->buckets);
+    for (int side = 0; side < 2; side++) {
+        const int64_t *frozen = instrument->frozen_lots[side];
+        tks_bucket *today = &buckets_out[2 * side];
+        tks_bucket *yesterday = &buckets_out[2 * side + 1];
+        int64_t old = tks__min(frozen[TKS__LOTS_ANY],
+                               yesterday->qty_lots - frozen[TKS__LOTS_YESTERDAY]);
+        yesterday->frozen_lots = frozen[TKS__LOTS_YESTERDAY] + old;
+        today->frozen_lots = frozen[TKS__LOTS_TODAY] + frozen[TKS__LOTS_ANY] - old;
+    }
+}
+
+static bool fits(tks_i128 x, int64_t *out)
+{
+    *out = (int64_t)x;
+    return x == *out;
+}
+
+static void snapshot_wallet(const tks_engine *engine, tks_snapshot *snapshot)
+{
+    const tks__wallet *wallet = &engine->wallet;
+    snapshot->cash_units = wallet->cash_units;
+    snapshot->in_units = wallet->in_units;
+    snapshot->income_units = wallet->income_units;
+    snapshot->wallet_fees_units = wallet->fees_units;
+    snapshot->wallet_realized_units = wallet->realized_units;
+    snapshot->frozen_units = wallet->frozen_units;
+    snapshot->available_units = wallet->cash_units - wallet->frozen_units;
+}
+
+static void snapshot_instrument(const tks_engine *engine, const tks__instrument *instrument,
+                                tks_snapshot *snapshot)
+{
+    snapshot->order_count = instrument->order_count;
+    snapshot->alert_count = instrument->alert_count;
+    snapshot->time = engine->has_clock ? engine->clock : 0;
+    snapshot->tick_index = (int64_t)instrument->tick_count - 1;
+    snapshot->last_price_ticks = instrument->last_price_ticks;
+    snapshot->position_lots = tks__position(instrument);
+    snapshot->realized_units = instrument->realized_units;
+    snapshot->fees_units = instrument->fees_units;
+    buckets_copy(instrument, snapshot->buckets);
+}
+
+tks_status tks_snapshot_get(const tks_engine *engine, uint32_t instrument,
+                            tks_snapshot *snapshot_out)
+{
+    if (!engine || !snapshot_out)
+        return TKS_STATUS_NULL_ARGUMENT;
+    if (instrument >= engine->instrument_count)
+        return TKS_STATUS_INSTRUMENT;
+    marks own = {0};
+    marks all = {0};
+    bool ok = marks_add(tks__instrument_at(engine, instrument), &own);
+    for (uint32_t i = 0; i < engine->instrument_count; i++)
+        ok &= marks_add(tks__instrument_at(engine, i), &all);
+    tks_snapshot snapshot;
+    memset(&snapshot, 0, sizeof snapshot);
+    snapshot.struct_size = sizeof snapshot;
+    snapshot.instrument = instrument;
+    snapshot_wallet(engine, &snapshot);
+    snapshot_instrument(engine, tks__instrument_at(engine, instrument), &snapshot);
+    ok = ok && fits(own.cost, &snapshot.cost_units) &&
+         fits(own.unrealized, &snapshot.unrealized_units) &&
+         fits(all.unrealized, &snapshot.wallet_unrealized_units) &&
+         fits(engine->wallet.cash_units + all.in_equity, &snapshot.equity_units);
+    if (!ok)
+        return TKS_STATUS_OVERFLOW;
+    *snapshot_out = snapshot;
+    return TKS_STATUS_OK;
+}

@@ -1,0 +1,538 @@
+/* SPDX-License-Identifier: MIT
+ *
+ * match.c: one tick. Does an order trade, at what price, how much, and what follows.
+ *
+ * tks__tick gathers the orders that take part (heaps give them without looking at the others), makes sure
+ * that the tick fits (events, money), and only then changes anything. The rest follows the order
+ * of steps in the header. Written down for a reader in docs/architecture.md.
+ */
+#include "kernel.h"
+
+/* Classes of candidates, in execution order; PENDING ones get theirs when they are looked at. */
+enum { CLASS_MARKET, CLASS_FALLING, CLASS_RISING, CLASS_PENDING };
+
+typedef struct turn { /* what one tick offers to the orders of its instrument */
+    const tks_tick *tick;
+    tks__instrument *instrument;
+    int64_t far[2];       /* by side */
+    int64_t pool_lots;    /* left under VOLUME; everything under FULL */
+    tks__candidate *set;
+    tks__candidate *alerts; /* grow downwards from the end of the scratch */
+    uint32_t set_count;
+    uint32_t alert_count;
+} turn;
+
+/* ---- Conditions --------------------------------------------------------------------------------- */
+
+static bool is_limit(const tks__order *order)
+{
+    return order->type == TKS_ORDER_LIMIT ||
+           (order->type == TKS_ORDER_STOP_LIMIT && order->is_triggered);
+}
+
+bool tks__is_market(const tks__order *order)
+{
+    return order->type == TKS_ORDER_MARKET ||
+           (order->is_triggered && order->type != TKS_ORDER_STOP_LIMIT);
+}
+
+bool tks__waits_for_falling(const tks__order *order)
+{
+    bool is_buy = order->side == TKS_SIDE_BUY;
+    return is_limit(order) || order->type == TKS_ORDER_MARKET_IF_TOUCHED ? is_buy : !is_buy;
+}
+
+int64_t tks__threshold(const tks__instrument *instrument, const tks__order *order)
+{
+    bool falling = tks__waits_for_falling(order);
+    if (is_limit(order)) {
+        int64_t through = instrument->rules.fill_rule == TKS_FILL_THROUGH;
+        return falling ? order->price_ticks - through : order->price_ticks + through;
+    }
+    if (order->type == TKS_ORDER_TRAILING_STOP)
+        return falling ? order->best_ticks - order->trail_ticks
+                       : order->best_ticks + order->trail_ticks;
+    return order->trigger_ticks;
+}
+
+static bool is_reached(const turn *t, const tks__order *order)
+{
+    int64_t threshold = tks__threshold(t->instrument, order);
+    int64_t price = t->tick->price_ticks;
+    return tks__waits_for_falling(order) ? price <= threshold : price >= threshold;
+}
+
+static bool is_within_limit(const turn *t, const tks__order *order)
+{
+    int64_t far = t->far[order->side];
+    return order->side == TKS_SIDE_BUY ? far <= order->price_ticks : far >= order->price_ticks;
+}
+
+/* Does this heap fire the order, or only tell a trailing stop of a better price? */
+static bool is_fired_by(const tks__order *order, uint32_t class)
+{
+    return order->type != TKS_ORDER_TRAILING_STOP ||
+           tks__waits_for_falling(order) == (class == CLASS_FALLING);
+}
+
+/* ---- Step 3: one order -------------------------------------------------------------------------- */
+
+static bool is_bounded(const tks__order *order)
+{
+    return (order->flags & TKS_FLAG_REDUCE_ONLY) || order->offset >= TKS_OFFSET_CLOSE;
+}
+
+static uint32_t bounded_reason(const tks__order *order)
+{
+    return order->flags & TKS_FLAG_REDUCE_ONLY ? TKS_REASON_REDUCE_ONLY : TKS_REASON_NO_POSITION;
+}
+
+static void reduce_sibling(tks_engine *engine, uint32_t slot, int64_t qty_lots)
+{
+    tks__order *sibling = tks__order_at(engine, slot);
+    /* Before the subtraction: what is cancelled is what was still open. */
+    if (tks__rest(sibling) <= qty_lots) {
+        tks__event_emit_order(engine, sibling, TKS_EVENT_CANCELLED, TKS_REASON_OCO_FILLED, 0,
+                              tks__rest(sibling));
+        tks__order_remove(engine, slot);
+        return;
+    }
+    sibling->qty_lots -= qty_lots;
+    tks__event_emit_order(engine, sibling, TKS_EVENT_AMENDED, TKS_REASON_OCO_FILLED,
+                          tks__price_told(sibling), sibling->qty_lots);
+}
+
+static void reduce_siblings(tks_engine *engine, uint32_t slot, int64_t qty_lots)
+{
+    const tks__order *order = tks__order_at(engine, slot);
+    if (order->group == 0)
+        return;
+    uint32_t first = tks__group_find(engine, order->instrument, order->group);
+    uint32_t last = tks__order_at(engine, first)->group_previous;
+    for (uint32_t member = first, next;; member = next) {
+        next = tks__order_at(engine, member)->group_next;
+        bool is_last = member == last;
+        if (member != slot)
+            reduce_sibling(engine, member, qty_lots);
+        if (is_last)
+            return;
+    }
+}
+
+static void emit_fill(tks_engine *engine, const tks__order *order, int64_t qty_lots,
+                      int64_t price_ticks, int64_t fee_units, int64_t realized_units,
+                      tks_liquidity liquidity)
+{
+    tks_event event = {0};
+    event.kind = TKS_EVENT_FILLED;
+    event.reason = (uint16_t)((uint32_t)liquidity | (uint32_t)order->offset << 8);
+    event.instrument = order->instrument;
+    event.order_id = order->id;
+    event.tag = order->tag;
+    event.price_ticks = price_ticks;
+    event.qty_lots = order->side == TKS_SIDE_BUY ? qty_lots : -qty_lots;
+    event.fee_units = fee_units;
+    event.realized_units = realized_units;
+    tks__event_emit(engine, &event);
+}
+
+/* End an order inside its turn; the group reserves anew at the end of the turn. */
+static bool cancel_rest(tks_engine *engine, uint32_t slot, uint32_t reason)
+{
+    tks__order *order = tks__order_at(engine, slot);
+    tks__event_emit_order(engine, order, TKS_EVENT_CANCELLED, reason, 0, tks__rest(order));
+    tks__release(engine, order);
+    tks__order_remove(engine, slot);
+    return true;
+}
+
+/* What becomes of an order after a fill. True when it has ended. */
+static bool settle_rest(tks_engine *engine, uint32_t slot)
+{
+    const tks__order *order = tks__order_at(engine, slot);
+    if (tks__rest(order) == 0) {
+        tks__order_remove(engine, slot);
+        return true;
+    }
+    if (order->time_in_force == TKS_TIF_IOC)
+        return cancel_rest(engine, slot, TKS_REASON_IOC_REST);
+    if (is_bounded(order) && tks__closable_free(engine, order) == 0)
+        return cancel_rest(engine, slot, bounded_reason(order));
+    return false;
+}
+
+/* Steps 3 to 7 of an order's turn: it trades at this price as far as it may. True when it has ended. */
+static bool trade(tks_engine *engine, turn *t, uint32_t slot, int64_t price_ticks,
+                  tks_liquidity liquidity)
+{
+    tks__order *order = tks__order_at(engine, slot);
+    int64_t want = tks__rest(order);
+    if (is_bounded(order)) {
+        int64_t closable = tks__closable_free(engine, order);
+        if (closable == 0)
+            return cancel_rest(engine, slot, bounded_reason(order));
+        want = tks__min(want, closable);
+    }
+    int64_t qty = tks__min(want, t->pool_lots);
+    if (order->time_in_force == TKS_TIF_FOK && qty < tks__rest(order))
+        return cancel_rest(engine, slot, TKS_REASON_FOK_REST);
+    if (qty == 0)
+        return order->time_in_force == TKS_TIF_IOC
+                   ? cancel_rest(engine, slot, TKS_REASON_IOC_REST)
+                   : false;
+    int64_t fee = tks__fee_of_fill(engine, order, qty, price_ticks, liquidity);
+    uint32_t refusal = tks__refusal_at_fill(engine, order, qty, price_ticks, fee);
+    if (refusal)
+        return cancel_rest(engine, slot, refusal);
+    tks__release_group(engine, slot);
+    int64_t realized = tks__post_fill(engine, order, qty, price_ticks, liquidity, fee);
+    if (t->instrument->rules.qty_rule == TKS_QTY_VOLUME)
+        t->pool_lots -= qty;
+    emit_fill(engine, order, qty, price_ticks, fee, realized, liquidity);
+    reduce_siblings(engine, slot, qty);
+    return settle_rest(engine, slot);
+}
+
+static bool trade_as_market(tks_engine *engine, turn *t, uint32_t slot)
+{
+    uint8_t side = tks__order_at(engine, slot)->side;
+    if (trade(engine, t, slot, t->far[side], TKS_LIQUIDITY_TAKER))
+        return true;
+    if (tks__order_at(engine, slot)->state != TKS__ORDER_MARKET)
+        tks__order_wait_market(engine, slot);
+    return false;
+}
+
+/* A limit order on its first live tick. */
+static bool trade_as_new_limit(tks_engine *engine, turn *t, uint32_t slot)
+{
+    const tks__order *order = tks__order_at(engine, slot);
+    bool crosses = is_within_limit(t, order);
+    if (!crosses && order->time_in_force == TKS_TIF_IOC)
+        return cancel_rest(engine, slot, TKS_REASON_IOC_REST);
+    if (!crosses && order->time_in_force == TKS_TIF_FOK)
+        return cancel_rest(engine, slot, TKS_REASON_FOK_REST);
+    if (crosses && (order->flags & TKS_FLAG_POST_ONLY))
+        return cancel_rest(engine, slot, TKS_REASON_POST_ONLY);
+    if (crosses && trade(engine, t, slot, t->far[order->side], TKS_LIQUIDITY_TAKER))
+        return true;
+    tks__order_wait_price(engine, slot);
+    return false;
+}
+
+static bool trade_order(tks_engine *engine, turn *t, uint32_t slot)
+{
+    tks__order *order = tks__order_at(engine, slot);
+    if (tks__is_market(order))
+        return trade_as_market(engine, t, slot);
+    if (is_limit(order))
+        return order->state == TKS__ORDER_PENDING
+                   ? trade_as_new_limit(engine, t, slot)
+                   : trade(engine, t, slot, order->price_ticks, TKS_LIQUIDITY_MAKER);
+    order->is_triggered = 1;
+    tks__event_emit_order(engine, order, TKS_EVENT_TRIGGERED, 0, t->tick->price_ticks,
+                          tks__rest(order));
+    return order->type == TKS_ORDER_STOP_LIMIT ? trade_as_new_limit(engine, t, slot)
+                                               : trade_as_market(engine, t, slot);
+}
+
+/* A slot may have been freed by a sibling earlier in this tick; no order is made within one, so the
+ * slot still holds nothing else. */
+static void take_turn(tks_engine *engine, turn *t, const tks__candidate *candidate)
+{
+    uint32_t slot = candidate->slot;
+    tks__order *order = tks__order_at(engine, slot);
+    if (order->id == 0)
+        return;
+    uint32_t instrument = order->instrument;
+    uint64_t group = order->group;
+    bool ended = trade_order(engine, t, slot);
+    if (!ended)
+        tks__reserve(engine, slot);
+    else if (group)
+        tks__reserve_group(engine, instrument, group);
+}
+
+/* ---- Step 2: the set ---------------------------------------------------------------------------- */
+
+static tks__candidate *scratch(const tks_engine *engine)
+{
+    return tks__at(engine, engine->candidates_at);
+}
+
+static void gather(tks_engine *engine, turn *t)
+{
+    tks__heap *heaps = t->instrument->heaps;
+    int64_t price = t->tick->price_ticks;
+    t->set = scratch(engine);
+    t->set_count = tks__heap_collect(engine, &heaps[TKS__HEAP_PENDING], t->tick->time, CLASS_PENDING,
+                                     t->set);
+    t->set_count += tks__heap_collect(engine, &heaps[TKS__HEAP_FALLING], -price, CLASS_FALLING,
+                                      t->set + t->set_count);
+    t->set_count += tks__heap_collect(engine, &heaps[TKS__HEAP_RISING], price, CLASS_RISING,
+                                      t->set + t->set_count);
+}
+
+static void note_alert(turn *t, uint32_t slot, uint64_t id)
+{
+    *--t->alerts = (tks__candidate){.rank = id, .slot = slot};
+    t->alert_count++;
+}
+
+/* Decide about an order on its first live tick: true when it takes part. */
+static bool meets_first_tick(tks_engine *engine, turn *t, uint32_t slot, uint32_t *class_out)
+{
+    tks__order *order = tks__order_at(engine, slot);
+    if (tks__is_market(order)) {
+        *class_out = CLASS_MARKET;
+        return true;
+    }
+    *class_out = tks__waits_for_falling(order) ? CLASS_FALLING : CLASS_RISING;
+    bool now;
+    if (order->type == TKS_ORDER_TRAILING_STOP) {
+        order->best_ticks = t->tick->price_ticks;
+        now = false;
+    } else if (is_limit(order)) {
+        now = is_within_limit(t, order) || order->time_in_force == TKS_TIF_IOC ||
+              order->time_in_force == TKS_TIF_FOK;
+    } else {
+        now = is_reached(t, order);
+    }
+    if (!now)
+        tks__order_wait_price(engine, slot);
+    return now;
+}
+
+/* From what the heaps gave to what executes: rest, trail and set aside alerts on the way. */
+static void resolve(tks_engine *engine, turn *t)
+{
+    uint32_t kept = 0;
+    for (uint32_t i = 0; i < t->set_count; i++) {
+        tks__candidate candidate = t->set[i];
+        tks__order *order = tks__order_at(engine, candidate.slot);
+        if (candidate.class == CLASS_PENDING) {
+            if (!meets_first_tick(engine, t, candidate.slot, &candidate.class))
+                continue;
+            if (candidate.class != CLASS_MARKET) {
+                int64_t threshold = tks__threshold(t->instrument, order);
+                candidate.key = candidate.class == CLASS_FALLING ? -threshold : threshold;
+            } else {
+                candidate.key = 0;
+            }
+        } else if (!is_fired_by(order, candidate.class)) {
+            tks__order_trail(engine, candidate.slot, t->tick->price_ticks);
+            continue;
+        }
+        if (tks__is_alert(order->type))
+            note_alert(t, candidate.slot, order->id);
+        else
+            t->set[kept++] = candidate;
+    }
+    t->set_count = kept;
+}
+
+/* ---- Before anything changes: does the tick fit? ------------------------------------------------ */
+
+static int64_t weight_price(const turn *t, const tks__order *order, int64_t limit_ticks)
+{
+    int64_t price = tks__abs(t->far[order->side]);
+    bool has_limit = order->type == TKS_ORDER_LIMIT || order->type == TKS_ORDER_STOP_LIMIT;
+    return has_limit ? tks__max(price, tks__abs(limit_ticks)) : price;
+}
+
+static tks_u128 command_weight(const tks_engine *engine, const turn *t, const tks__command *command)
+{
+    uint32_t slot = tks__order_find(engine, command->order_id);
+    if (command->kind != TKS__COMMAND_AMEND || slot == TKS_NONE)
+        return 0;
+    const tks__order *order = tks__order_at(engine, slot);
+    if (tks__instrument_at(engine, order->instrument) != t->instrument)
+        return 0;
+    const tks_amend *amend = &command->amend;
+    int64_t qty = amend->fields & TKS_AMEND_QTY ? amend->qty_lots : tks__rest(order);
+    int64_t limit = amend->fields & TKS_AMEND_PRICE ? amend->price_ticks : order->price_ticks;
+    return tks__order_weight(&t->instrument->rules, qty, weight_price(t, order, limit));
+}
+
+static uint64_t group_size(const tks_engine *engine, const tks__order *order)
+{
+    uint64_t count = 1;
+    if (order->group == 0)
+        return count;
+    uint32_t slot = tks__group_find(engine, order->instrument, order->group);
+    const tks__order *first = tks__order_at(engine, slot);
+    for (const tks__order *member = first; tks__order_at(engine, member->group_next) != first; count++)
+        member = tks__order_at(engine, member->group_next);
+    return count;
+}
+
+typedef struct need { /* at most */
+    uint64_t events;
+    tks_u128 weight;
+    bool has_orders;
+} need;
+
+/* TRIGGERED, FILLED and CANCELLED of its own, and one event of each sibling. */
+static void need_of_order(const tks_engine *engine, const turn *t, const tks__order *order, need *sum)
+{
+    sum->events += 2 + group_size(engine, order);
+    sum->weight += tks__order_weight(&t->instrument->rules, tks__rest(order),
+                                     weight_price(t, order, order->price_ticks));
+    sum->has_orders = true;
+}
+
+static void need_of_candidates(const tks_engine *engine, const turn *t, need *sum)
+{
+    for (uint32_t i = 0; i < t->set_count; i++) {
+        const tks__order *order = tks__order_at(engine, t->set[i].slot);
+        if (tks__is_alert(order->type))
+            sum->events++;
+        else if (t->set[i].class == CLASS_PENDING || is_fired_by(order, t->set[i].class))
+            need_of_order(engine, t, order, sum);
+    }
+}
+
+/* An amended order may join the set, so it counts as one of it once more. */
+static void need_of_commands(const tks_engine *engine, const turn *t, need *sum)
+{
+    for (uint32_t i = 0; i < engine->command_count; i++) {
+        const tks__command *command = tks__command_at(engine, i);
+        if (command->due > t->tick->time)
+            return;
+        tks_u128 weight = command_weight(engine, t, command);
+        sum->weight += weight;
+        sum->has_orders |= weight > 0;
+        if (command->kind == TKS__COMMAND_CANCEL_ALL) {
+            sum->events += engine->open_count;
+        } else {
+            uint32_t slot = tks__order_find(engine, command->order_id);
+            sum->events += 1;
+            if (slot != TKS_NONE && command->kind == TKS__COMMAND_AMEND)
+                sum->events += 2 + group_size(engine, tks__order_at(engine, slot));
+        }
+    }
+}
+
+static tks_status check_room(const tks_engine *engine, const turn *t, bool has_timed)
+{
+    need sum = {0};
+    need_of_candidates(engine, t, &sum);
+    if (has_timed) {
+        need_of_commands(engine, t, &sum);
+        sum.events += tks__heap_collect(engine, &engine->expiry, t->tick->time, 0,
+                                        t->set + t->set_count);
+    }
+    if (sum.has_orders && !tks__money_has_room(engine, t->instrument, sum.weight))
+        return TKS_STATUS_OVERFLOW;
+    return sum.events > tks__event_room(engine) ? TKS_STATUS_CAPACITY : TKS_STATUS_OK;
+}
+
+/* ---- Step 1: what is due by time ---------------------------------------------------------------- */
+
+static bool has_timed_work(const tks_engine *engine, int64_t time)
+{
+    return tks__heap_first(engine, &engine->expiry) <= time ||
+           (engine->command_count && tks__command_at(engine, 0)->due <= time);
+}
+
+static void run_timed(tks_engine *engine, turn *t)
+{
+    while (tks__heap_first(engine, &engine->expiry) <= t->tick->time) {
+        uint32_t slot = tks__heap_entries(engine, &engine->expiry)[0].slot;
+        const tks__order *order = tks__order_at(engine, slot);
+        if (order->type != TKS_ORDER_ALERT_TIME) {
+            tks__order_end(engine, slot, TKS_EVENT_EXPIRED, TKS_REASON_TIME_REACHED);
+            continue;
+        }
+        tks__heap_remove(engine, TKS__HEAP_EXPIRY, slot);
+        note_alert(t, slot, order->id);
+    }
+    tks__commands_run(engine, t->tick->time);
+}
+
+/* ---- Step 4: alerts ----------------------------------------------------------------------------- */
+
+static void tell_alerts(tks_engine *engine, turn *t)
+{
+    tks__candidates_sort(t->alerts, t->alert_count);
+    for (uint32_t i = 0; i < t->alert_count; i++) {
+        uint32_t slot = t->alerts[i].slot;
+        tks__event_emit_order(engine, tks__order_at(engine, slot), TKS_EVENT_ALERT, 0,
+                              t->tick->price_ticks, 0);
+        tks__order_remove(engine, slot);
+    }
+}
+
+/* ---- The tick ----------------------------------------------------------------------------------- */
+
+static void begin(const tks_engine *engine, turn *t, const tks_tick *tick)
+{
+    t->tick = tick;
+    t->instrument = tks__instrument_at(engine, tick->instrument);
+    const tks_instrument *rules = &t->instrument->rules;
+    bool quoted = tick->flags & TKS_TICK_QUOTED;
+    t->far[TKS_SIDE_BUY] =
+        quoted ? tick->ask_ticks : tks__far_side(rules, TKS_SIDE_BUY, tick->price_ticks);
+    t->far[TKS_SIDE_SELL] =
+        quoted ? tick->bid_ticks : tks__far_side(rules, TKS_SIDE_SELL, tick->price_ticks);
+    t->pool_lots = INT64_MAX;
+    if (rules->qty_rule == TKS_QTY_VOLUME)
+        t->pool_lots = (int64_t)((tks_u128)tick->qty_lots * rules->participation_ppm / 1000000);
+    t->alerts = scratch(engine) + 2 * (uint64_t)engine->orders_max;
+    t->alert_count = 0;
+}
+
+static void take_time_and_price(tks_engine *engine, const turn *t)
+{
+    engine->clock = t->tick->time;
+    engine->has_clock = 1;
+    engine->last_instrument = t->tick->instrument;
+    t->instrument->last_price_ticks = t->tick->price_ticks;
+    t->instrument->tick_count++;
+}
+
+tks_status tks__tick(tks_engine *engine, const tks_tick *tick)
+{
+    turn t;
+    begin(engine, &t, tick);
+    bool has_timed = has_timed_work(engine, tick->time);
+    gather(engine, &t);
+    tks_status status = check_room(engine, &t, has_timed);
+    if (status != TKS_STATUS_OK)
+        return status;
+    take_time_and_price(engine, &t);
+    if (has_timed) {
+        run_timed(engine, &t);
+        gather(engine, &t);
+    }
+    resolve(engine, &t);
+    tks__candidates_sort(t.set, t.set_count);
+    for (uint32_t i = 0; i < t.set_count; i++)
+        take_turn(engine, &t, &t.set[i]);
+    if (t.alert_count)
+        tell_alerts(engine, &t);
+    return TKS_STATUS_OK;
+}
+
+static bool is_price(const tks_instrument *rules, int64_t price_ticks)
+{
+    int64_t low = rules->flags & TKS_INSTRUMENT_ALLOW_NEGATIVE ? 1 - TKS_PRICE_END : 1;
+    return price_ticks >= low && price_ticks < TKS_PRICE_END;
+}
+
+/* Everything a tick must be, but for its place in time. */
+tks_status tks__tick_check(const tks_instrument *rules, const tks_tick *tick)
+{
+    if (tick->time <= -TKS_TIME_END || tick->time >= TKS_TIME_END)
+        return TKS_STATUS_TIME_RANGE;
+    if (!is_price(rules, tick->price_ticks))
+        return TKS_STATUS_TICK_PRICE;
+    if (tick->qty_lots < 1 || tick->qty_lots >= TKS_QTY_END)
+        return TKS_STATUS_TICK_QTY;
+    if (tick->side > TKS_SIDE_SELL)
+        return TKS_STATUS_TICK_SIDE;
+    if (!(tick->flags & TKS_TICK_QUOTED))
+        return TKS_STATUS_OK;
+    bool fits = is_price(rules, tick->bid_ticks) && is_price(rules, tick->ask_ticks);
+    return fits && tick->bid_ticks <= tick->ask_ticks ? TKS_STATUS_OK : TKS_STATUS_TICK_QUOTE;
+}

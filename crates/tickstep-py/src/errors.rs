@@ -1,0 +1,126 @@
+//! Errors of the crate below as the exceptions of `tickstep.errors`: the one place that converts.
+
+use pyo3::prelude::*;
+use pyo3::sync::PyOnceLock;
+use pyo3::types::PyDict;
+use tickstep::{BatchError, Error, NumberError, RowError};
+
+/// Classes of `tickstep.errors` that the native side names itself.
+#[derive(Clone, Copy)]
+pub enum Kind {
+    Config,
+    Data,
+    Order,
+    State,
+}
+
+impl Kind {
+    fn name(self) -> &'static str {
+        match self {
+            Kind::Config => "ConfigError",
+            Kind::Data => "DataError",
+            Kind::Order => "OrderError",
+            Kind::State => "StateError",
+        }
+    }
+
+    fn class(self, py: Python<'_>) -> PyResult<Bound<'_, PyAny>> {
+        errors_module(py)?.getattr(self.name())
+    }
+
+    /// An exception of this class with a message and the mend.
+    pub fn error(self, py: Python<'_>, message: &str, hint: &str) -> PyErr {
+        made(|| {
+            let arguments = PyDict::new(py);
+            arguments.set_item("hint", hint)?;
+            self.class(py)?.call((message,), Some(&arguments))
+        })
+    }
+}
+
+/// The exception of an error; `kind` is what the call was about, for errors that any call can meet.
+pub fn raised(py: Python<'_>, error: &Error, kind: Kind) -> PyErr {
+    made(|| from_parts(py, error, &error.to_string(), kind.class(py)?))
+}
+
+/// As [`raised`], with the name of the argument in front.
+pub fn raised_at(py: Python<'_>, error: &Error, place: &str, class: &Bound<'_, PyAny>) -> PyErr {
+    made(|| from_parts(py, error, &format!("{place}: {error}"), class.clone()))
+}
+
+/// The exception of a refused column.
+pub fn raised_row(py: Python<'_>, fault: &RowError, name: &str, class: &Bound<'_, PyAny>) -> PyErr {
+    let place = match fault.row {
+        Some(row) => format!("{name} at row {row}"),
+        None => name.to_owned(),
+    };
+    raised_at(py, &fault.error, &place, class)
+}
+
+/// The exception of a batch that ended early; `symbols` names the feeds.
+pub fn raised_batch(py: Python<'_>, fault: &BatchError, symbols: &[&str]) -> PyErr {
+    let name = |feed: u32| symbols.get(feed as usize).copied().unwrap_or("?");
+    let is_order = fault.feed.is_none() && fault.row.is_some();
+    let place = match (fault.feed, fault.row) {
+        (Some(feed), Some(row)) if symbols.len() > 1 => format!("row {row} of {}: ", name(feed)),
+        (_, Some(row)) => format!("row {row}: "),
+        (Some(feed), None) if symbols.len() > 1 => format!("{}: ", name(feed)),
+        _ => String::new(),
+    };
+    let done = match fault.ticks_done {
+        0 => String::new(),
+        ticks => format!(" (after {ticks} ticks)"),
+    };
+    let kind = if is_order { Kind::Order } else { Kind::Data };
+    let message = format!("{place}{}{done}", fault.error);
+    made(|| from_parts(py, &fault.error, &message, kind.class(py)?))
+}
+
+fn from_parts<'py>(
+    py: Python<'py>,
+    error: &Error,
+    message: &str,
+    class: Bound<'py, PyAny>,
+) -> PyResult<Bound<'py, PyAny>> {
+    let name = error.name();
+    errors_module(py)?.call_method1(
+        "error_from_status",
+        (error.code(), name, message, hint(error), class),
+    )
+}
+
+/// The mend for numbers, which the table of statuses does not hold.
+fn hint(error: &Error) -> Option<&'static str> {
+    let Error::Number(number) = error else { return None };
+    Some(match **number {
+        NumberError::Text { .. } => "give a float, an int, a Decimal, or text like '0.01'",
+        NumberError::Range => "give fewer digits",
+        NumberError::NotPositive { .. } | NumberError::FloatNotPositive { .. } => {
+            "give a number above 0"
+        }
+        NumberError::OffGrid { .. } | NumberError::FloatOffGrid { .. } => {
+            "round it yourself, or choose a finer grid in the configuration"
+        }
+        NumberError::FloatTooCoarse { .. } => "give a Decimal, text, or whole ticks or lots",
+        NumberError::FloatNotFinite { .. } => "leave it out where there is no number",
+        NumberError::UnitNotWhole { .. } | NumberError::NoDefaultLot { .. } => {
+            "EngineConfig(lot=..., money_unit=...) sets both"
+        }
+        _ => return None,
+    })
+}
+
+/// The exception, or what went wrong while it was made.
+fn made<'py>(make: impl FnOnce() -> PyResult<Bound<'py, PyAny>>) -> PyErr {
+    match make() {
+        Ok(exception) => PyErr::from_value(exception),
+        Err(failure) => failure,
+    }
+}
+
+fn errors_module(py: Python<'_>) -> PyResult<&Bound<'_, PyModule>> {
+    static MODULE: PyOnceLock<Py<PyModule>> = PyOnceLock::new();
+    let module =
+        MODULE.get_or_try_init(py, || py.import("tickstep.errors").map(Bound::unbind))?;
+    Ok(module.bind(py))
+}

@@ -1,0 +1,138 @@
+//! Python face of `tickstep::trades`.
+
+use numpy::{IntoPyArray, PyArray1};
+use pyo3::buffer::PyBuffer;
+use pyo3::exceptions::{PyMemoryError, PyValueError};
+use pyo3::prelude::*;
+use pyo3::types::{PyBytes, PyDict};
+use tickstep::trades::{self, OnBad, Trades, TradesError, TradesOptions, TradesReport};
+
+pub fn register(module: &Bound<'_, PyModule>) -> PyResult<()> {
+    module.add_class::<TradesParser>()
+}
+
+/// Columns and report, as Python receives them.
+type Finished<'py> = (
+    Bound<'py, PyArray1<i64>>,
+    Bound<'py, PyArray1<i64>>,
+    Bound<'py, PyArray1<i64>>,
+    Bound<'py, PyArray1<u8>>,
+    Bound<'py, PyDict>,
+);
+
+/// Turn the bytes of a trades file into integer columns.
+#[pyclass(module = "tickstep._kernel")]
+pub struct TradesParser {
+    /// `None` once the parser has ended.
+    parser: Option<trades::TradesParser>,
+}
+
+#[pymethods]
+impl TradesParser {
+    #[new]
+    #[pyo3(signature = (*, tick_size=None, lot=None, skip_bad=false, exact_only=false))]
+    fn new(
+        tick_size: Option<String>,
+        lot: Option<String>,
+        skip_bad: bool,
+        exact_only: bool,
+    ) -> PyResult<Self> {
+        let on_bad = if skip_bad { OnBad::Skip } else { OnBad::Raise };
+        let options = TradesOptions {
+            tick_size,
+            lot,
+            on_bad,
+            is_exact_only: exact_only,
+        };
+        let parser = trades::TradesParser::new(&options).map_err(raised)?;
+        Ok(Self {
+            parser: Some(parser),
+        })
+    }
+
+    /// Rows read so far.
+    #[getter]
+    fn rows(&self) -> usize {
+        self.parser.as_ref().map_or(0, trades::TradesParser::rows)
+    }
+
+    /// Read the next piece of the file. `bytes` are read in place, other buffers are copied first.
+    fn push(&mut self, py: Python<'_>, piece: &Bound<'_, PyAny>) -> PyResult<()> {
+        // Without the GIL only `bytes` are safe to read: nobody can write to them meanwhile.
+        if let Ok(bytes) = piece.cast::<PyBytes>() {
+            return self.push_bytes(py, bytes.as_bytes());
+        }
+        let copy = PyBuffer::<u8>::get(piece)?.to_vec(py)?;
+        self.push_bytes(py, &copy)
+    }
+
+    /// Read what is left and give `(time, price_ticks, qty_lots, side, report)`.
+    fn finish<'py>(&mut self, py: Python<'py>) -> PyResult<Finished<'py>> {
+        let parser = self
+            .parser
+            .take()
+            .ok_or_else(|| raised(TradesError::Ended))?;
+        let Trades {
+            time,
+            price_ticks,
+            qty_lots,
+            side,
+            report,
+        } = py.detach(|| parser.finish()).map_err(raised)?;
+        Ok((
+            time.into_pyarray(py),
+            price_ticks.into_pyarray(py),
+            qty_lots.into_pyarray(py),
+            side.into_pyarray(py),
+            report_dict(py, report)?,
+        ))
+    }
+}
+
+impl TradesParser {
+    fn push_bytes(&mut self, py: Python<'_>, piece: &[u8]) -> PyResult<()> {
+        let parser = self
+            .parser
+            .as_mut()
+            .ok_or_else(|| raised(TradesError::Ended))?;
+        let result = py.detach(|| parser.push(piece));
+        if result.is_err() {
+            // Gives the memory of the columns back at once.
+            self.parser = None;
+        }
+        result.map_err(raised)
+    }
+}
+
+fn report_dict(py: Python<'_>, report: TradesReport) -> PyResult<Bound<'_, PyDict>> {
+    let dict = PyDict::new(py);
+    dict.set_item("format", report.format)?;
+    dict.set_item("time_unit", report.time_unit.name())?;
+    dict.set_item("tick_size", report.tick_size)?;
+    dict.set_item("lot", report.lot)?;
+    dict.set_item("symbol", report.symbol)?;
+    dict.set_item("lines", report.lines)?;
+    dict.set_item("skipped", report.skipped)?;
+    dict.set_item("messages", report.messages)?;
+    dict.set_item("first_bad", report.first_bad.map(|error| error.to_string()))?;
+    Ok(dict)
+}
+
+/// A `ValueError` that carries `line` (`None` where no line is to blame) and `hint`, or a
+/// `MemoryError`.
+fn raised(error: TradesError) -> PyErr {
+    let message = error.to_string();
+    if matches!(error, TradesError::Memory { .. }) {
+        return PyMemoryError::new_err(message);
+    }
+    let exception = PyValueError::new_err(message);
+    let annotated = Python::attach(|py| {
+        let value = exception.value(py);
+        value.setattr("line", error.line())?;
+        value.setattr("hint", error.mend())
+    });
+    match annotated {
+        Ok(()) => exception,
+        Err(failure) => failure,
+    }
+}

@@ -1,0 +1,242 @@
+//! One tick, and whole columns of checked ticks with their zone map.
+
+use std::mem::offset_of;
+
+use tickstep_sys as sys;
+
+use crate::columns::{Columns, Feed, Prices, ZoneMap};
+use crate::config::Instrument;
+use crate::error::{RowError, Status};
+use crate::order::Side;
+
+/// One tick, laid out as the kernel reads it.
+///
+/// ```
+/// use tickstep::{Side, Tick};
+/// let tick = Tick::new(1_000, 10_050, 3, Side::Buy).instrument(1).quote(10_049, 10_051);
+/// assert!(tick.is_quoted);
+/// ```
+#[repr(C)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Tick {
+    /// Not before the engine's clock.
+    pub time: i64,
+    /// Last price.
+    pub price_ticks: i64,
+    /// Its quantity, above 0.
+    pub qty_lots: i64,
+    /// Best bid, if quoted.
+    pub bid_ticks: i64,
+    /// Best ask, if quoted.
+    pub ask_ticks: i64,
+    /// Index of the instrument.
+    pub instrument: u32,
+    /// The aggressor.
+    pub side: Side,
+    /// Bid and ask are given.
+    pub is_quoted: bool,
+    reserved: u16,
+}
+
+/// Proves that `Tick` and `tks_tick` are one layout, field by field. `Side` is a `u8` of 0 or 1, and
+/// `is_quoted` lies where the flags do with TKS_TICK_QUOTED as its `true`.
+macro_rules! same_layout {
+    ($($field:ident $raw:ident),+) => {
+        const _: () = assert!(size_of::<Tick>() == size_of::<sys::tks_tick>());
+        const _: () = assert!(align_of::<Tick>() == align_of::<sys::tks_tick>());
+        $(const _: () = assert!(offset_of!(Tick, $field) == offset_of!(sys::tks_tick, $raw));)+
+    };
+}
+same_layout!(
+    time time, price_ticks price_ticks, qty_lots qty_lots, bid_ticks bid_ticks,
+    ask_ticks ask_ticks, instrument instrument, side side, is_quoted flags, reserved reserved
+);
+const _: () = assert!(size_of::<Side>() == 1 && true as u8 == sys::TKS_TICK_QUOTED);
+
+impl Tick {
+    /// A trade of instrument 0 without quotes.
+    #[must_use]
+    pub const fn new(time: i64, price_ticks: i64, qty_lots: i64, side: Side) -> Tick {
+        Tick {
+            time,
+            price_ticks,
+            qty_lots,
+            bid_ticks: 0,
+            ask_ticks: 0,
+            instrument: 0,
+            side,
+            is_quoted: false,
+            reserved: 0,
+        }
+    }
+
+    /// Names the instrument.
+    #[must_use]
+    pub const fn instrument(mut self, instrument: u32) -> Self {
+        self.instrument = instrument;
+        self
+    }
+
+    /// Adds best bid and ask.
+    #[must_use]
+    pub const fn quote(mut self, bid_ticks: i64, ask_ticks: i64) -> Self {
+        self.bid_ticks = bid_ticks;
+        self.ask_ticks = ask_ticks;
+        self.is_quoted = true;
+        self
+    }
+
+    #[inline]
+    pub(crate) fn as_raw(&self) -> *const sys::tks_tick {
+        std::ptr::from_ref(self).cast()
+    }
+
+    /// The field that breaks a rule. The kernel has found the breach; this only names it.
+    pub(crate) fn fault(&self, status: Status) -> Option<(&'static str, i128)> {
+        match status {
+            Status::Instrument => Some(("instrument", self.instrument.into())),
+            Status::TimeBackwards | Status::TimeRange => Some(("time", self.time.into())),
+            Status::TickPrice => Some(("price_ticks", self.price_ticks.into())),
+            Status::TickQty => Some(("qty_lots", self.qty_lots.into())),
+            Status::TickQuote => Some(("bid_ticks", self.bid_ticks.into())),
+            _ => None,
+        }
+    }
+}
+
+/// Columns that are kept rather than borrowed.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct OwnedColumns {
+    /// Never descending.
+    pub time: Vec<i64>,
+    /// Last price.
+    pub price_ticks: Vec<i64>,
+    /// Quantity.
+    pub qty_lots: Option<Vec<i64>>,
+    /// Aggressor: 0 buy, 1 sell.
+    pub side: Option<Vec<u8>>,
+    /// Best bid; with the ask or not at all.
+    pub bid_ticks: Option<Vec<i64>>,
+    /// Best ask; with the bid or not at all.
+    pub ask_ticks: Option<Vec<i64>>,
+}
+
+impl OwnedColumns {
+    /// The same columns, borrowed.
+    #[must_use]
+    pub fn as_columns(&self) -> Columns<'_> {
+        Columns {
+            time: &self.time,
+            price_ticks: &self.price_ticks,
+            qty_lots: self.qty_lots.as_deref(),
+            side: self.side.as_deref(),
+            bid_ticks: self.bid_ticks.as_deref(),
+            ask_ticks: self.ask_ticks.as_deref(),
+        }
+    }
+}
+
+/// Ticks of one instrument, checked once, with a zone map: any number of engines can run them, and
+/// read only the rows that can touch an order.
+///
+/// ```
+/// use tickstep::{Columns, Config, Engine, EventKind, Instrument, Order, Side, Ticks};
+/// let rules = Instrument::new(1);
+/// let ticks = Ticks::check(Columns::new(&[1, 2, 3], &[100, 90, 80]), &rules).expect("good rows");
+///
+/// let mut engine = Engine::new(&Config::new(1_000, vec![rules]))?;
+/// engine.place(&Order::limit(Side::Buy, 1, 90))?;
+/// let mut feeds = [ticks.feed(0)];
+/// let done = engine.step_batch(&mut feeds, EventKind::Filled.bit()).expect("the rows are good");
+/// assert_eq!(done.ticks_done, 2);
+/// # Ok::<(), tickstep::Error>(())
+/// ```
+#[derive(Clone, Debug)]
+pub struct Ticks<'a> {
+    storage: Storage<'a>,
+    zone_map: ZoneMap,
+    prices: Prices,
+}
+
+#[derive(Clone, Debug)]
+enum Storage<'a> {
+    Borrowed(Columns<'a>),
+    Owned(OwnedColumns),
+}
+
+impl Storage<'_> {
+    fn columns(&self) -> Columns<'_> {
+        match self {
+            Storage::Borrowed(columns) => *columns,
+            Storage::Owned(columns) => columns.as_columns(),
+        }
+    }
+}
+
+impl<'a> Ticks<'a> {
+    /// Checks borrowed columns under the rules of an instrument and builds their zone map.
+    ///
+    /// # Errors
+    /// The first row that breaks a rule, or a column of the wrong length.
+    pub fn check(columns: Columns<'a>, rules: &Instrument) -> Result<Ticks<'a>, RowError> {
+        Ticks::checked(Storage::Borrowed(columns), rules)
+    }
+
+    fn checked(storage: Storage<'a>, rules: &Instrument) -> Result<Ticks<'a>, RowError> {
+        let columns = storage.columns();
+        Feed::new(0, columns)?.check(rules)?;
+        let zone_map = ZoneMap::build(columns.price_ticks)?;
+        Ok(Ticks { zone_map, prices: Prices::of(rules), storage })
+    }
+
+    /// The columns.
+    #[must_use]
+    pub fn columns(&self) -> Columns<'_> {
+        self.storage.columns()
+    }
+
+    /// The zone map of the prices.
+    #[must_use]
+    pub fn zone_map(&self) -> &ZoneMap {
+        &self.zone_map
+    }
+
+    /// Rows.
+    #[must_use]
+    pub fn len(&self) -> usize {
+        self.columns().len()
+    }
+
+    /// Whether there is no row.
+    #[must_use]
+    pub fn is_empty(&self) -> bool {
+        self.len() == 0
+    }
+
+    /// All rows as a feed of the instrument with this index. An engine trusts the check where it
+    /// was at least as strict as its own rules, and repeats it elsewhere.
+    ///
+    /// # Panics
+    /// Never: the columns were checked when the ticks were made.
+    #[must_use]
+    pub fn feed(&self, instrument: u32) -> Feed<'_> {
+        let mut feed = Feed::new(instrument, self.columns())
+            .and_then(|feed| feed.zone_map(&self.zone_map))
+            .expect("the columns and their map were checked together");
+        feed.mark_checked(self.prices, 0..self.len());
+        feed
+    }
+}
+
+impl Ticks<'static> {
+    /// As [`Ticks::check`], and keeps the columns.
+    ///
+    /// # Errors
+    /// The first row that breaks a rule, or a column of the wrong length.
+    pub fn check_owned(
+        columns: OwnedColumns,
+        rules: &Instrument,
+    ) -> Result<Ticks<'static>, RowError> {
+        Ticks::checked(Storage::Owned(columns), rules)
+    }
+}

@@ -1,0 +1,693 @@
+//! Trades files: text to integer columns, exactly.
+//!
+//! [`TradesParser`] takes a file in pieces of any size and gives four columns: time, price in
+//! ticks, quantity in lots, side of the aggressor. It reads the CSV files of Binance (trades and
+//! aggTrades of spot and futures, with or without a header) and recorded feeds of JSON messages.
+//!
+//! How it works. A piece is cut into lines; an unfinished last line waits for the next piece. A CSV
+//! row in its usual spelling goes through `fast.rs`; any other line, and any row that the fast path
+//! leaves, goes through [`TradesParser::take_line`], which alone defines what is accepted. Every
+//! check of a row comes before its first effect, so a refused row leaves no trace but its count.
+//!
+//! Memory is bounded by the rows found, one line ([`LINE_BYTES_MAX`]), and one piece.
+
+mod decimal;
+mod fast;
+mod fault;
+mod feed;
+mod grid;
+mod layout;
+mod pages;
+#[cfg(test)]
+mod parser_tests;
+
+use std::collections::BTreeMap;
+
+pub use decimal::{DECIMALS_MAX, Decimal, DecimalFault};
+pub use fault::{LINE_BYTES_MAX, Quantity, Rule, TradesError};
+
+use fault::{excerpt, off_grid};
+use feed::{Message, TradeKind};
+use grid::{Grid, GridColumn, GridFault, Place};
+use layout::{Layout, RowText};
+
+/// Largest price in ticks that the kernel takes.
+pub const PRICE_TICKS_MAX: i64 = (1 << 48) - 1;
+
+/// Largest quantity in lots that the kernel takes.
+pub const QTY_LOTS_MAX: i64 = (1 << 62) - 1;
+
+/// Bytes of the shortest row, `1723161256322,1,1,1` and its line end.
+const ROW_BYTES_MIN: usize = 20;
+
+/// Kinds of feed messages that are counted by name; the others share one count.
+const MESSAGE_KINDS_MAX: usize = 64;
+
+/// Reason under which trades of a feed without price or quantity are counted.
+const ZERO_TRADE: &str = "zero price or quantity";
+
+/// What some editors put before UTF-8 text.
+const BYTE_ORDER_MARK: &[u8] = b"\xef\xbb\xbf";
+
+/// What to do with a row that breaks a rule.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub enum OnBad {
+    /// End with an error that names the row and the rule.
+    #[default]
+    Raise,
+    /// Leave the row out and count it.
+    Skip,
+}
+
+/// How to read a file.
+#[derive(Clone, Debug, Default)]
+pub struct TradesOptions {
+    /// Price tick as decimal text. `None` finds the coarsest of 1, 0.1, 0.01, ... that fits.
+    pub tick_size: Option<String>,
+    /// Quantity lot as decimal text. `None` finds it in the same way.
+    pub lot: Option<String>,
+    /// What to do with bad rows.
+    pub on_bad: OnBad,
+    /// Leaves the fast path out; the result is the same. For tests.
+    pub is_exact_only: bool,
+}
+
+/// The unit of the time column, as it is in the file.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum TimeUnit {
+    /// Milliseconds since 1970: 13 digits.
+    Ms,
+    /// Microseconds since 1970: 16 digits.
+    Us,
+    /// Nanoseconds since 1970: 19 digits.
+    Ns,
+}
+
+impl TimeUnit {
+    /// `ms`, `us` or `ns`.
+    pub const fn name(self) -> &'static str {
+        match self {
+            Self::Ms => "ms",
+            Self::Us => "us",
+            Self::Ns => "ns",
+        }
+    }
+
+    const fn digits(self) -> usize {
+        match self {
+            Self::Ms => 13,
+            Self::Us => 16,
+            Self::Ns => 19,
+        }
+    }
+
+    const fn of_digits(digits: usize) -> Option<Self> {
+        match digits {
+            13 => Some(Self::Ms),
+            16 => Some(Self::Us),
+            19 => Some(Self::Ns),
+            _ => None,
+        }
+    }
+}
+
+/// What was read: four columns of one length, and how it went.
+#[derive(Clone, Debug)]
+pub struct Trades {
+    /// Time in [`TradesReport::time_unit`], never decreasing.
+    pub time: Vec<i64>,
+    /// Price in ticks, above zero.
+    pub price_ticks: Vec<i64>,
+    /// Quantity in lots, above zero.
+    pub qty_lots: Vec<i64>,
+    /// Side of the aggressor: 0 buy, 1 sell (the buyer was the maker).
+    pub side: Vec<u8>,
+    /// How it went.
+    pub report: TradesReport,
+}
+
+/// How the reading went.
+#[derive(Clone, Debug)]
+pub struct TradesReport {
+    /// `spot-aggtrades`, `futures-aggtrades`, `spot-trades`, `futures-trades`, `csv` (columns by
+    /// other headers) or `feed`.
+    pub format: &'static str,
+    /// Unit of the time column.
+    pub time_unit: TimeUnit,
+    /// Price tick, given or found.
+    pub tick_size: String,
+    /// Quantity lot, given or found.
+    pub lot: String,
+    /// Symbol, where the file names it.
+    pub symbol: Option<String>,
+    /// Lines of the file, header and blank lines included.
+    pub lines: u64,
+    /// Rows left out, by reason.
+    pub skipped: BTreeMap<&'static str, u64>,
+    /// Messages of a feed that are no trades, by kind.
+    pub messages: BTreeMap<String, u64>,
+    /// The first row that was left out because it breaks a rule.
+    pub first_bad: Option<TradesError>,
+}
+
+/// How lines are read, known after the first.
+#[derive(Clone, Copy, Debug)]
+enum Format {
+    Unknown,
+    /// The header names the columns.
+    Csv(Layout),
+    Feed(Option<TradeKind>),
+}
+
+/// Turns the bytes of a file into [`Trades`].
+///
+/// ```
+/// use tickstep::trades::{TradesOptions, TradesParser};
+///
+/// let mut parser = TradesParser::new(&TradesOptions::default())?;
+/// parser.push(b"1,61800.30,0.006,5,5,1723161256322,tr")?;
+/// parser.push(b"ue\n2,61800.20,0.015,6,6,1723161256523,false\n")?;
+/// let trades = parser.finish()?;
+/// assert_eq!(trades.price_ticks, [618003, 618002]);
+/// assert_eq!((trades.report.tick_size.as_str(), trades.side), ("0.1", vec![1, 0]));
+/// # Ok::<(), tickstep::trades::TradesError>(())
+/// ```
+#[derive(Debug)]
+pub struct TradesParser {
+    on_bad: OnBad,
+    is_exact_only: bool,
+    format: Format,
+    time_unit: Option<TimeUnit>,
+    symbol: Option<Vec<u8>>,
+    time: Vec<i64>,
+    price: GridColumn,
+    qty: GridColumn,
+    side: Vec<u8>,
+    /// The beginning of a line whose end has not come yet.
+    unfinished: Vec<u8>,
+    /// The line that has begun is too long and already counted: its rest is dropped.
+    is_dropping_line: bool,
+    has_ended: bool,
+    lines: u64,
+    skipped: BTreeMap<&'static str, u64>,
+    bad_rows: u64,
+    first_bad: Option<TradesError>,
+    messages: BTreeMap<String, u64>,
+}
+
+impl TradesParser {
+    /// A parser for one file.
+    ///
+    /// # Errors
+    ///
+    /// [`TradesError::Unit`] if a given tick size or lot is not a decimal number above zero.
+    pub fn new(options: &TradesOptions) -> Result<Self, TradesError> {
+        let price = grid_of("tick_size", options.tick_size.as_deref(), PRICE_TICKS_MAX)?;
+        let qty = grid_of("lot", options.lot.as_deref(), QTY_LOTS_MAX)?;
+        Ok(Self {
+            on_bad: options.on_bad,
+            is_exact_only: options.is_exact_only,
+            format: Format::Unknown,
+            time_unit: None,
+            symbol: None,
+            time: Vec::new(),
+            price: GridColumn::new(price),
+            qty: GridColumn::new(qty),
+            side: Vec::new(),
+            unfinished: Vec::new(),
+            is_dropping_line: false,
+            has_ended: false,
+            lines: 0,
+            skipped: BTreeMap::new(),
+            bad_rows: 0,
+            first_bad: None,
+            messages: BTreeMap::new(),
+        })
+    }
+
+    /// Rows read so far.
+    pub fn rows(&self) -> usize {
+        self.time.len()
+    }
+
+    /// Reads the next piece of the file; pieces of 64 to 256 KB are fastest.
+    ///
+    /// # Errors
+    ///
+    /// [`TradesError::BadRow`] for the first bad row, unless bad rows are skipped. The parser has
+    /// then ended.
+    pub fn push(&mut self, piece: &[u8]) -> Result<(), TradesError> {
+        if self.has_ended {
+            return Err(TradesError::Ended);
+        }
+        let result = self
+            .reserve(piece.len())
+            .and_then(|()| self.push_lines(piece));
+        self.has_ended = result.is_err();
+        result
+    }
+
+    /// Reads what is left, a last line without a line end, and hands the columns over.
+    ///
+    /// # Errors
+    ///
+    /// As [`Self::push`]; [`TradesError::Empty`] and [`TradesError::NoTrades`] if there is no row.
+    pub fn finish(mut self) -> Result<Trades, TradesError> {
+        if self.has_ended {
+            return Err(TradesError::Ended);
+        }
+        if !self.unfinished.is_empty() {
+            self.reserve(self.unfinished.len())?;
+            let line = std::mem::take(&mut self.unfinished);
+            self.read_line(&line)?;
+        }
+        let format = self.format.name();
+        match (self.time_unit, format) {
+            (Some(time_unit), Some(format)) => Ok(self.into_trades(format, time_unit)),
+            _ => Err(self.nothing_read()),
+        }
+    }
+
+    /// Makes room for the rows of so many bytes, and for the one they complete.
+    fn reserve(&mut self, bytes: usize) -> Result<(), TradesError> {
+        let rows = bytes / ROW_BYTES_MIN + 1;
+        let reserved = pages::reserve(&mut self.time, rows)
+            .and_then(|()| pages::reserve(&mut self.price.values, rows))
+            .and_then(|()| pages::reserve(&mut self.qty.values, rows))
+            .and_then(|()| pages::reserve(&mut self.side, rows));
+        reserved.map_err(|_| TradesError::Memory { rows: self.rows() })
+    }
+
+    fn into_trades(self, format: &'static str, time_unit: TimeUnit) -> Trades {
+        Trades {
+            time: shrunk(self.time),
+            price_ticks: shrunk(self.price.values),
+            qty_lots: shrunk(self.qty.values),
+            side: shrunk(self.side),
+            report: TradesReport {
+                format,
+                time_unit,
+                tick_size: self.price.grid.unit.to_string(),
+                lot: self.qty.grid.unit.to_string(),
+                symbol: self.symbol.map(|symbol| excerpt(&symbol)),
+                lines: self.lines,
+                skipped: self.skipped,
+                messages: self.messages,
+                first_bad: self.first_bad,
+            },
+        }
+    }
+
+    fn nothing_read(self) -> TradesError {
+        if matches!(self.format, Format::Unknown) && self.bad_rows == 0 {
+            return TradesError::Empty;
+        }
+        TradesError::NoTrades {
+            lines: self.lines,
+            bad_rows: self.bad_rows,
+            first_bad: self.first_bad.map(Box::new),
+        }
+    }
+}
+
+/// Lines: from pieces to whole lines.
+impl TradesParser {
+    fn push_lines(&mut self, piece: &[u8]) -> Result<(), TradesError> {
+        let Some(piece) = self.end_unfinished(piece)? else {
+            return Ok(());
+        };
+        let mut start = 0;
+        loop {
+            start += self.read_fast(&piece[start..]);
+            let Some(length) = find_line_end(&piece[start..]) else {
+                return self.keep_unfinished(&piece[start..]);
+            };
+            self.read_line(&piece[start..start + length])?;
+            start += length + 1;
+        }
+    }
+
+    /// Completes the line begun by earlier pieces; what follows it, if it ends in this piece.
+    fn end_unfinished<'a>(&mut self, piece: &'a [u8]) -> Result<Option<&'a [u8]>, TradesError> {
+        if self.unfinished.is_empty() && !self.is_dropping_line {
+            return Ok(Some(piece));
+        }
+        let Some(length) = find_line_end(piece) else {
+            self.keep_unfinished(piece)?;
+            return Ok(None);
+        };
+        if !self.is_dropping_line {
+            let mut line = std::mem::take(&mut self.unfinished);
+            line.extend_from_slice(&piece[..length]);
+            self.read_line(&line)?;
+        }
+        self.is_dropping_line = false;
+        Ok(Some(&piece[length + 1..]))
+    }
+
+    fn keep_unfinished(&mut self, rest: &[u8]) -> Result<(), TradesError> {
+        if self.is_dropping_line {
+            return Ok(());
+        }
+        self.unfinished.extend_from_slice(rest);
+        if self.unfinished.len() > LINE_BYTES_MAX {
+            self.is_dropping_line = true;
+            let line = std::mem::take(&mut self.unfinished);
+            self.read_line(&line)?;
+        }
+        Ok(())
+    }
+
+    /// Reads one line and settles what happens if it is bad.
+    fn read_line(&mut self, line: &[u8]) -> Result<(), TradesError> {
+        self.lines += 1;
+        let Err(rule) = self.take_line(line) else {
+            return Ok(());
+        };
+        let name = rule.name();
+        let error = TradesError::bad_row(self.lines, line, rule);
+        if self.on_bad == OnBad::Raise {
+            return Err(error);
+        }
+        *self.skipped.entry(name).or_default() += 1;
+        self.bad_rows += 1;
+        self.first_bad.get_or_insert(error);
+        Ok(())
+    }
+
+    /// Reads one line by the exact path.
+    fn take_line(&mut self, line: &[u8]) -> Result<(), Rule> {
+        if line.len() > LINE_BYTES_MAX {
+            return Err(if is_text(line) {
+                Rule::LineLength
+            } else {
+                Rule::Text
+            });
+        }
+        let line = line.strip_suffix(b"\r").unwrap_or(line);
+        if line.is_empty() {
+            return Ok(());
+        }
+        match self.format {
+            Format::Csv(layout) => self.take_row(&layout.cut(line)?),
+            Format::Feed(kind) => self.take_message(line, kind),
+            Format::Unknown => self.take_first_line(line),
+        }
+    }
+
+    /// Finds out the format. It is kept only if the line is good, so that with bad rows skipped
+    /// the first good line decides.
+    fn take_first_line(&mut self, line: &[u8]) -> Result<(), Rule> {
+        let line = line.strip_prefix(BYTE_ORDER_MARK).unwrap_or(line);
+        if line.is_empty() {
+            return Ok(());
+        }
+        if !is_text(line) {
+            return Err(Rule::Text);
+        }
+        if feed::is_feed_line(line) {
+            self.take_message(line, None)?;
+            self.format = match self.format {
+                Format::Unknown => Format::Feed(None),
+                known => known,
+            };
+            return Ok(());
+        }
+        if layout::is_header(line) {
+            self.format = Format::Csv(Layout::of_header(line)?);
+            return Ok(());
+        }
+        let layout = Layout::of_row(line)?;
+        self.take_row(&layout.cut(line)?)?;
+        self.format = Format::Csv(layout);
+        Ok(())
+    }
+}
+
+/// Rows: from texts to columns.
+impl TradesParser {
+    fn take_row(&mut self, row: &RowText<'_>) -> Result<(), Rule> {
+        let price = read_number(Quantity::Price, row.price)?;
+        let qty = read_number(Quantity::Qty, row.qty)?;
+        self.take_numbers(row, price, qty)
+    }
+
+    fn take_numbers(
+        &mut self,
+        row: &RowText<'_>,
+        price: Decimal,
+        qty: Decimal,
+    ) -> Result<(), Rule> {
+        check_positive(Quantity::Price, price, row.price)?;
+        check_positive(Quantity::Qty, qty, row.qty)?;
+        let (time, time_unit) = self.read_time(row.time)?;
+        let is_buyer_maker = layout::parse_flag(row.is_buyer_maker).ok_or_else(|| Rule::Maker {
+            cell: excerpt(row.is_buyer_maker),
+        })?;
+        let price_place = place(&mut self.price, Quantity::Price, price, row.price)?;
+        let qty_place = place(&mut self.qty, Quantity::Qty, qty, row.qty)?;
+        self.time_unit = Some(time_unit);
+        self.time.push(time);
+        self.price.push(price_place);
+        self.qty.push(qty_place);
+        self.side.push(u8::from(is_buyer_maker));
+        Ok(())
+    }
+
+    fn read_time(&self, text: &[u8]) -> Result<(i64, TimeUnit), Rule> {
+        let fault = || Rule::Time {
+            cell: excerpt(text),
+        };
+        let is_count = text.iter().all(u8::is_ascii_digit) && text.first() != Some(&b'0');
+        let unit = TimeUnit::of_digits(text.len())
+            .filter(|_| is_count)
+            .ok_or_else(fault)?;
+        // Fits: 19 digits are below 2^64.
+        let time = text
+            .iter()
+            .fold(0, |time: u64, byte| time * 10 + u64::from(byte - b'0'));
+        let time = i64::try_from(time)
+            .ok()
+            .filter(|time| *time < 1 << 62)
+            .ok_or_else(fault)?;
+        match self.time_unit {
+            Some(expected) if expected != unit => Err(Rule::TimeUnit {
+                cell: excerpt(text),
+                digits_expected: expected.digits(),
+            }),
+            _ => self.check_time_order(time).map(|()| (time, unit)),
+        }
+    }
+
+    fn check_time_order(&self, time: i64) -> Result<(), Rule> {
+        match self.time.last() {
+            Some(previous) if time < *previous => Err(Rule::TimeOrder {
+                time,
+                previous: *previous,
+            }),
+            _ => Ok(()),
+        }
+    }
+
+    fn take_message(&mut self, line: &[u8], kind_taken: Option<TradeKind>) -> Result<(), Rule> {
+        match feed::read_message(line)? {
+            Message::Other(kind) => self.count_message(kind),
+            // Each trade is in both kinds of messages: taking both would count it twice.
+            Message::Trade { kind, .. } if kind_taken.is_some_and(|taken| taken != kind) => {
+                self.count_message(kind.name().as_bytes());
+            }
+            Message::Trade { kind, symbol, row } => {
+                self.take_trade(symbol, &row)?;
+                self.format = Format::Feed(Some(kind));
+            }
+        }
+        Ok(())
+    }
+
+    fn take_trade(&mut self, symbol: &[u8], row: &RowText<'_>) -> Result<(), Rule> {
+        let price = read_number(Quantity::Price, row.price)?;
+        let qty = read_number(Quantity::Qty, row.qty)?;
+        if price == Decimal::ZERO || qty == Decimal::ZERO {
+            *self.skipped.entry(ZERO_TRADE).or_default() += 1;
+            return Ok(());
+        }
+        self.check_symbol(symbol)?;
+        self.take_numbers(row, price, qty)?;
+        if self.symbol.is_none() && !symbol.is_empty() {
+            self.symbol = Some(symbol.to_vec());
+        }
+        Ok(())
+    }
+
+    fn check_symbol(&self, found: &[u8]) -> Result<(), Rule> {
+        match &self.symbol {
+            Some(expected) if expected != found && !found.is_empty() => Err(Rule::Symbol {
+                found: excerpt(found),
+                expected: excerpt(expected),
+            }),
+            _ => Ok(()),
+        }
+    }
+
+    fn count_message(&mut self, kind: &[u8]) {
+        let is_name = !kind.is_empty() && kind.len() <= 32 && kind.is_ascii();
+        let name = if is_name {
+            excerpt(kind)
+        } else {
+            "other".to_owned()
+        };
+        let is_room = self.messages.len() < MESSAGE_KINDS_MAX || self.messages.contains_key(&name);
+        let name = if is_room { name } else { "other".to_owned() };
+        *self.messages.entry(name).or_default() += 1;
+    }
+}
+
+/// The fast path over a run of rows.
+impl TradesParser {
+    /// Reads rows as long as they are in their usual spelling; the bytes they take.
+    fn read_fast(&mut self, piece: &[u8]) -> usize {
+        let (Format::Csv(layout), Some(unit @ (TimeUnit::Ms | TimeUnit::Us)), false) =
+            (self.format, self.time_unit, self.is_exact_only)
+        else {
+            return 0;
+        };
+        match layout {
+            layout::SPOT_AGGREGATES => self.read_fast_rows::<true, true>(piece, unit.digits()),
+            layout::FUTURES_AGGREGATES => self.read_fast_rows::<true, false>(piece, unit.digits()),
+            layout::SPOT_TRADES => self.read_fast_rows::<false, true>(piece, unit.digits()),
+            layout::FUTURES_TRADES => self.read_fast_rows::<false, false>(piece, unit.digits()),
+            _ => 0,
+        }
+    }
+
+    fn read_fast_rows<const IS_AGGREGATED: bool, const HAS_MATCH: bool>(
+        &mut self,
+        piece: &[u8],
+        time_digits: usize,
+    ) -> usize {
+        let mut start = 0;
+        let mut previous = self.time.last().copied().unwrap_or(0);
+        while let Some(window) = piece[start..].first_chunk() {
+            let Some(row) = fast::read_row::<IS_AGGREGATED, HAS_MATCH>(window, time_digits) else {
+                break;
+            };
+            let price = self
+                .price
+                .grid
+                .units(row.price.mantissa, row.price.decimals);
+            let qty = self.qty.grid.units(row.qty.mantissa, row.qty.decimals);
+            let (Some(price_ticks), Some(qty_lots)) = (price, qty) else {
+                break;
+            };
+            // Fits: at most 16 digits.
+            let time = row.time as i64;
+            if time < previous || price_ticks == 0 || qty_lots == 0 {
+                break;
+            }
+            self.time.push(time);
+            self.price.values.push(price_ticks);
+            self.qty.values.push(qty_lots);
+            self.side.push(u8::from(row.is_buyer_maker));
+            self.lines += 1;
+            previous = time;
+            start += row.length;
+        }
+        start
+    }
+}
+
+impl Format {
+    fn name(&self) -> Option<&'static str> {
+        match self {
+            Self::Unknown => None,
+            Self::Csv(layout) => Some(layout.name),
+            Self::Feed(_) => Some("feed"),
+        }
+    }
+}
+
+fn grid_of(name: &'static str, text: Option<&str>, units_max: i64) -> Result<Grid, TradesError> {
+    let Some(text) = text else {
+        return Ok(Grid::found(units_max));
+    };
+    match Decimal::parse(text.as_bytes()) {
+        Ok(unit) if unit != Decimal::ZERO => Ok(Grid::given(unit, units_max)),
+        _ => Err(TradesError::Unit {
+            name,
+            text: excerpt(text.as_bytes()),
+        }),
+    }
+}
+
+fn read_number(quantity: Quantity, text: &[u8]) -> Result<Decimal, Rule> {
+    Decimal::parse(text).map_err(|fault| {
+        let cell = excerpt(text);
+        match fault {
+            DecimalFault::Syntax => Rule::Number { quantity, cell },
+            DecimalFault::Negative => Rule::Positive { quantity, cell },
+            DecimalFault::TooLarge => Rule::Large { quantity, cell },
+            DecimalFault::TooFine => Rule::Decimals { quantity, cell },
+        }
+    })
+}
+
+fn check_positive(quantity: Quantity, value: Decimal, text: &[u8]) -> Result<(), Rule> {
+    if value == Decimal::ZERO {
+        return Err(Rule::Positive {
+            quantity,
+            cell: excerpt(text),
+        });
+    }
+    Ok(())
+}
+
+fn place(
+    column: &mut GridColumn,
+    quantity: Quantity,
+    value: Decimal,
+    text: &[u8],
+) -> Result<Place, Rule> {
+    column.place(value).map_err(|fault| {
+        let cell = excerpt(text);
+        let grid = &column.grid;
+        match fault {
+            GridFault::OffGrid => off_grid(quantity, cell, grid.unit, grid.neighbours(value)),
+            GridFault::TooLarge => Rule::Large { quantity, cell },
+            GridFault::TooFine => Rule::Span { quantity, cell },
+        }
+    })
+}
+
+/// Whether the line may be text: UTF-8 but for a cut at its end, without control characters.
+fn is_text(line: &[u8]) -> bool {
+    let is_control = |byte: &u8| *byte < b' ' && *byte != b'\t' && *byte != b'\r';
+    let is_utf8 = match std::str::from_utf8(line) {
+        Ok(_) => true,
+        Err(error) => error.error_len().is_none(),
+    };
+    is_utf8 && !line.iter().any(is_control)
+}
+
+/// Where the first line ends, eight bytes at a time.
+fn find_line_end(text: &[u8]) -> Option<usize> {
+    const ONES: u64 = 0x0101_0101_0101_0101;
+    const HIGH: u64 = ONES << 7;
+    let words = text.chunks_exact(8);
+    let rest = words.remainder();
+    for (index, word) in words.enumerate() {
+        // The lowest zero byte is the first whose high bit a borrow sets.
+        let value = u64::from_le_bytes(word.try_into().ok()?) ^ (ONES * u64::from(b'\n'));
+        let zeros = value.wrapping_sub(ONES) & !value & HIGH;
+        if zeros != 0 {
+            return Some(8 * index + zeros.trailing_zeros() as usize / 8);
+        }
+    }
+    rest.iter()
+        .position(|byte| *byte == b'\n')
+        .map(|at| text.len() - rest.len() + at)
+}
+
+fn shrunk<T>(mut column: Vec<T>) -> Vec<T> {
+    column.shrink_to_fit();
+    column
+}

@@ -1,0 +1,474 @@
+//! What can be wrong with a trades file, in words a user can act on.
+
+use std::fmt;
+
+use super::decimal::{DECIMALS_MAX, Decimal};
+
+/// Longest line that is looked at, in bytes. A depth snapshot of 5,000 levels is a tenth of it.
+pub const LINE_BYTES_MAX: usize = 1 << 20;
+
+/// How much of a bad row an error shows, in bytes of the file.
+const EXCERPT_BYTES: usize = 96;
+
+/// Why a file was not read.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum TradesError {
+    /// A row that breaks a rule.
+    BadRow {
+        /// Line in the file, from 1.
+        line: u64,
+        /// The row, shortened, unprintable bytes escaped.
+        text: String,
+        /// The rule it breaks.
+        rule: Box<Rule>,
+    },
+    /// Not a single byte, or blank lines only.
+    Empty,
+    /// Lines, but no trade among them.
+    NoTrades {
+        /// Lines read.
+        lines: u64,
+        /// Rows left out because they break a rule.
+        bad_rows: u64,
+        /// The first of them.
+        first_bad: Option<Box<TradesError>>,
+    },
+    /// A tick size or lot that is no positive decimal number.
+    Unit {
+        /// `tick_size` or `lot`.
+        name: &'static str,
+        /// The text that was given.
+        text: String,
+    },
+    /// No memory for more rows.
+    Memory {
+        /// Rows read before.
+        rows: usize,
+    },
+    /// The parser has already ended, by `finish` or by an error.
+    Ended,
+}
+
+/// A number of a row, as named in messages.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Quantity {
+    /// Price, in ticks.
+    Price,
+    /// Traded quantity, in lots.
+    Qty,
+}
+
+/// The rule a bad row breaks.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Rule {
+    /// A line is at most [`LINE_BYTES_MAX`] long.
+    LineLength,
+    /// The file is text.
+    Text,
+    /// Rows have as many columns as the format.
+    Columns {
+        /// Columns of this row.
+        found: usize,
+        /// Columns of the rows before it; `None` where it is the first.
+        expected: Option<usize>,
+        /// What seems to be used in place of a comma.
+        delimiter: Option<char>,
+    },
+    /// A header names each needed column once.
+    Header {
+        /// The column that is missing or named twice.
+        column: &'static str,
+    },
+    /// A price or quantity is a decimal number.
+    Number {
+        /// Which number.
+        quantity: Quantity,
+        /// Its text, shortened.
+        cell: String,
+    },
+    /// A price or quantity is above zero.
+    Positive {
+        /// Which number.
+        quantity: Quantity,
+        /// Its text, shortened.
+        cell: String,
+    },
+    /// A price is below 2^48 ticks, a quantity below 2^62 lots.
+    Large {
+        /// Which number.
+        quantity: Quantity,
+        /// Its text, shortened.
+        cell: String,
+    },
+    /// A number has at most 18 decimals.
+    Decimals {
+        /// Which number.
+        quantity: Quantity,
+        /// Its text, shortened.
+        cell: String,
+    },
+    /// A number is a multiple of the given tick size or lot.
+    Grid {
+        /// Which number.
+        quantity: Quantity,
+        /// Its text, shortened.
+        cell: String,
+        /// The given tick size or lot.
+        unit: String,
+        /// The multiples on both sides.
+        nearest: Option<(String, String)>,
+    },
+    /// The decimals of one number and the size of another fit one integer grid.
+    Span {
+        /// Which number.
+        quantity: Quantity,
+        /// Its text, shortened.
+        cell: String,
+    },
+    /// A time is a count of 13 (ms), 16 (us) or 19 (ns) digits.
+    Time {
+        /// Its text, shortened.
+        cell: String,
+    },
+    /// All times of a file have one unit.
+    TimeUnit {
+        /// Its text.
+        cell: String,
+        /// Digits of the times before it.
+        digits_expected: usize,
+    },
+    /// Time does not go backwards.
+    TimeOrder {
+        /// Time of this row.
+        time: i64,
+        /// Time of the last good row before it.
+        previous: i64,
+    },
+    /// Whether the buyer was the maker is true or false.
+    Maker {
+        /// Its text, shortened.
+        cell: String,
+    },
+    /// A feed line is a receive time and one JSON object.
+    Message,
+    /// A trade message has this field.
+    Field {
+        /// The field's key.
+        key: &'static str,
+    },
+    /// All trades of a file are of one symbol.
+    Symbol {
+        /// Symbol of this trade, shortened.
+        found: String,
+        /// Symbol of the trades before it.
+        expected: String,
+    },
+}
+
+impl TradesError {
+    pub(super) fn bad_row(line: u64, text: &[u8], rule: Rule) -> Self {
+        Self::BadRow {
+            line,
+            text: excerpt(text),
+            rule: Box::new(rule),
+        }
+    }
+
+    /// Line in the file, from 1, where one line is to blame.
+    pub fn line(&self) -> Option<u64> {
+        match self {
+            Self::BadRow { line, .. } => Some(*line),
+            _ => None,
+        }
+    }
+
+    /// What to do about it.
+    pub fn mend(&self) -> &'static str {
+        match self {
+            Self::BadRow { rule, .. } => rule.mend(),
+            Self::Empty => "check that the download or export was completed",
+            Self::NoTrades { .. } => "give a Binance trades or aggTrades file, or a recorded feed",
+            Self::Unit { .. } => "give a positive decimal number such as \"0.01\"",
+            Self::Memory { .. } => "read the file in parts",
+            Self::Ended => "make a new parser for each file",
+        }
+    }
+}
+
+impl fmt::Display for TradesError {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::BadRow { line, text, rule } => write!(f, "line {line}: {rule}; row: {text}"),
+            Self::Empty => write!(f, "the file is empty"),
+            Self::NoTrades {
+                lines,
+                bad_rows,
+                first_bad,
+            } => {
+                write!(f, "no trades in {lines} lines, {bad_rows} of them bad rows")?;
+                first_bad
+                    .iter()
+                    .try_for_each(|first| write!(f, "; the first: {first}"))
+            }
+            Self::Unit { name, text } => {
+                write!(f, "{name} '{text}' is not a decimal number above zero")
+            }
+            Self::Memory { rows } => write!(f, "no memory for more than {rows} rows"),
+            Self::Ended => write!(f, "the parser has ended"),
+        }
+    }
+}
+
+impl std::error::Error for TradesError {}
+
+impl Quantity {
+    const fn name(self) -> &'static str {
+        match self {
+            Self::Price => "price",
+            Self::Qty => "quantity",
+        }
+    }
+
+    const fn unit_name(self) -> &'static str {
+        match self {
+            Self::Price => "tick size",
+            Self::Qty => "lot",
+        }
+    }
+
+    const fn bound(self) -> &'static str {
+        match self {
+            Self::Price => "2^48 ticks",
+            Self::Qty => "2^62 lots",
+        }
+    }
+}
+
+impl Rule {
+    /// Name under which skipped rows are counted.
+    pub const fn name(&self) -> &'static str {
+        match self {
+            Self::LineLength => "line too long",
+            Self::Text => "not text",
+            Self::Columns { .. } => "columns",
+            Self::Header { .. } => "header",
+            Self::Number {
+                quantity: Quantity::Price,
+                ..
+            }
+            | Self::Positive {
+                quantity: Quantity::Price,
+                ..
+            }
+            | Self::Large {
+                quantity: Quantity::Price,
+                ..
+            }
+            | Self::Decimals {
+                quantity: Quantity::Price,
+                ..
+            }
+            | Self::Grid {
+                quantity: Quantity::Price,
+                ..
+            }
+            | Self::Span {
+                quantity: Quantity::Price,
+                ..
+            } => "price",
+            Self::Number { .. }
+            | Self::Positive { .. }
+            | Self::Large { .. }
+            | Self::Decimals { .. }
+            | Self::Grid { .. }
+            | Self::Span { .. } => "quantity",
+            Self::Time { .. } | Self::TimeUnit { .. } => "time",
+            Self::TimeOrder { .. } => "time backwards",
+            Self::Maker { .. } => "buyer is maker",
+            Self::Message => "not a message",
+            Self::Field { .. } => "field missing",
+            Self::Symbol { .. } => "symbol",
+        }
+    }
+
+    /// What to do about it.
+    pub const fn mend(&self) -> &'static str {
+        match self {
+            Self::LineLength | Self::Text => "check that the file is an unpacked text file",
+            Self::Columns {
+                delimiter: Some(_), ..
+            } => "separate the columns by commas",
+            Self::Columns { .. } => {
+                "give 6 (trades), 7 (aggTrades, spot trades) or 8 (spot aggTrades) columns, \
+                 or a header that names price, quantity, time and is_buyer_maker"
+            }
+            Self::Header { .. } => {
+                "name the columns price, quantity (or qty), time (or timestamp, transact_time) \
+                 and is_buyer_maker, each once, or leave the header out"
+            }
+            Self::Number { .. } => "write a plain decimal such as 61800.30 or 9.0E-5",
+            Self::Positive { .. } => "remove the row",
+            Self::Large { .. } | Self::Span { .. } => {
+                "correct or remove the row; if the number is right, give a coarser unit"
+            }
+            Self::Decimals { .. } => "round the number to the market's tick size or lot",
+            Self::Grid { .. } => "correct the row, or give the unit that the market used",
+            Self::Time { .. } => "write the time as an integer since 1970 in ms, us or ns",
+            Self::TimeUnit { .. } => {
+                "keep one time unit in a file; split it where the unit changes"
+            }
+            Self::TimeOrder { .. } => "sort the file by time",
+            Self::Maker { .. } => "write true or false, or 1 or 0",
+            Self::Message | Self::Field { .. } => "correct or remove the line",
+            Self::Symbol { .. } => "split the file by symbol",
+        }
+    }
+}
+
+impl fmt::Display for Rule {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::LineLength => write!(f, "the line is longer than {LINE_BYTES_MAX} bytes"),
+            Self::Text => write!(f, "the line is not text"),
+            Self::Columns {
+                found,
+                expected,
+                delimiter,
+            } => write_columns(f, *found, *expected, *delimiter),
+            Self::Header { column } => {
+                write!(
+                    f,
+                    "the header does not name the column {column} exactly once"
+                )
+            }
+            Self::Number { quantity, cell } => {
+                write!(f, "{} '{cell}' is not a decimal number", quantity.name())
+            }
+            Self::Positive { quantity, cell } => {
+                write!(f, "{} '{cell}' is not above zero", quantity.name())
+            }
+            Self::Large { quantity, cell } => {
+                write!(
+                    f,
+                    "{} '{cell}' is not below {}",
+                    quantity.name(),
+                    quantity.bound()
+                )
+            }
+            Self::Decimals { quantity, cell } => {
+                write!(
+                    f,
+                    "{} '{cell}' has more than {DECIMALS_MAX} decimals",
+                    quantity.name()
+                )
+            }
+            Self::Grid {
+                quantity,
+                cell,
+                unit,
+                nearest,
+            } => write_off_grid(f, *quantity, cell, unit, nearest.as_ref()),
+            Self::Span { quantity, cell } => write!(
+                f,
+                "{} '{cell}' has so many decimals that an earlier, larger one would pass {}",
+                quantity.name(),
+                quantity.bound()
+            ),
+            Self::Time { cell } => write!(
+                f,
+                "time '{cell}' is not an integer of 13 (ms), 16 (us) or 19 (ns) digits below 2^62"
+            ),
+            Self::TimeUnit {
+                cell,
+                digits_expected,
+            } => {
+                write!(
+                    f,
+                    "time '{cell}' has {} digits, the rows before it",
+                    cell.len()
+                )?;
+                write!(f, " have {digits_expected}")
+            }
+            Self::TimeOrder { time, previous } => {
+                write!(f, "time goes backwards, from {previous} to {time}")
+            }
+            Self::Maker { cell } => {
+                write!(f, "buyer is maker '{cell}' is neither true nor false")
+            }
+            Self::Message => {
+                write!(
+                    f,
+                    "the line is not a receive time, a space and one JSON object"
+                )
+            }
+            Self::Field { key } => write!(f, "the trade message has no usable field \"{key}\""),
+            Self::Symbol { found, expected } => {
+                write!(
+                    f,
+                    "symbol '{found}' differs from '{expected}' in the rows before"
+                )
+            }
+        }
+    }
+}
+
+fn write_columns(
+    f: &mut fmt::Formatter<'_>,
+    found: usize,
+    expected: Option<usize>,
+    delimiter: Option<char>,
+) -> fmt::Result {
+    match expected {
+        Some(expected) => write!(f, "expected {expected} columns as before, was {found}")?,
+        None => write!(
+            f,
+            "expected 6, 7 or 8 columns separated by commas, was {found}"
+        )?,
+    }
+    delimiter
+        .iter()
+        .try_for_each(|delimiter| write!(f, " (separated by {delimiter:?}?)"))
+}
+
+fn write_off_grid(
+    f: &mut fmt::Formatter<'_>,
+    quantity: Quantity,
+    cell: &str,
+    unit: &str,
+    nearest: Option<&(String, String)>,
+) -> fmt::Result {
+    write!(f, "{} '{cell}' is not a multiple of ", quantity.name())?;
+    write!(f, "{} {unit}", quantity.unit_name())?;
+    nearest
+        .iter()
+        .try_for_each(|(below, above)| write!(f, " (nearest: {below} and {above})"))
+}
+
+/// A text as it can be shown: printable, and short.
+pub(super) fn excerpt(text: &[u8]) -> String {
+    let shown = &text[..text.len().min(EXCERPT_BYTES)];
+    let mut printable = match std::str::from_utf8(shown) {
+        Ok(text) if !text.chars().any(char::is_control) => text.to_owned(),
+        _ => shown.escape_ascii().to_string(),
+    };
+    if shown.len() < text.len() {
+        printable.push_str("...");
+    }
+    printable
+}
+
+/// Names the fault that a [`super::grid::Grid`] or a decimal text has.
+pub(super) fn off_grid(
+    quantity: Quantity,
+    cell: String,
+    unit: Decimal,
+    nearest: Option<(Decimal, Decimal)>,
+) -> Rule {
+    let nearest = nearest.map(|(below, above)| (below.to_string(), above.to_string()));
+    Rule::Grid {
+        quantity,
+        cell,
+        unit: unit.to_string(),
+        nearest,
+    }
+}

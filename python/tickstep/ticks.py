@@ -1,0 +1,488 @@
+"""Ticks: market data as integer columns, checked once and read by the kernel in place.
+
+A `Ticks` holds one instrument's trades: time, price in ticks, quantity in lots, the aggressor's side
+and, where the source has them, the quotes. Every rule is checked when it is made, and a zone map is
+built beside the columns, so each run afterwards reads only the rows that can touch an order. The
+columns never change: arrays that somebody could still write to are copied.
+"""
+
+import hashlib
+from collections.abc import Sequence
+from datetime import UTC, datetime
+from decimal import Decimal
+from typing import Any, Self, overload
+
+import numpy as np
+import numpy.typing as npt
+
+from tickstep._kernel import Grid, Tick, TickColumns, default_lot_and_unit
+from tickstep.errors import ConfigError, DataError, OrderError
+
+__all__ = ["TIME_UNITS", "Ticks"]
+
+TIME_UNITS = ("s", "ms", "us", "ns")
+
+Number = float | int | str | Decimal
+Time = int | str | datetime | np.datetime64
+Int64Array = npt.NDArray[np.int64]
+UInt8Array = npt.NDArray[np.uint8]
+Float64Array = npt.NDArray[np.float64]
+
+
+class Ticks:
+    """Trades of one instrument as checked, read-only columns.
+
+    Rows are in order of time (equal times keep their order), prices and quantities are whole ticks
+    and lots, and a quantity is at least one lot; anything else is a `DataError` that names the row.
+    Arrays that are read-only all the way down are taken as they are, others are copied. Slices share
+    the columns and the zone map of the whole.
+
+    Parameters
+    ----------
+    time : array of int64
+        Times, ascending, in `time_unit`.
+    price_ticks : array of int64
+        Prices in ticks.
+    qty_lots : array of int64
+        Quantities in lots, at least 1.
+    side : array of uint8
+        Side of the aggressor: 0 is BUY, 1 is SELL.
+    tick_size, lot : float, int, str or Decimal
+        Size of one tick in money, and of one lot in units of the instrument.
+    time_unit : {"s", "ms", "us", "ns"}
+        Unit of `time`, counted from 1970-01-01 UTC.
+    symbol, source : str, optional
+        Name of the instrument, and where the data came from.
+    bid_ticks, ask_ticks : array of int64, optional
+        Best quotes in ticks at each row; both or neither.
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> import tickstep as ts
+    >>> ticks = ts.Ticks(
+    ...     np.array([1000, 1001, 1003]), np.array([10000, 10005, 10002]),
+    ...     np.array([5, 1, 2]), np.array([0, 1, 1], dtype=np.uint8),
+    ...     tick_size=0.01, lot=0.001, symbol="DEMO",
+    ... )
+    >>> len(ticks), ticks.prices.tolist()
+    (3, [100.0, 100.05, 100.02])
+    >>> ticks.between(1001, 1003).qtys.tolist()
+    [0.001]
+    """
+
+    __slots__ = (
+        "_columns",
+        "_digest",
+        "_lot",
+        "_start",
+        "_stop",
+        "_tick",
+        "source",
+        "symbol",
+        "time_unit",
+    )
+
+    symbol: str | None
+    source: str | None
+    time_unit: str
+
+    def __init__(
+        self,
+        time: Int64Array,
+        price_ticks: Int64Array,
+        qty_lots: Int64Array,
+        side: UInt8Array,
+        *,
+        tick_size: Number,
+        lot: Number,
+        time_unit: str = "ms",
+        symbol: str | None = None,
+        source: str | None = None,
+        bid_ticks: Int64Array | None = None,
+        ask_ticks: Int64Array | None = None,
+    ) -> None:
+        self.time_unit = check_time_unit(time_unit)
+        self.symbol = symbol
+        self.source = source
+        self._tick = Grid(tick_size, "tick_size")
+        self._lot = Grid(lot, "lot")
+        self._columns = TickColumns(
+            _frozen(time, "time"),
+            _frozen(price_ticks, "price_ticks"),
+            _frozen(qty_lots, "qty_lots"),
+            _frozen(side, "side"),
+            None if bid_ticks is None else _frozen(bid_ticks, "bid_ticks"),
+            None if ask_ticks is None else _frozen(ask_ticks, "ask_ticks"),
+        )
+        self._start = 0
+        self._stop = len(self._columns)
+        self._digest: str | None = None
+
+    @classmethod
+    def from_arrays(
+        cls,
+        time: npt.ArrayLike,
+        prices: npt.ArrayLike,
+        qtys: npt.ArrayLike,
+        sides: npt.ArrayLike,
+        *,
+        tick_size: Number,
+        lot: Number | None = None,
+        time_unit: str = "ms",
+        symbol: str | None = None,
+        source: str | None = None,
+        bids: npt.ArrayLike | None = None,
+        asks: npt.ArrayLike | None = None,
+    ) -> Self:
+        """Make ticks from plain arrays or lists; floats are checked against the grid.
+
+        Parameters
+        ----------
+        time : array of int or datetime64
+            Times in `time_unit`, or dates that it can hold exactly.
+        prices : array of float or int
+            Floats are money and must lie on the tick grid; integers are ticks.
+        qtys : array of float or int
+            Floats are units and must lie on the lot grid; integers are lots.
+        sides : array of int, bool or str
+            0 or "BUY", 1 or "SELL": the side of the aggressor.
+        tick_size : float, int, str or Decimal
+            Size of one tick in money.
+        lot : float, int, str or Decimal, optional
+            Size of one lot; by default the finest an engine of this tick size takes.
+        time_unit : {"s", "ms", "us", "ns"}
+            Unit of the times that are kept.
+        symbol, source : str, optional
+            Name of the instrument, and where the data came from.
+        bids, asks : array of float or int, optional
+            Best quotes, as `prices`; both or neither.
+
+        Returns
+        -------
+        Ticks
+            The checked columns.
+
+        Raises
+        ------
+        DataError
+            When a row breaks a rule or a float is off its grid; the message names the row.
+
+        Examples
+        --------
+        >>> import tickstep as ts
+        >>> ts.Ticks.from_arrays([1, 2], [1.5, 1.75], [2.0, 1.0], ["BUY", "SELL"], tick_size=0.25)
+        Ticks(2 rows, 1970-01-01T00:00:00.001 to 1970-01-01T00:00:00.002, tick 0.25, lot 0.000001)
+        """
+        check_time_unit(time_unit)
+        tick = Grid(tick_size, "tick_size")
+        lots = Grid(default_lot_and_unit(tick_size)[0] if lot is None else lot, "lot")
+        return cls(
+            _times(time, time_unit),
+            grid_column(prices, tick, "prices"),
+            grid_column(qtys, lots, "qtys"),
+            side_column(sides, "sides"),
+            tick_size=tick.step,
+            lot=lots.step,
+            time_unit=time_unit,
+            symbol=symbol,
+            source=source,
+            bid_ticks=None if bids is None else grid_column(bids, tick, "bids"),
+            ask_ticks=None if asks is None else grid_column(asks, tick, "asks"),
+        )
+
+    @property
+    def time(self) -> Int64Array:
+        """Times in `time_unit`, read-only."""
+        return self._columns.time[self._start : self._stop]
+
+    @property
+    def price_ticks(self) -> Int64Array:
+        """Prices in ticks, read-only."""
+        return self._columns.price_ticks[self._start : self._stop]
+
+    @property
+    def qty_lots(self) -> Int64Array:
+        """Quantities in lots, read-only."""
+        return self._columns.qty_lots[self._start : self._stop]
+
+    @property
+    def side(self) -> UInt8Array:
+        """Side of the aggressor, 0 for BUY and 1 for SELL, read-only."""
+        return self._columns.side[self._start : self._stop]
+
+    @property
+    def bid_ticks(self) -> Int64Array | None:
+        """Best bids in ticks, read-only, or None where the source has no quotes."""
+        column = self._columns.bid_ticks
+        return None if column is None else column[self._start : self._stop]
+
+    @property
+    def ask_ticks(self) -> Int64Array | None:
+        """Best asks in ticks, read-only, or None where the source has no quotes."""
+        column = self._columns.ask_ticks
+        return None if column is None else column[self._start : self._stop]
+
+    @property
+    def prices(self) -> Float64Array:
+        """Prices in money, computed at each call."""
+        return self._tick.values(self.price_ticks)
+
+    @property
+    def qtys(self) -> Float64Array:
+        """Quantities in units of the instrument, computed at each call."""
+        return self._lot.values(self.qty_lots)
+
+    @property
+    def datetimes(self) -> npt.NDArray[np.datetime64]:
+        """Times as datetime64 (UTC), a view of `time`."""
+        return self.time.view(f"datetime64[{self.time_unit}]")
+
+    @property
+    def tick_size(self) -> float:
+        """Size of one tick in money."""
+        return self._tick.value(1)
+
+    @property
+    def lot(self) -> float:
+        """Size of one lot in units of the instrument."""
+        return self._lot.value(1)
+
+    @property
+    def nbytes(self) -> int:
+        """Bytes of the columns and the zone map; slices share those of the whole."""
+        return self._columns.nbytes
+
+    @property
+    def data_digest(self) -> str:
+        """SHA-256 of grids, time unit and columns: equal data, equal digest; computed once."""
+        if self._digest is None:
+            self._digest = self._computed_digest()
+        return self._digest
+
+    def between(self, start: Time | None, stop: Time | None) -> "Ticks":
+        """Take the rows with start <= time < stop, without copying.
+
+        Parameters
+        ----------
+        start, stop : int, str, datetime or datetime64, optional
+            Integers are in `time_unit`; text is ISO 8601 in UTC; a datetime must know its zone.
+            None is the beginning or the end.
+
+        Returns
+        -------
+        Ticks
+            A view of the same columns.
+
+        Examples
+        --------
+        >>> import tickstep as ts
+        >>> ticks = ts.Ticks.from_arrays(
+        ...     [0, 1000, 2000], [1.0, 2.0, 3.0], [1.0, 1.0, 1.0], [0, 0, 0], tick_size=1)
+        >>> ticks.between("1970-01-01T00:00:01", None).price_ticks.tolist()
+        [2, 3]
+        """
+        first = 0 if start is None else self._row_at(start)
+        last = len(self) if stop is None else self._row_at(stop)
+        return self._part(first, max(first, last))
+
+    def __len__(self) -> int:
+        return self._stop - self._start
+
+    @overload
+    def __getitem__(self, rows: int) -> Tick: ...
+
+    @overload
+    def __getitem__(self, rows: slice) -> "Ticks": ...
+
+    def __getitem__(self, rows: int | slice) -> "Tick | Ticks":
+        """Take one row as a `Tick`, or a slice of rows as `Ticks`."""
+        if not isinstance(rows, slice):
+            return self._columns.tick(self._start + range(len(self))[rows], self._lot)
+        first, last, step = rows.indices(len(self))
+        if step < 1:
+            raise DataError(
+                f"a step of {step} would turn time around",
+                hint="slice forwards; reverse a column instead: ticks.price_ticks[::-1]",
+            )
+        return self._part(first, max(first, last)) if step == 1 else self._thinned(rows)
+
+    def __repr__(self) -> str:
+        name = "" if self.symbol is None else f"{self.symbol}, "
+        span = "" if len(self) == 0 else f"{self.datetimes[0]} to {self.datetimes[-1]}, "
+        grids = f"tick {self._tick.step}, lot {self._lot.step}"
+        return f"Ticks({name}{len(self):,} rows, {span}{grids})"
+
+    def __reduce__(self) -> tuple[Any, ...]:
+        arrays = (self.time, self.price_ticks, self.qty_lots, self.side)
+        return _restored, (arrays, (self.bid_ticks, self.ask_ticks), self._labels())
+
+    def _labels(self) -> dict[str, str | None]:
+        return {
+            "tick_size": self._tick.step,
+            "lot": self._lot.step,
+            "time_unit": self.time_unit,
+            "symbol": self.symbol,
+            "source": self.source,
+        }
+
+    def _part(self, start: int, stop: int) -> "Ticks":
+        part = Ticks.__new__(Ticks)
+        for name in Ticks.__slots__:
+            setattr(part, name, getattr(self, name))
+        part._digest = self._digest if stop - start == len(self) else None
+        part._stop = self._start + stop
+        part._start = self._start + start
+        return part
+
+    def _thinned(self, rows: slice) -> "Ticks":
+        arrays = (self.time, self.price_ticks, self.qty_lots, self.side)
+        quotes = (self.bid_ticks, self.ask_ticks)
+        taken = tuple(None if column is None else column[rows] for column in quotes)
+        return _restored(tuple(column[rows] for column in arrays), taken, self._labels())
+
+    def _row_at(self, time: Time) -> int:
+        return int(np.searchsorted(self.time, to_time(time, self.time_unit), side="left"))
+
+    def _computed_digest(self) -> str:
+        columns = (
+            self.time, self.price_ticks, self.qty_lots, self.side, self.bid_ticks, self.ask_ticks
+        )
+        present = "".join("0" if column is None else "1" for column in columns)
+        head = f"{self._tick.step} {self._lot.step} {self.time_unit} {len(self)} {present}"
+        digest = hashlib.sha256(f"tickstep ticks 1 {head}\n".encode())
+        for column in columns:
+            if column is not None:
+                digest.update(column)
+        return digest.hexdigest()
+
+
+def check_time_unit(unit: str) -> str:
+    """Return the unit, or raise a `ConfigError` when it is not one of `TIME_UNITS`."""
+    if unit not in TIME_UNITS:
+        raise ConfigError(
+            f"time_unit {unit!r} is not one of {', '.join(TIME_UNITS)}",
+            hint='time_unit="ms" counts milliseconds since 1970-01-01 UTC',
+        )
+    return unit
+
+
+def to_time(value: Time, unit: str) -> int:
+    """Turn a date into a whole number of `unit` since 1970-01-01 UTC; integers pass as they are."""
+    if isinstance(value, (int, np.integer)) and not isinstance(value, bool):
+        return int(value)
+    if isinstance(value, datetime):
+        value = _without_zone(value)
+    try:
+        stamp = np.datetime64(value)
+    except (ValueError, TypeError) as error:
+        raise DataError(
+            f"{value!r} is not a time",
+            hint=f"give an integer in {unit}, ISO 8601 text in UTC, or a datetime with a zone",
+        ) from error
+    return int(_times(np.array([stamp]), unit)[0])
+
+
+def _without_zone(moment: datetime) -> datetime:
+    if moment.tzinfo is None:
+        raise DataError(
+            f"the datetime {moment.isoformat()} has no time zone",
+            hint="add one: datetime(..., tzinfo=timezone.utc)",
+        )
+    return moment.astimezone(UTC).replace(tzinfo=None)
+
+
+def _times(values: npt.ArrayLike, unit: str) -> Int64Array:
+    array = np.asarray(values)
+    if array.dtype.kind != "M":
+        return integer_column(array, "time")
+    if np.isnat(array).any():
+        row = int(np.flatnonzero(np.isnat(array))[0])
+        raise DataError(f"time at row {row} is not a time (NaT)", hint="drop the row")
+    exact = array.astype(f"datetime64[{unit}]")
+    lost = np.flatnonzero(exact != array)
+    if lost.size:
+        raise DataError(
+            f"time {array[lost[0]]} at row {lost[0]} is finer than one {unit}",
+            hint='choose a finer time_unit, such as "ns"',
+        )
+    return exact.astype(np.int64)
+
+
+def integer_column(
+    values: npt.ArrayLike, name: str, error: type[DataError | OrderError] = DataError
+) -> Int64Array:
+    """Return an int64 column of values that are integers already; others are never rounded."""
+    array = np.asarray(values)
+    if array.size == 0:
+        return np.zeros(array.shape, dtype=np.int64)
+    if array.dtype.kind not in "iu" or (array.dtype == np.uint64 and int(array.max()) >= 2**63):
+        raise error(
+            f"{name} must be integers of at most 64 bits, was {array.dtype}",
+            hint="convert the column where its unit is known",
+        )
+    return array.astype(np.int64, copy=False)
+
+
+def grid_column(
+    values: npt.ArrayLike,
+    grid: Grid,
+    name: str,
+    error: type[DataError | OrderError] = DataError,
+) -> Int64Array:
+    """Return indexes on a grid: integers pass, floats, text and Decimals must lie on the grid."""
+    array = np.asarray(values)
+    if array.dtype.kind == "f":
+        return grid.indexes(np.ascontiguousarray(array, dtype=np.float64), name, error)
+    if array.dtype.kind in "OU":
+        found = [grid.index(value, f"{name} at row {row}", error) for row, value in enumerate(array)]
+        return np.array(found, dtype=np.int64)
+    return integer_column(array, name, error)
+
+
+def side_column(
+    values: npt.ArrayLike, name: str, error: type[DataError | OrderError] = DataError
+) -> UInt8Array:
+    """Return sides as 0 and 1 from such numbers, booleans (True is SELL) or "BUY" and "SELL"."""
+    array = np.asarray(values)
+    if array.dtype.kind in "OU":
+        is_sell = array == "SELL"
+        bad = np.flatnonzero(~(is_sell | (array == "BUY")))
+        if bad.size:
+            side = array[bad[0]]
+            raise error(f"{name} at row {bad[0]} must be 'BUY' or 'SELL', was {side!r}")
+        return is_sell.astype(np.uint8)
+    codes = array if array.dtype.kind == "b" else integer_column(array, name, error)
+    bad = np.flatnonzero((codes < 0) | (codes > 1))
+    if bad.size:
+        raise error(f"{name} at row {bad[0]} must be 0 (BUY) or 1 (SELL), was {codes[bad[0]]}")
+    return codes.astype(np.uint8)
+
+
+def _frozen(array: npt.NDArray[Any], name: str) -> npt.NDArray[Any]:
+    if not isinstance(array, np.ndarray):
+        raise DataError(
+            f"{name} must be a NumPy array, was {type(array).__name__}",
+            hint="Ticks.from_arrays takes lists and floats",
+        )
+    if _is_frozen(array) and array.flags.c_contiguous and array.flags.aligned:
+        return array
+    copied = np.array(array, order="C", subok=False)
+    copied.flags.writeable = False
+    return copied
+
+
+def _is_frozen(array: Any) -> bool:
+    while isinstance(array, np.ndarray):
+        if array.flags.writeable:
+            return False
+        array = array.base
+    return True
+
+
+def _restored(
+    columns: Sequence[npt.NDArray[Any]],
+    quotes: Sequence[Int64Array | None],
+    labels: dict[str, Any],
+) -> Ticks:
+    return Ticks(*columns, bid_ticks=quotes[0], ask_ticks=quotes[1], **labels)
