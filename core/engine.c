@@ -529,6 +529,18 @@ static tks_status command_queue(tks_engine *engine, const tks__command *command)
     return TKS_STATUS_OK;
 }
 
+static tks__command command_on(const tks__order *order, tks__command_kind kind)
+{
+    tks__command command;
+    memset(&command, 0, sizeof command);
+    command.kind = kind;
+    command.order_id = order->id;
+    command.instrument = order->instrument;
+    command.tag = order->tag;
+    command.side = order->side;
+    return command;
+}
+
 /* Find the open order of an id the caller gave. */
 static tks_status order_of_id(const tks_engine *engine, uint64_t order_id, uint32_t *slot_out)
 {
@@ -548,8 +560,7 @@ tks_status tks_order_cancel(tks_engine *engine, uint64_t order_id)
         return status;
     const tks__order *order = tks__order_at(engine, slot);
     if (!acts_now(engine) && !tks__is_alert(order->type)) {
-        tks__command command = {.kind = TKS__COMMAND_CANCEL, .order_id = order_id};
-        command.instrument = order->instrument;
+        tks__command command = command_on(order, TKS__COMMAND_CANCEL);
         return command_queue(engine, &command);
     }
     if (tks__event_room(engine) < 1)
@@ -689,8 +700,8 @@ tks_status tks_order_amend(tks_engine *engine, uint64_t order_id, const tks_amen
     if (status != TKS_STATUS_OK)
         return status;
     if (!acts_now(engine)) {
-        tks__command command = {.kind = TKS__COMMAND_AMEND, .order_id = order_id, .amend = *amend};
-        command.instrument = order->instrument;
+        tks__command command = command_on(order, TKS__COMMAND_AMEND);
+        command.amend = *amend;
         return command_queue(engine, &command);
     }
     if (tks__event_room(engine) < 1)
@@ -708,6 +719,9 @@ static void tell_too_late(tks_engine *engine, const tks__command *command)
     event.reason = TKS_REASON_TOO_LATE;
     event.instrument = command->instrument;
     event.order_id = command->order_id;
+    event.tag = command->tag;
+    int64_t asked = command->amend.qty_lots;
+    event.qty_lots = command->side == TKS_SIDE_BUY ? asked : -asked;
     tks__event_emit(engine, &event);
 }
 
@@ -940,8 +954,8 @@ static tks_order_view view_of(const tks_engine *engine, const tks__order *order)
     view.frozen_units = order->frozen_units;
     view.frozen_lots = order->frozen_lots;
     view.is_triggered = order->is_triggered;
-    view.is_resting = order->state == TKS__ORDER_RESTING;
-    if (order->type == TKS_ORDER_TRAILING_STOP && view.is_resting)
+    view.is_resting = order->state != TKS__ORDER_PENDING;
+    if (order->type == TKS_ORDER_TRAILING_STOP && order->state == TKS__ORDER_RESTING)
         view.trigger_now_ticks = tks__threshold(tks__instrument_at(engine, order->instrument), order);
     return view;
 }

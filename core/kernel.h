@@ -151,6 +151,9 @@ typedef struct tks__command {
     uint64_t order_id;   /* CANCEL_ALL: orders with smaller ids */
     uint32_t kind;
     uint32_t instrument; /* CANCEL_ALL: or TKS_INSTRUMENT_ALL */
+    uint64_t tag;        /* tag and side of the order: it may be gone when the command arrives */
+    uint32_t side;
+    uint32_t reserved;
     tks_amend amend;
 } tks__command;
 

@@ -76,17 +76,24 @@ static int32_t relative(int64_t price_ticks, int64_t base)
     return clamp32((int64_t)((uint64_t)price_ticks - (uint64_t)base));
 }
 
+/* Four extremes side by side: one alone would wait for itself on every row. */
 static void zone_of_rows(const int64_t *price, uint64_t rows, int64_t base, int32_t *low_out,
                          int32_t *high_out)
 {
-    int64_t low = price[0];
-    int64_t high = price[0];
-    for (uint64_t i = 1; i < rows; i++) {
-        low = price[i] < low ? price[i] : low;
-        high = price[i] > high ? price[i] : high;
+    int64_t low[4] = {price[0], price[0], price[0], price[0]};
+    int64_t high[4] = {price[0], price[0], price[0], price[0]};
+    uint64_t i = 0;
+    for (; i + 4 <= rows; i += 4)
+        for (int lane = 0; lane < 4; lane++) {
+            low[lane] = tks__min(price[i + (uint64_t)lane], low[lane]);
+            high[lane] = tks__max(price[i + (uint64_t)lane], high[lane]);
+        }
+    for (; i < rows; i++) {
+        low[0] = tks__min(price[i], low[0]);
+        high[0] = tks__max(price[i], high[0]);
     }
-    *low_out = relative(low, base);
-    *high_out = relative(high, base);
+    *low_out = relative(tks__min(tks__min(low[0], low[1]), tks__min(low[2], low[3])), base);
+    *high_out = relative(tks__max(tks__max(high[0], high[1]), tks__max(high[2], high[3])), base);
 }
 
 static void zones_of_rows(zone_line *lines, const int64_t *price, uint64_t count, int64_t base)
@@ -167,6 +174,7 @@ typedef struct search {
     const int64_t *price;
     int64_t falling; /* look for price <= falling or price >= rising */
     int64_t rising;
+    uint64_t clear_until; /* rows before it are known to be none */
     uint64_t rows_read;
     uint64_t lines_read;
 } search;
@@ -321,24 +329,43 @@ static tks_tick tick_of_row(const tks_feed *feed, uint64_t row)
     return tick;
 }
 
-/* Negative iff some x is outside [low, high]; wraps are harmless for the ranges used here. */
-static uint64_t outside(const int64_t *column, uint64_t row, uint64_t end, int64_t low, int64_t high)
+/* The quick tests or wrong rows into one word; what they leave open is told by its top bits. */
+
+/* Top bit set iff a time steps back, or is not within [-2^62, 2^62). The lower end is exact all the
+ * same: the first row was looked at by itself, and none is below it. */
+static uint64_t times_wrong(const int64_t *times, uint64_t row, uint64_t end)
 {
     uint64_t any = 0;
     for (uint64_t i = row; i < end; i++)
-        any |= ((uint64_t)column[i] - (uint64_t)low) | ((uint64_t)high - (uint64_t)column[i]);
-    return any;
+        any |= ((uint64_t)times[i] - (uint64_t)times[i - 1]) | ((uint64_t)times[i] + (UINT64_C(1) << 62));
+    return any >> 63;
 }
 
-static uint64_t steps_back(const int64_t *times, uint64_t row, uint64_t end)
+/* Not 0 iff some x is outside [1, 2^bits). */
+static uint64_t counts_wrong(const int64_t *column, uint64_t row, uint64_t end, unsigned bits)
 {
     uint64_t any = 0;
-    for (uint64_t i = row + 1; i < end; i++)
-        any |= (uint64_t)times[i] - (uint64_t)times[i - 1];
-    return any;
+    for (uint64_t i = row; i < end; i++)
+        any |= (uint64_t)column[i] | ((uint64_t)column[i] - 1);
+    return any >> bits;
 }
 
-static uint8_t sides_wrong(const uint8_t *side, uint64_t row, uint64_t end)
+static uint64_t signed_prices_wrong(const int64_t *column, uint64_t row, uint64_t end)
+{
+    uint64_t any = 0;
+    for (uint64_t i = row; i < end; i++)
+        any |= ((uint64_t)column[i] + (uint64_t)(TKS_PRICE_END - 1)) |
+               ((uint64_t)(TKS_PRICE_END - 1) - (uint64_t)column[i]);
+    return any >> 63;
+}
+
+static uint64_t prices_wrong(const tks_instrument *rules, const int64_t *column, uint64_t row, uint64_t end)
+{
+    return rules->flags & TKS_INSTRUMENT_ALLOW_NEGATIVE ? signed_prices_wrong(column, row, end)
+                                                        : counts_wrong(column, row, end, 48);
+}
+
+static uint64_t sides_wrong(const uint8_t *side, uint64_t row, uint64_t end)
 {
     uint8_t any = 0;
     for (uint64_t i = row; i < end; i++)
@@ -346,26 +373,26 @@ static uint8_t sides_wrong(const uint8_t *side, uint64_t row, uint64_t end)
     return any > TKS_SIDE_SELL;
 }
 
-/* Quick answer for a block; wild 64-bit values may look fine in one test (2^63 wraps) but then fail a
- * range test, because every range is far inside. A "maybe" is looked at row by row. */
+static uint64_t quotes_wrong(const tks_feed *feed, const tks_instrument *rules, uint64_t row, uint64_t end)
+{
+    uint64_t any = 0;
+    for (uint64_t i = row; i < end; i++)
+        any |= (uint64_t)feed->ask_ticks[i] - (uint64_t)feed->bid_ticks[i];
+    return any >> 63 | prices_wrong(rules, feed->bid_ticks, row, end) |
+           prices_wrong(rules, feed->ask_ticks, row, end);
+}
+
+/* row > 0: the row before the block has been checked. */
 static bool block_is_fine(const tks_feed *feed, const tks_instrument *rules, uint64_t row, uint64_t end)
 {
-    int64_t low = rules->flags & TKS_INSTRUMENT_ALLOW_NEGATIVE ? 1 - TKS_PRICE_END : 1;
-    int64_t high = TKS_PRICE_END - 1;
-    uint64_t any = steps_back(feed->time, row ? row - 1 : 0, end);
-    any |= outside(feed->time, row, end, 1 - TKS_TIME_END, TKS_TIME_END - 1);
-    any |= outside(feed->price_ticks, row, end, low, high);
+    uint64_t wrong = times_wrong(feed->time, row, end) | prices_wrong(rules, feed->price_ticks, row, end);
     if (feed->qty_lots)
-        any |= outside(feed->qty_lots, row, end, 1, TKS_QTY_END - 1);
-    if (feed->side && sides_wrong(feed->side, row, end))
-        return false;
-    if (feed->bid_ticks) {
-        any |= outside(feed->bid_ticks, row, end, low, high);
-        any |= outside(feed->ask_ticks, row, end, low, high);
-        for (uint64_t i = row; i < end; i++)
-            any |= (uint64_t)feed->ask_ticks[i] - (uint64_t)feed->bid_ticks[i];
-    }
-    return (int64_t)any >= 0;
+        wrong |= counts_wrong(feed->qty_lots, row, end, 62);
+    if (feed->side)
+        wrong |= sides_wrong(feed->side, row, end);
+    if (feed->bid_ticks)
+        wrong |= quotes_wrong(feed, rules, row, end);
+    return wrong == 0;
 }
 
 static tks_status row_check(const tks_feed *feed, const tks_instrument *rules, uint64_t row,
@@ -378,20 +405,39 @@ static tks_status row_check(const tks_feed *feed, const tks_instrument *rules, u
     return status;
 }
 
-static tks_status rows_check(const tks_feed *feed, const tks_instrument *rules, uint64_t *bad_row_out)
+static tks_status rows_check_singly(const tks_feed *feed, const tks_instrument *rules, uint64_t row,
+                                    uint64_t end, uint64_t *bad_row_out)
 {
-    enum { BLOCK = 4096 };
-    for (uint64_t row = feed->cursor; row < feed->count; row += BLOCK) {
-        uint64_t end = feed->count - row < BLOCK ? feed->count : row + BLOCK;
-        if (row > feed->cursor && block_is_fine(feed, rules, row, end))
-            continue;
-        for (uint64_t i = row; i < end; i++) {
-            tks_status status = row_check(feed, rules, i, feed->cursor);
-            if (status != TKS_STATUS_OK) {
-                *bad_row_out = i;
-                return status;
-            }
+    for (; row < end; row++) {
+        tks_status status = row_check(feed, rules, row, feed->cursor);
+        if (status != TKS_STATUS_OK) {
+            *bad_row_out = row;
+            return status;
         }
+    }
+    return TKS_STATUS_OK;
+}
+
+/* Check all rows, block by block. While a block is in the cache anyway, the first search for a price that
+ * matters rides along: s->clear_until ends before the first block with a hit. */
+static tks_status rows_check(const tks_feed *feed, const tks_instrument *rules, search *s,
+                             uint64_t *bad_row_out)
+{
+    enum { FIRST = 16, BLOCK = 1024 };
+    bool clear = s != NULL;
+    uint64_t row = feed->cursor;
+    while (row < feed->count) {
+        uint64_t rows = row == feed->cursor ? FIRST : BLOCK;
+        uint64_t end = feed->count - row < rows ? feed->count : row + rows;
+        bool fine = row > feed->cursor && block_is_fine(feed, rules, row, end);
+        tks_status status =
+            fine ? TKS_STATUS_OK : rows_check_singly(feed, rules, row, end, bad_row_out);
+        if (status != TKS_STATUS_OK)
+            return status;
+        clear = clear && !block_has_hit(s, row, end - row);
+        if (clear)
+            s->clear_until = end;
+        row = end;
     }
     return TKS_STATUS_OK;
 }
@@ -418,7 +464,7 @@ tks_status tks_feed_check(const tks_feed *feed, const tks_instrument *instrument
         return TKS_STATUS_NULL_ARGUMENT;
     *bad_row_out = 0;
     tks_status status = columns_check(feed, instrument);
-    return status == TKS_STATUS_OK ? rows_check(feed, instrument, bad_row_out) : status;
+    return status == TKS_STATUS_OK ? rows_check(feed, instrument, NULL, bad_row_out) : status;
 }
 
 /* ---- A run over feeds --------------------------------------------------------------------------- */
@@ -438,6 +484,37 @@ static tks__scan *scan_of(const run *r, uint32_t feed)
     return &tks__instrument_at(r->engine, r->feeds[feed].instrument)->scan;
 }
 
+/* What the resting orders of a feed's instrument wait for. */
+static search search_of(const tks_engine *engine, const tks_feed *feed)
+{
+    const tks__instrument *instrument = tks__instrument_at(engine, feed->instrument);
+    const tks__heap *falling = &instrument->heaps[TKS__HEAP_FALLING];
+    const tks__heap *rising = &instrument->heaps[TKS__HEAP_RISING];
+    search s = {.price = feed->price_ticks, .falling = NO_FALLING, .rising = NO_RISING};
+    s.clear_until = feed->cursor;
+    if (falling->count)
+        s.falling = -tks__heap_first(engine, falling);
+    if (rising->count)
+        s.rising = tks__heap_first(engine, rising);
+    return s;
+}
+
+static void remember_clear(tks__scan *scan, const search *s, uint64_t clear_until)
+{
+    scan->clear_until = clear_until;
+    scan->clear_falling = s->falling;
+    scan->clear_rising = s->rising;
+}
+
+static void scan_begin(tks__scan *scan, uint32_t feed, uint64_t count)
+{
+    memset(scan, 0, sizeof *scan);
+    scan->end = count;
+    scan->feed = feed;
+    scan->wake_time = INT64_MAX;
+    scan->wake_row = count;
+}
+
 static tks_status feed_check_whole(const run *r, uint32_t feed, uint64_t *bad_row_out)
 {
     tks_feed *f = &r->feeds[feed];
@@ -447,16 +524,26 @@ static tks_status feed_check_whole(const run *r, uint32_t feed, uint64_t *bad_ro
         return TKS_STATUS_FEED_REPEATED;
     const tks_instrument *rules = &tks__instrument_at(r->engine, f->instrument)->rules;
     tks_status status = columns_check(f, rules);
+    scan_begin(scan_of(r, feed), feed, f->count);
     if (status != TKS_STATUS_OK || f->cursor == f->count)
         return status;
     *bad_row_out = f->cursor;
     if (r->engine->has_clock && f->time[f->cursor] < r->engine->clock)
         return TKS_STATUS_TIME_BACKWARDS;
-    return f->flags & TKS_FEED_CHECKED ? TKS_STATUS_OK : rows_check(f, rules, bad_row_out);
+    if (f->flags & TKS_FEED_CHECKED)
+        return TKS_STATUS_OK;
+    search s = search_of(r->engine, f);
+    status = rows_check(f, rules, &s, bad_row_out);
+    remember_clear(scan_of(r, feed), &s, s.clear_until);
+    r->result->ticks_scanned += s.clear_until - f->cursor;
+    return status;
 }
 
-static tks_status feeds_check(run *r)
+/* Check every row of every feed and begin their scans. */
+static tks_status feeds_begin(run *r)
 {
+    for (uint32_t i = 0; i < r->engine->instrument_count; i++)
+        tks__instrument_at(r->engine, i)->scan.feed = TKS_NONE;
     for (uint32_t i = 0; i < r->feed_count; i++) {
         uint64_t bad_row = 0;
         tks_status status = feed_check_whole(r, i, &bad_row);
@@ -467,20 +554,6 @@ static tks_status feeds_check(run *r)
         }
     }
     return TKS_STATUS_OK;
-}
-
-static void feeds_begin(const run *r)
-{
-    for (uint32_t i = 0; i < r->engine->instrument_count; i++)
-        tks__instrument_at(r->engine, i)->scan.feed = TKS_NONE;
-    for (uint32_t i = 0; i < r->feed_count; i++) {
-        tks__scan *scan = scan_of(r, i);
-        memset(scan, 0, sizeof *scan);
-        scan->end = r->feeds[i].count;
-        scan->feed = i;
-        scan->wake_time = INT64_MAX;
-        scan->wake_row = r->feeds[i].count;
-    }
 }
 
 /* Take the rows before `row` that nothing waited for. Feeds may be brought up in any order: the clock
@@ -550,9 +623,7 @@ static uint64_t price_row(run *r, tks__scan *scan, const tks_feed *feed, search 
     if (s->falling <= scan->clear_falling && s->rising >= scan->clear_rising && scan->clear_until > row)
         row = scan->clear_until < end ? scan->clear_until : end;
     uint64_t hit = feed->zone_map ? search_map(s, feed->zone_map, row, end) : search_rows(s, row, end);
-    scan->clear_until = hit;
-    scan->clear_falling = s->falling;
-    scan->clear_rising = s->rising;
+    remember_clear(scan, s, hit);
     r->result->ticks_scanned += s->rows_read;
     r->result->zone_lines += s->lines_read;
     return hit;
@@ -566,15 +637,9 @@ static uint64_t next_row(run *r, uint32_t feed)
     tks__scan *scan = &instrument->scan;
     int64_t pending = tks__heap_first(r->engine, &instrument->heaps[TKS__HEAP_PENDING]);
     uint64_t end = wake_row(scan, f, tks__min(r->timed, pending));
-    const tks__heap *falling = &instrument->heaps[TKS__HEAP_FALLING];
-    const tks__heap *rising = &instrument->heaps[TKS__HEAP_RISING];
-    if (end == f->cursor || (falling->count == 0 && rising->count == 0))
+    search s = search_of(r->engine, f);
+    if (end == f->cursor || (s.falling == NO_FALLING && s.rising == NO_RISING))
         return end;
-    search s = {.price = f->price_ticks, .falling = NO_FALLING, .rising = NO_RISING};
-    if (falling->count)
-        s.falling = -tks__heap_first(r->engine, falling);
-    if (rising->count)
-        s.rising = tks__heap_first(r->engine, rising);
     return price_row(r, scan, f, &s, end);
 }
 
@@ -681,10 +746,9 @@ tks_status tks_step_batch(tks_engine *engine, tks_feed *feeds, uint32_t feed_cou
     if (status != TKS_STATUS_OK)
         return status;
     run r = {engine, feeds, feed_count, stop_on, result_out, INT64_MAX, false};
-    status = feeds_check(&r);
+    status = feeds_begin(&r);
     if (status != TKS_STATUS_OK)
         return status;
-    feeds_begin(&r);
     status = run_to_ends(&r);
     tks__orders_compact(engine);
     return status;
@@ -846,10 +910,9 @@ tks_status tks_run_orders(tks_engine *engine, tks_feed *feeds, uint32_t feed_cou
         return status;
     }
     run r = {engine, feeds, feed_count, 0, result_out, INT64_MAX, false};
-    status = feeds_check(&r);
+    status = feeds_begin(&r);
     if (status != TKS_STATUS_OK)
         return status;
-    feeds_begin(&r);
     status = schedule_check(&r, schedule);
     if (status != TKS_STATUS_OK)
         return status;

@@ -120,7 +120,8 @@ static void put_command(sink *s, const tks__command *command)
     put_signed(s, command->due);
     put(s, command->order_id);
     put(s, pack(command->kind, command->instrument));
-    put(s, command->amend.fields);
+    put(s, command->tag);
+    put(s, pack(command->side, command->amend.fields));
     put_signed(s, command->amend.qty_lots);
     put_signed(s, command->amend.price_ticks);
     put_signed(s, command->amend.trigger_ticks);
@@ -322,15 +323,16 @@ static void get_command(reader *s, tks__command *command)
     command->due = get_signed(s);
     command->order_id = get(s);
     get_pair(s, &command->kind, &command->instrument);
+    command->tag = get(s);
     command->amend.struct_size = sizeof command->amend;
-    command->amend.fields = (uint32_t)get(s);
+    get_pair(s, &command->side, &command->amend.fields);
     command->amend.qty_lots = get_signed(s);
     command->amend.price_ticks = get_signed(s);
     command->amend.trigger_ticks = get_signed(s);
     command->amend.trail_ticks = get_signed(s);
 }
 
-enum { WORDS_OF_RULES = 13, WORDS_OF_INSTRUMENT = 16, WORDS_OF_ORDER = 20, WORDS_OF_COMMAND = 8 };
+enum { WORDS_OF_RULES = 13, WORDS_OF_INSTRUMENT = 16, WORDS_OF_ORDER = 20, WORDS_OF_COMMAND = 9 };
 
 /* ---- The configuration inside saved bytes ------------------------------------------------------- */
 
@@ -630,7 +632,7 @@ static bool command_is_valid(const tks_engine *engine, const tks__command *comma
         command->instrument >= engine->instrument_count)
         return false;
     if (!engine->has_clock || command->due > engine->clock + engine->latency ||
-        command->due <= engine->clock || command->order_id == 0)
+        command->due <= engine->clock || command->order_id == 0 || command->side > TKS_SIDE_SELL)
         return false;
     if (all)
         return command->order_id <= engine->order_id_next && command->amend.fields == 0;

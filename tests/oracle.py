@@ -294,7 +294,8 @@ def check_order(rules: Instrument, order: Order) -> None:
     offsets = tuple(Offset)[1:] if rules.position_mode == PositionMode.HEDGE else (Offset.NONE,)
     require(order.offset in ((Offset.NONE,) if is_alert else offsets), "OFFSET")
     can_post = kind in LIMITS and order.time_in_force not in AT_ONCE
-    allowed = 0 if is_alert else FLAG_REDUCE_ONLY | (FLAG_POST_ONLY if can_post else 0)
+    can_reduce = not is_alert and order.offset != Offset.OPEN
+    allowed = (FLAG_POST_ONLY if can_post else 0) | (FLAG_REDUCE_ONLY if can_reduce else 0)
     require(order.flags & ~allowed == 0, "FLAGS")
     require(order.qty_lots == 0 if is_alert else 0 < order.qty_lots < RANGE_END, "QTY")
     require(kind not in LIMITS or is_price(rules, order.price_ticks), "PRICE")
@@ -732,9 +733,11 @@ class Oracle:
         if order.time_in_force == TimeInForce.FOK and qty < placed.rest:
             self._end(placed, EventKind.CANCELLED, Reason.FOK_REST)
             return 0
+        if qty == 0 and order.time_in_force == TimeInForce.IOC:
+            self._end(placed, EventKind.CANCELLED, Reason.IOC_REST)
+            return 0
         if qty == 0:
-            if order.time_in_force == TimeInForce.IOC:
-                self._end(placed, EventKind.CANCELLED, Reason.IOC_REST)
+            self._reserve(placed)
             return 0
         reason = self._refusal_of_fill(placed, qty, price, liquidity)
         if reason:
@@ -873,9 +876,9 @@ class Oracle:
         if order.type in LIMITS:
             return order.price_ticks
         middle = book.last_price
-        if order.type in TRIGGERS:
+        if order.type in TRIGGERS and not placed.has_fired:
             middle = order.trigger_ticks
-        elif order.type == OrderType.TRAILING_STOP:
+        elif order.type == OrderType.TRAILING_STOP and not placed.has_fired:
             middle += placed.sign * order.trail_ticks
         return far_side(book.rules, middle, placed.is_buy)
 
@@ -955,7 +958,7 @@ class Oracle:
         self._release(placed)
         held_units, held_lots = 0, [0, 0, 0, 0]
         for member in self._group(placed):
-            if self.is_cash_account:
+            if self.is_cash_account and not member.is_alert:
                 missing = max(0, self._cash_needed(member) - held_units)
                 free = max(0, self.cash - self._frozen_units())
                 member.frozen_units = min(missing, free)
@@ -1098,7 +1101,7 @@ class Oracle:
     def order(self, order_id: int) -> OrderView:
         placed = self._open_order(order_id)
         trigger_now = 0
-        if placed.best is not None:
+        if placed.best is not None and not placed.has_fired:
             trigger_now = trailing_trigger(placed)
         return OrderView(
             order_id=placed.id,

@@ -158,7 +158,8 @@ def named(word: str, names: dict[str, int]) -> int:
     return names[word] if word in names else int(word)
 
 
-TYPES = names_of(OrderType) | {"touched": 5, "trailing": 6}
+SHORT_NAMES = {"market_if_touched": "touched", "trailing_stop": "trailing"}
+TYPES = {SHORT_NAMES.get(name, name): number for name, number in names_of(OrderType).items()}
 SIDES, TIMES_IN_FORCE, OFFSETS = names_of(Side), names_of(TimeInForce), names_of(Offset)
 KINDS, REASONS, ENTRIES = names_of(EventKind), names_of(Reason), names_of(Entry)
 LIQUIDITIES = names_of(Liquidity)
@@ -199,8 +200,12 @@ SNAPSHOT_FIELDS = {
     "available": "available_units",
 }
 BUCKETS = ("long_today", "long_yesterday", "short_today", "short_yesterday")  # lots
-BUCKET_FIELDS = {"": "qty_lots", "_frozen": "frozen_lots", "_cost": "cost_units"}
-BUCKET_FIELDS |= {"_base": "base_units"}
+BUCKET_FIELDS = {
+    "": "qty_lots",
+    "_frozen": "frozen_lots",
+    "_cost": "cost_units",
+    "_base": "base_units",
+}
 ORDER_FIELDS = {
     "filled": "filled_lots",
     "placed": "placed_time",
@@ -499,22 +504,18 @@ class Driver:
         if "offset" in line.keys:
             offset = line.named("offset", OFFSETS)
             self._compare(line, f"offset of {event}", event.reason // 256, offset)
-        self._compare_keys(line, event, EVENT_FIELDS, {"offset"})
+        self._compare_keys(line, event, EVENT_FIELDS, frozenset({"offset"}))
 
     def _expect_snapshot(self, line: Line) -> None:
         snapshot = self._runner().engine.snapshot(line.number("i"))
-        fields = dict(SNAPSHOT_FIELDS)
-        for index, bucket in enumerate(BUCKETS):
-            for ending, name in BUCKET_FIELDS.items():
-                fields[bucket + ending] = f"buckets.{index}.{name}"
-        self._compare_keys(line, snapshot, fields, {"i"})
+        self._compare_keys(line, snapshot, snapshot_paths(), frozenset({"i"}))
 
     def _compare_keys(
         self,
         line: Line,
         record: object,
         fields: dict[str, str],
-        others: set[str] = frozenset(),  # type: ignore[assignment]
+        others: frozenset[str] = frozenset(),
     ) -> None:
         for key in line.keys:
             if key not in others:
@@ -534,7 +535,46 @@ class Driver:
         return f"{low:016x} {high:016x}"
 
 
+def snapshot_paths() -> dict[str, str]:
+    """Where each key of `expect snapshot` is found in a Snapshot."""
+    paths = dict(SNAPSHOT_FIELDS)
+    for index, bucket in enumerate(BUCKETS):
+        for ending, name in BUCKET_FIELDS.items():
+            paths[bucket + ending] = f"buckets.{index}.{name}"
+    return paths
+
+
 def part_of(record: object, path: str) -> object:
     for name in path.split("."):
         record = record[int(name)] if isinstance(record, tuple) else getattr(record, name)
     return record
+
+
+# ---- Records to lines: a table that expects everything -------------------------------------------
+
+
+def names_by_number(names: dict[str, int]) -> dict[int, str]:
+    return {number: name for name, number in reversed(names.items())}
+
+
+def expect_event(event: Event) -> str:
+    kind = names_by_number(KINDS)[event.kind]
+    reason = names_by_number(REASONS_OF_KIND.get(kind, REASONS))[event.reason % 256]
+    keys = [f"{key}={getattr(event, name)}" for key, name in EVENT_FIELDS.items()]
+    return " ".join(["expect", kind, reason, *keys, f"offset={event.reason // 256}"])
+
+
+def expect_order(view: OrderView) -> str:
+    keys = [f"{key}={int_of(view, path)}" for key, path in ORDER_FIELDS.items()]
+    return " ".join(["expect", "order", str(view.order_id), *keys])
+
+
+def expect_snapshot(snapshot: Snapshot) -> str:
+    keys = [f"{key}={int_of(snapshot, path)}" for key, path in snapshot_paths().items()]
+    return " ".join(["expect", "snapshot", f"i={snapshot.instrument}", *keys])
+
+
+def int_of(record: object, path: str) -> int:
+    number = part_of(record, path)
+    assert isinstance(number, int)
+    return int(number)

@@ -5,6 +5,7 @@ from __future__ import annotations
 from pathlib import Path
 
 import pytest
+
 from oracle import Oracle
 from table import Driver, Table, parse_file
 

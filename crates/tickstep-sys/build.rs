@@ -4,7 +4,12 @@ use std::path::PathBuf;
 
 fn main() {
     let mut build = cc::Build::new();
-    build.std("c11").include("include").opt_level(3).warnings(true).files(kernel_sources());
+    build
+        .std("c11")
+        .include("include")
+        .opt_level(3)
+        .warnings(true)
+        .files(kernel_sources());
     // Asserts trap in debug builds and are compiled out in release ones, whatever cargo's profile
     // says of C.
     if std::env::var("PROFILE").as_deref() == Ok("release") {

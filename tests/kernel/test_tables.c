@@ -17,7 +17,7 @@
 
 #include "tickstep.h"
 
-enum { PARTS_MAX = 40, LINES_MAX = 400, ROWS_MAX = 64, INSTRUMENTS_MAX = 8, EVENTS_MAX = 512 };
+enum { PARTS_MAX = 40, LINES_MAX = 8192, ROWS_MAX = 64, INSTRUMENTS_MAX = 8, EVENTS_MAX = 512 };
 enum { WAY_STEP, WAY_BATCH, WAY_RELOAD, WAY_COUNT };
 
 typedef struct line {
@@ -709,7 +709,7 @@ static void run_table_in_every_way(const line *lines, int count)
 
 static void run_file(const char *path)
 {
-    static char text[1 << 20];
+    static char text[1 << 24];
     static line lines[LINES_MAX];
     FILE *file = fopen(path, "rb");
     if (file == NULL) {

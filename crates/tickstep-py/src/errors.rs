@@ -1,8 +1,9 @@
 //! Errors of the crate below as the exceptions of `tickstep.errors`: the one place that converts.
 
+use pyo3::exceptions::PyTypeError;
 use pyo3::prelude::*;
 use pyo3::sync::PyOnceLock;
-use pyo3::types::PyDict;
+use pyo3::types::{PyDict, PyType};
 use tickstep::{BatchError, Error, NumberError, RowError};
 
 /// Classes of `tickstep.errors` that the native side names itself.
@@ -24,6 +25,8 @@ impl Kind {
         }
     }
 
+    const ALL: [Kind; 4] = [Kind::Config, Kind::Data, Kind::Order, Kind::State];
+
     fn class(self, py: Python<'_>) -> PyResult<Bound<'_, PyAny>> {
         errors_module(py)?.getattr(self.name())
     }
@@ -38,23 +41,30 @@ impl Kind {
     }
 }
 
+/// Python names the kind by the class itself.
+impl<'py> FromPyObject<'_, 'py> for Kind {
+    type Error = PyErr;
+
+    fn extract(class: Borrowed<'_, 'py, PyAny>) -> PyResult<Kind> {
+        let name = class.cast::<PyType>()?.name()?;
+        let kind = Kind::ALL.into_iter().find(|kind| name == kind.name());
+        kind.ok_or_else(|| PyTypeError::new_err(format!("{name} is not an error for this")))
+    }
+}
+
 /// The exception of an error; `kind` is what the call was about, for errors that any call can meet.
 pub fn raised(py: Python<'_>, error: &Error, kind: Kind) -> PyErr {
     made(|| from_parts(py, error, &error.to_string(), kind.class(py)?))
 }
 
 /// As [`raised`], with the name of the argument in front.
-pub fn raised_at(py: Python<'_>, error: &Error, place: &str, class: &Bound<'_, PyAny>) -> PyErr {
-    made(|| from_parts(py, error, &format!("{place}: {error}"), class.clone()))
+pub fn raised_at(py: Python<'_>, error: &Error, place: &str, kind: Kind) -> PyErr {
+    made(|| from_parts(py, error, &format!("{place}: {error}"), kind.class(py)?))
 }
 
-/// The exception of a refused column.
-pub fn raised_row(py: Python<'_>, fault: &RowError, name: &str, class: &Bound<'_, PyAny>) -> PyErr {
-    let place = match fault.row {
-        Some(row) => format!("{name} at row {row}"),
-        None => name.to_owned(),
-    };
-    raised_at(py, &fault.error, &place, class)
+/// The exception of a refused column of ticks.
+pub fn raised_row(py: Python<'_>, fault: &RowError) -> PyErr {
+    made(|| from_parts(py, &fault.error, &fault.to_string(), Kind::Data.class(py)?))
 }
 
 /// The exception of a batch that ended early; `symbols` names the feeds.

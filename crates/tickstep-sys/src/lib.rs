@@ -1,11 +1,14 @@
 //! Raw bindings of `include/tickstep.h`, written by hand. The header is the manual: names, units,
 //! ownership and errors are explained there and only there. The safe crate is `tickstep`.
 //!
-//! The layout assertions at the end state the same numbers as `tests/kernel/test_layout.c`: a struct
-//! that changes on one side alone does not compile.
+//! The layout assertions at the end state the same numbers as `tests/kernel/test_layout.c`: a
+//! struct that changes on one side alone does not compile.
 #![no_std]
 #![allow(non_camel_case_types)]
-#![allow(missing_docs, reason = "the names are those of tickstep.h, which documents each of them")]
+#![allow(
+    missing_docs,
+    reason = "the names are those of tickstep.h, which documents each of them"
+)]
 
 use core::ffi::{c_char, c_void};
 
@@ -448,11 +451,7 @@ unsafe extern "C" {
         kind: i32,
         amount_units: i64,
     ) -> tks_status;
-    pub fn tks_settle_at(
-        engine: *mut tks_engine,
-        instrument: u32,
-        price_ticks: i64,
-    ) -> tks_status;
+    pub fn tks_settle_at(engine: *mut tks_engine, instrument: u32, price_ticks: i64) -> tks_status;
     pub fn tks_day_roll(engine: *mut tks_engine, prices_ticks: *const i64) -> tks_status;
 
     pub fn tks_step(engine: *mut tks_engine, tick: *const tks_tick) -> tks_status;

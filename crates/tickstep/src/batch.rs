@@ -97,13 +97,17 @@ impl Engine {
                     &raw mut result,
                 )
             };
-            Part { status, result, limit: Limit::Events }
+            Part {
+                status,
+                result,
+                limit: Limit::Events,
+            }
         })
         .map_err(|stop| stop.into_error(feeds, None))
     }
 
-    /// `tks_run_orders`: runs the feeds to their ends and places the schedule on the way. Rows beyond
-    /// the data are placed at its end and stay open. Cursors move.
+    /// `tks_run_orders`: runs the feeds to their ends and places the schedule on the way. Rows
+    /// beyond the data are placed at its end and stay open. Cursors move.
     ///
     /// # Errors
     /// A bad column or schedule row changes nothing and is named. OVERFLOW leaves all cursors where
@@ -128,7 +132,11 @@ impl Engine {
             };
             raw_schedule.flags = sys::TKS_SCHEDULE_CHECKED;
             let limit = Limit::Orders(schedule.instrument_at(raw_schedule.cursor));
-            Part { status, result, limit }
+            Part {
+                status,
+                result,
+                limit,
+            }
         });
         schedule.set_cursor(raw_schedule.cursor as usize);
         answer.map_err(|stop| stop.into_error(feeds, Some(schedule)))
@@ -175,11 +183,13 @@ impl Engine {
         qty.check_length(feed.columns().len()).map_err(at_feed)?;
         if let Some(rules) = self.config().instruments.get(feed.instrument() as usize) {
             if !feed.is_checked_for(rules) {
-                feed.check(rules).map_err(|fault| BatchError::in_feed(0, fault))?;
+                feed.check(rules)
+                    .map_err(|fault| BatchError::in_feed(0, fault))?;
                 feed.mark_checked(Prices::of(rules), feed.cursor()..feed.end());
             }
         }
-        qty.check(feed.cursor()..feed.end()).map_err(|fault| BatchError::in_feed(0, fault))
+        qty.check(feed.cursor()..feed.end())
+            .map_err(|fault| BatchError::in_feed(0, fault))
     }
 
     /// Runs checked rows, their quantities converted a tile at a time.
@@ -192,10 +202,12 @@ impl Engine {
         let mut total = BatchResult::default();
         loop {
             let (tile, lots) = qty.tile(feed.cursor()..feed.end());
-            let part = self.run_tile(feed, tile, lots, stop_on).map_err(|mut error| {
-                error.ticks_done += total.ticks_done;
-                error
-            })?;
+            let part = self
+                .run_tile(feed, tile, lots, stop_on)
+                .map_err(|mut error| {
+                    error.ticks_done += total.ticks_done;
+                    error
+                })?;
             total.add(&part);
             if feed.is_done() || total.event_kinds & stop_on != 0 {
                 return Ok(total);
@@ -247,7 +259,8 @@ impl Engine {
                     }
                     match self.make_room(part.limit, &mut growths) {
                         Ok(()) => {
-                            raw.iter_mut().for_each(|feed| feed.flags = sys::TKS_FEED_CHECKED);
+                            raw.iter_mut()
+                                .for_each(|feed| feed.flags = sys::TKS_FEED_CHECKED);
                             continue;
                         }
                         Err(error) => error,
@@ -255,22 +268,26 @@ impl Engine {
                 }
                 Err(status) => status.into(),
             };
-            return Err(Stop { error, result: part.result, ticks_done: total.ticks_done });
+            let (feed, row) = (part.result.bad_feed, part.result.bad_row);
+            return Err(Stop {
+                error,
+                feed,
+                row,
+                ticks_done: total.ticks_done,
+            });
         }
     }
 
     fn raw_feeds(&self, feeds: &[Feed<'_>]) -> Vec<sys::tks_feed> {
         let instruments = &self.config().instruments;
-        feeds.iter().map(|feed| feed.raw(instruments.get(feed.instrument() as usize))).collect()
+        feeds
+            .iter()
+            .map(|feed| feed.raw(instruments.get(feed.instrument() as usize)))
+            .collect()
     }
 
     /// Moves the cursors to where the kernel stopped, and remembers what it has checked.
-    fn take_over(
-        &self,
-        feeds: &mut [Feed<'_>],
-        raw: &[sys::tks_feed],
-        status: Result<(), Status>,
-    ) {
+    fn take_over(&self, feeds: &mut [Feed<'_>], raw: &[sys::tks_feed], status: Result<(), Status>) {
         let is_checked = matches!(status, Ok(()) | Err(Status::Capacity));
         for (feed, raw) in feeds.iter_mut().zip(raw) {
             if let Some(rules) = self.config().instruments.get(feed.instrument() as usize) {
@@ -291,22 +308,31 @@ fn feed_count(raw: &[sys::tks_feed]) -> u32 {
 /// Why a batch ended early, before the value at fault is looked up.
 struct Stop {
     error: Error,
-    result: sys::tks_batch_result,
+    feed: u32,
+    row: u64,
     ticks_done: u64,
 }
 
 impl Stop {
     fn into_error(self, feeds: &[Feed<'_>], schedule: Option<&Schedule<'_>>) -> BatchError {
-        let ticks_done = self.ticks_done;
+        let Stop {
+            feed,
+            row,
+            ticks_done,
+            ..
+        } = self;
         let Error::Status(status) = self.error else {
-            return BatchError { ticks_done, ..BatchError::before_start(self.error) };
+            return BatchError {
+                ticks_done,
+                ..BatchError::before_start(self.error)
+            };
         };
-        let (feed, row) = (self.result.bad_feed, self.result.bad_row);
         match (feeds.get(feed as usize), schedule) {
             // A limit met on the way, not a fault of the feed whose number happens to be 0.
-            (Some(_), _) if status == Status::Overflow => {
-                BatchError { ticks_done, ..BatchError::before_start(status.into()) }
-            }
+            (Some(_), _) if status == Status::Overflow => BatchError {
+                ticks_done,
+                ..BatchError::before_start(status.into())
+            },
             (Some(columns), _) => {
                 BatchError::in_feed(feed, columns.columns().row_error(status, row))
             }

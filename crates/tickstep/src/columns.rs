@@ -35,7 +35,11 @@ impl<'a> Columns<'a> {
     /// Times and prices; nothing else is needed under FULL.
     #[must_use]
     pub fn new(time: &'a [i64], price_ticks: &'a [i64]) -> Columns<'a> {
-        Columns { time, price_ticks, ..Columns::default() }
+        Columns {
+            time,
+            price_ticks,
+            ..Columns::default()
+        }
     }
 
     /// Adds quantities.
@@ -103,7 +107,9 @@ impl<'a> Columns<'a> {
     /// The value at fault. The kernel has found it; this only names it.
     fn fault(&self, status: Status, row: usize) -> Option<(&'static str, i128)> {
         let cell = |name, column: Option<&[i64]>| {
-            column.and_then(|column| column.get(row)).map(|value| (name, i128::from(*value)))
+            column
+                .and_then(|column| column.get(row))
+                .map(|value| (name, i128::from(*value)))
         };
         match status {
             Status::TimeBackwards | Status::TimeRange => cell("time", Some(self.time)),
@@ -120,11 +126,22 @@ impl<'a> Columns<'a> {
 
     /// Turns the kernel's answer about a row into an error that names the value.
     pub(crate) fn row_error(&self, status: Status, row: u64) -> RowError {
-        match usize::try_from(row).ok().and_then(|row| self.fault(status, row)) {
-            Some((field, value)) => {
-                RowError { error: Error::Value { status, field, value }, row: Some(row) }
-            }
-            None => RowError { error: status.into(), row: None },
+        match usize::try_from(row)
+            .ok()
+            .and_then(|row| self.fault(status, row))
+        {
+            Some((field, value)) => RowError {
+                error: Error::Value {
+                    status,
+                    field,
+                    value,
+                },
+                row: Some(row),
+            },
+            None => RowError {
+                error: status.into(),
+                row: None,
+            },
         }
     }
 }
@@ -136,7 +153,11 @@ pub(crate) fn check_lengths(
 ) -> Result<(), Error> {
     for &(column, rows) in columns {
         if let Some(rows) = rows.filter(|rows| *rows != expected) {
-            return Err(Error::ColumnLength { column, rows, expected });
+            return Err(Error::ColumnLength {
+                column,
+                rows,
+                expected,
+            });
         }
     }
     Ok(())
@@ -156,7 +177,11 @@ pub(crate) enum Prices {
 
 impl Prices {
     pub(crate) fn of(rules: &Instrument) -> Prices {
-        if rules.allow_negative { Prices::Any } else { Prices::Positive }
+        if rules.allow_negative {
+            Prices::Any
+        } else {
+            Prices::Positive
+        }
     }
 
     /// Whether columns that passed under `self` pass under these rules too.
@@ -165,7 +190,8 @@ impl Prices {
     }
 }
 
-/// Columns of one instrument and the place reached in them: rows from `cursor` to `end` are to come.
+/// Columns of one instrument and the place reached in them: rows from `cursor` to `end` are to
+/// come.
 ///
 /// A feed remembers which of its rows an engine has checked, so a run that stops and goes on reads
 /// them once.
@@ -198,7 +224,14 @@ impl<'a> Feed<'a> {
     pub fn new(instrument: u32, columns: Columns<'a>) -> Result<Feed<'a>, Error> {
         columns.check_lengths()?;
         let end = columns.len();
-        Ok(Feed { instrument, columns, zone_map: None, cursor: 0, end, checked: None })
+        Ok(Feed {
+            instrument,
+            columns,
+            zone_map: None,
+            cursor: 0,
+            end,
+            checked: None,
+        })
     }
 
     /// Adds a zone map made from this very price column, or from a longer one that it begins. With
@@ -222,7 +255,11 @@ impl<'a> Feed<'a> {
     pub fn rows(mut self, rows: Range<usize>) -> Result<Self, Error> {
         if rows.start > rows.end || rows.end > self.columns.len() {
             let value = rows.start.max(rows.end) as i128;
-            return Err(Error::Value { status: Status::FeedCursor, field: "rows", value });
+            return Err(Error::Value {
+                status: Status::FeedCursor,
+                field: "rows",
+                value,
+            });
         }
         self.cursor = rows.start;
         self.end = rows.end;
@@ -298,8 +335,12 @@ impl<'a> Feed<'a> {
             side: column_ptr(self.columns.side),
             bid_ticks: column_ptr(self.columns.bid_ticks),
             ask_ticks: column_ptr(self.columns.ask_ticks),
-            zone_map: self.zone_map.map_or(ptr::null(), |map| map.words.as_ptr().cast()),
-            zone_map_size: self.zone_map.map_or(0, |map| size_of_val(&*map.words) as u64),
+            zone_map: self
+                .zone_map
+                .map_or(ptr::null(), |map| map.words.as_ptr().cast()),
+            zone_map_size: self
+                .zone_map
+                .map_or(0, |map| size_of_val(&*map.words) as u64),
         }
     }
 
@@ -354,7 +395,10 @@ impl ZoneMap {
             )
         };
         Status::check(status)?;
-        Ok(ZoneMap { words, rows: price_ticks.len() })
+        Ok(ZoneMap {
+            words,
+            rows: price_ticks.len(),
+        })
     }
 
     /// Rows of the column it was made from.

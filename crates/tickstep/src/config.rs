@@ -276,7 +276,10 @@ impl Instrument {
             Status::Participation => Some(("participation_ppm", self.participation_ppm.into())),
             Status::FeeRange => self.fee_fault(),
             Status::QtyRule => first_outside(
-                &[("qty_step_lots", self.qty_step_lots), ("qty_min_lots", self.qty_min_lots)],
+                &[
+                    ("qty_step_lots", self.qty_step_lots),
+                    ("qty_min_lots", self.qty_min_lots),
+                ],
                 1..=1 << 61,
             ),
             _ => None,
@@ -284,8 +287,10 @@ impl Instrument {
     }
 
     fn fee_fault(&self) -> Option<(&'static str, i128)> {
-        let rates =
-            [("maker_fee_ppb", self.maker_fee_ppb), ("taker_fee_ppb", self.taker_fee_ppb)];
+        let rates = [
+            ("maker_fee_ppb", self.maker_fee_ppb),
+            ("taker_fee_ppb", self.taker_fee_ppb),
+        ];
         let amounts = [
             ("maker_fee_units_per_lot", self.maker_fee_units_per_lot),
             ("taker_fee_units_per_lot", self.taker_fee_units_per_lot),
@@ -304,12 +309,12 @@ fn first_outside(
     Some((name, i128::from(*value)))
 }
 
-/// Room for open orders that an instrument starts with: small, because an account may hold thousands
-/// of instruments and few of them have orders.
+/// Room for open orders that an instrument starts with: small, because an account may hold
+/// thousands of instruments and few of them have orders.
 pub(crate) const ORDERS_START: u32 = 16;
 
-/// Room for events that an engine starts with: about the size of a first-level cache, since the ring
-/// is drained in one go.
+/// Room for events that an engine starts with: about the size of a first-level cache, since the
+/// ring is drained in one go.
 pub(crate) const EVENTS_START: u32 = 512;
 
 /// Everything an engine is made from. Two engines of equal configuration that take the same ticks
@@ -368,7 +373,11 @@ impl Config {
         let instruments: Vec<_> = self.instruments.iter().map(Instrument::raw).collect();
         let config = sys::tks_config {
             struct_size: size_of::<sys::tks_config>() as u32,
-            flags: if self.cash_account { sys::TKS_CONFIG_CASH_ACCOUNT } else { 0 },
+            flags: if self.cash_account {
+                sys::TKS_CONFIG_CASH_ACCOUNT
+            } else {
+                0
+            },
             // More than 2^32 instruments do not fit a real memory; the kernel refuses the maximum.
             instrument_count: u32::try_from(instruments.len()).unwrap_or(u32::MAX),
             events_max: self.events_max,
@@ -378,7 +387,10 @@ impl Config {
             latency: self.latency,
             instruments: instruments.as_ptr(),
         };
-        RawConfig { config, _instruments: instruments }
+        RawConfig {
+            config,
+            _instruments: instruments,
+        }
     }
 
     pub(crate) fn from_raw(
@@ -389,7 +401,10 @@ impl Config {
             cash_account: raw.flags & sys::TKS_CONFIG_CASH_ACCOUNT != 0,
             initial_cash_units: raw.initial_cash_units,
             latency: raw.latency,
-            instruments: instruments.iter().map(Instrument::from_raw).collect::<Option<_>>()?,
+            instruments: instruments
+                .iter()
+                .map(Instrument::from_raw)
+                .collect::<Option<_>>()?,
             events_max: raw.events_max,
             commands_max: raw.commands_max,
         })
@@ -404,9 +419,17 @@ impl Config {
             _ => None,
         };
         if let Some((field, value)) = account {
-            return Error::Value { status, field, value };
+            return Error::Value {
+                status,
+                field,
+                value,
+            };
         }
-        match self.instruments.iter().position(|one| self.refuses_with(one, status)) {
+        match self
+            .instruments
+            .iter()
+            .position(|one| self.refuses_with(one, status))
+        {
             Some(index) => Error::Instrument {
                 status,
                 instrument: index as u32,
@@ -418,7 +441,10 @@ impl Config {
 
     /// Whether an account of this one instrument would get the same answer.
     fn refuses_with(&self, instrument: &Instrument, status: Status) -> bool {
-        let alone = Config { instruments: vec![instrument.clone()], ..self.clone_account() };
+        let alone = Config {
+            instruments: vec![instrument.clone()],
+            ..self.clone_account()
+        };
         alone.raw().size() == Err(status)
     }
 

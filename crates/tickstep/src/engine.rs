@@ -75,8 +75,17 @@ impl Engine {
     }
 
     fn from_block(block: Vec<u64>, handle: *mut sys::tks_engine, config: Config) -> Engine {
-        assert_eq!(handle.cast_const().cast(), block.as_ptr(), "the handle is the block");
-        Engine { block, config, events: Vec::new(), not_sync: PhantomData }
+        assert_eq!(
+            handle.cast_const().cast(),
+            block.as_ptr(),
+            "the handle is the block"
+        );
+        Engine {
+            block,
+            config,
+            events: Vec::new(),
+            not_sync: PhantomData,
+        }
     }
 
     /// The configuration, with the capacities the engine has grown to.
@@ -103,7 +112,9 @@ impl Engine {
     /// When the system has no memory left.
     #[must_use]
     pub fn fork(&self) -> Engine {
-        let mut copy = self.copy_into(self.config.clone()).expect("a copy has the same capacities");
+        let mut copy = self
+            .copy_into(self.config.clone())
+            .expect("a copy has the same capacities");
         copy.events.clone_from(&self.events);
         copy
     }
@@ -124,7 +135,8 @@ impl Engine {
         Ok(id)
     }
 
-    /// `tks_order_cancel`: cancels now, or after the latency. False when the order had already ended.
+    /// `tks_order_cancel`: cancels now, or after the latency. False when the order had already
+    /// ended.
     ///
     /// # Errors
     /// ORDER_UNKNOWN; [`Error::Memory`].
@@ -149,8 +161,8 @@ impl Engine {
         .map_err(|error| error.naming(|status| instrument_fault(status, raw)))
     }
 
-    /// `tks_order_amend`: changes an open order now, or after the latency. False when it had already
-    /// ended.
+    /// `tks_order_amend`: changes an open order now, or after the latency. False when it had
+    /// already ended.
     ///
     /// # Errors
     /// ORDER_UNKNOWN, AMEND_FIELDS, QTY to TRAIL, OVERFLOW; [`Error::Memory`].
@@ -211,8 +223,15 @@ impl Engine {
     /// [`Error::ColumnLength`], SETTLE_PRICE, OVERFLOW; [`Error::Memory`].
     pub fn day_roll(&mut self, prices_ticks: Option<&[i64]>) -> Result<(), Error> {
         let expected = self.config.instruments.len();
-        if let Some(rows) = prices_ticks.map(<[i64]>::len).filter(|rows| *rows != expected) {
-            return Err(Error::ColumnLength { column: "prices_ticks", rows, expected });
+        if let Some(rows) = prices_ticks
+            .map(<[i64]>::len)
+            .filter(|rows| *rows != expected)
+        {
+            return Err(Error::ColumnLength {
+                column: "prices_ticks",
+                rows,
+                expected,
+            });
         }
         let prices = prices_ticks.map_or(ptr::null(), <[i64]>::as_ptr);
         self.call(Limit::Events, |engine| {
@@ -229,7 +248,11 @@ impl Engine {
     pub fn step(&mut self, tick: &Tick) -> Result<(), Error> {
         // SAFETY: `raw_mut` is an initialised engine; a tick has the layout of the kernel's.
         let status = unsafe { sys::tks_step(self.raw_mut(), tick.as_raw()) };
-        if status == sys::TKS_STATUS_OK { Ok(()) } else { self.step_after(status, tick) }
+        if status == sys::TKS_STATUS_OK {
+            Ok(())
+        } else {
+            self.step_after(status, tick)
+        }
     }
 
     /// What `step` does when the kernel has not simply taken the tick.
@@ -315,7 +338,12 @@ impl Engine {
         let mut written = 0;
         // SAFETY: as above; `bytes` has the size told.
         let status = unsafe {
-            sys::tks_state_save(self.raw(), bytes.as_mut_ptr().cast(), size, &raw mut written)
+            sys::tks_state_save(
+                self.raw(),
+                bytes.as_mut_ptr().cast(),
+                size,
+                &raw mut written,
+            )
         };
         Status::expect_ok(status, "tks_state_save");
         bytes.truncate(written);
@@ -331,7 +359,8 @@ impl Engine {
         let raw = config.raw();
         let mut block = block_for(&raw)?;
         let mut handle = ptr::null_mut();
-        // SAFETY: the block is 8-byte aligned and owned here; block and bytes come with their sizes.
+        // SAFETY: the block is 8-byte aligned and owned here; block and bytes come with their
+        // sizes.
         let status = unsafe {
             sys::tks_state_load(
                 block.as_mut_ptr().cast(),
@@ -372,7 +401,11 @@ impl Engine {
         // SAFETY: `raw` is an initialised engine; the view is borrowed for the call.
         let status = unsafe { sys::tks_order_get(self.raw(), id, &raw mut view) };
         let is_open = open_or_ended(Status::check(status).map_err(Error::from), id, |_| None)?;
-        if is_open { Ok(Some(OrderView::from_raw(&view)?)) } else { Ok(None) }
+        if is_open {
+            Ok(Some(OrderView::from_raw(&view)?))
+        } else {
+            Ok(None)
+        }
     }
 
     /// `tks_orders_open`: open orders and alerts by id, of one instrument or of all.
@@ -468,12 +501,20 @@ impl Engine {
             return Ok(());
         }
         *growths += 1;
-        self.grow(if growths.is_multiple_of(2) { Limit::Events } else { limit })
+        self.grow(if *growths % 2 == 0 {
+            Limit::Events
+        } else {
+            limit
+        })
     }
 
     /// Cancels and amendments wait in the block when there is a latency.
     fn command_limit(&self) -> Limit {
-        if self.config.latency > 0 { Limit::Commands } else { Limit::Events }
+        if self.config.latency > 0 {
+            Limit::Commands
+        } else {
+            Limit::Events
+        }
     }
 
     /// Moves all events out of the block and returns how many there were.
@@ -543,7 +584,11 @@ impl Engine {
 /// Room for a record of every order that there is room for, and at least twice what there was: one
 /// call can touch every open order.
 fn grown_events(config: &Config) -> u32 {
-    let orders: u64 = config.instruments.iter().map(|one| u64::from(one.orders_max)).sum();
+    let orders: u64 = config
+        .instruments
+        .iter()
+        .map(|one| u64::from(one.orders_max))
+        .sum();
     let events = orders.max(u64::from(config.events_max) * 2);
     u32::try_from(events.min(1 << 31)).expect("bounded by 2^31")
 }
@@ -552,11 +597,22 @@ fn grown_events(config: &Config) -> u32 {
 /// or below share a quarter of the whole, so that the number of moves stays logarithmic however
 /// many instruments fill up one by one.
 fn grow_orders(instruments: &mut [Instrument], index: u32) {
-    let total: u64 = instruments.iter().map(|one| u64::from(one.orders_max)).sum();
-    let Some(before) = instruments.get(index as usize).map(|one| one.orders_max) else { return };
-    let peers = instruments.iter().filter(|one| one.orders_max <= before).count() as u64;
+    let total: u64 = instruments
+        .iter()
+        .map(|one| u64::from(one.orders_max))
+        .sum();
+    let Some(before) = instruments.get(index as usize).map(|one| one.orders_max) else {
+        return;
+    };
+    let peers = instruments
+        .iter()
+        .filter(|one| one.orders_max <= before)
+        .count() as u64;
     let share = (total / 4).saturating_sub(before.into()) / peers;
-    for one in instruments.iter_mut().filter(|one| one.orders_max <= before) {
+    for one in instruments
+        .iter_mut()
+        .filter(|one| one.orders_max <= before)
+    {
         one.orders_max = one.orders_max.saturating_add(share as u32);
     }
     let grown = &mut instruments[index as usize].orders_max;
@@ -656,7 +712,10 @@ fn read_saved_config(
             instruments_max,
         )
     };
-    (config.instrument_count, Status::check(status).map(|()| config))
+    (
+        config.instrument_count,
+        Status::check(status).map(|()| config),
+    )
 }
 
 /// Capacities to go on with, rather than such as just hold what was saved.

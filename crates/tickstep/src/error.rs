@@ -19,25 +19,31 @@ numbered! {
         StructSize = 2, "STRUCT_SIZE", "struct_size is not sizeof the struct of this version";
         MemorySize = 3, "MEMORY_SIZE", "the block is smaller than the size asked for";
         MemoryAlign = 4, "MEMORY_ALIGN", "the block is not aligned to 8 bytes";
-        CapacityRange = 5, "CAPACITY_RANGE", "orders_max or events_max is 0 or above 2^31 in all, or too many commands";
-        CapacitySmaller = 6, "CAPACITY_SMALLER", "the new capacities do not hold what is in the engine";
+        CapacityRange = 5, "CAPACITY_RANGE",
+            "orders_max or events_max is 0 or above 2^31 in all, or too many commands";
+        CapacitySmaller = 6, "CAPACITY_SMALLER",
+            "the new capacities do not hold what is in the engine";
         ConfigMismatch = 7, "CONFIG_MISMATCH", "the configuration differs from the engine's";
         InstrumentCount = 10, "INSTRUMENT_COUNT", "instrument_count is 0 or above 65536";
         UnitRange = 11, "UNIT_RANGE", "units_per_tick_lot must be from 1 to 2^40";
         SpreadRange = 12, "SPREAD_RANGE", "spread_ppb must be from 0 to 1999999999";
-        FeeRange = 13, "FEE_RANGE", "a fee must be within 10^9 ppb, 2^40 units a lot, and a minimum from 0 to 2^40";
+        FeeRange = 13, "FEE_RANGE",
+            "a fee must be within 10^9 ppb, 2^40 units a lot, and a minimum from 0 to 2^40";
         Rule = 14, "RULE", "an enumerator is unknown or not in this version";
         QtyRule = 15, "QTY_RULE", "qty_step_lots and qty_min_lots must be from 1 to 2^61";
         Band = 16, "BAND", "the price band is empty or outside the price range";
         CashRange = 17, "CASH_RANGE", "initial_cash_units must be from 0 to 2^61";
         LatencyRange = 18, "LATENCY_RANGE", "latency must be from 0 to 2^61";
-        Participation = 19, "PARTICIPATION", "participation_ppm must be from 1 to 1000000 under VOLUME, 0 otherwise";
+        Participation = 19, "PARTICIPATION",
+            "participation_ppm must be from 1 to 1000000 under VOLUME, 0 otherwise";
         Wallet = 20, "WALLET", "wallet must be 0 in this version";
-        CashAccount = 21, "CASH_ACCOUNT", "a cash account holds SPOT NET instruments with positive prices only";
+        CashAccount = 21, "CASH_ACCOUNT",
+            "a cash account holds SPOT NET instruments with positive prices only";
         Instrument = 30, "INSTRUMENT", "no such instrument";
         Side = 31, "SIDE", "side must be 0 (buy) or 1 (sell)";
         OrderType = 32, "ORDER_TYPE", "unknown order type";
-        TimeInForce = 33, "TIME_IN_FORCE", "unknown time in force, or one this order type cannot have";
+        TimeInForce = 33, "TIME_IN_FORCE",
+            "unknown time in force, or one this order type cannot have";
         Offset = 34, "OFFSET", "offset must be 0 for NET and name open or close for HEDGE";
         Flags = 35, "FLAGS", "unknown flag, or one this order type cannot have";
         Qty = 36, "QTY", "qty_lots must be from 1 to 2^62 - 1, and 0 for alerts";
@@ -48,8 +54,10 @@ numbered! {
         FieldUnused = 41, "FIELD_UNUSED", "a field that this order type does not use is not 0";
         OrderUnknown = 42, "ORDER_UNKNOWN", "no order has this id";
         OrderClosed = 43, "ORDER_CLOSED", "the order is no longer open";
-        AmendFields = 44, "AMEND_FIELDS", "the amendment names no field, or one this order does not have";
-        TimeBackwards = 50, "TIME_BACKWARDS", "time is before the engine's clock or the row before it";
+        AmendFields = 44, "AMEND_FIELDS",
+            "the amendment names no field, or one this order does not have";
+        TimeBackwards = 50, "TIME_BACKWARDS",
+            "time is before the engine's clock or the row before it";
         TimeRange = 51, "TIME_RANGE", "time is not within 2^62";
         TickPrice = 52, "TICK_PRICE", "price is out of range for this instrument";
         TickQty = 53, "TICK_QTY", "quantity must be from 1 to 2^62 - 1";
@@ -57,14 +65,17 @@ numbered! {
         TickQuote = 55, "TICK_QUOTE", "bid or ask is out of range, or bid is above ask";
         ColumnMissing = 56, "COLUMN_MISSING", "a column this feed or instrument needs is NULL";
         FeedCursor = 57, "FEED_CURSOR", "cursor is beyond count";
-        FeedRepeated = 58, "FEED_REPEATED", "two feeds name one instrument, or feeds are not in instrument order";
+        FeedRepeated = 58, "FEED_REPEATED",
+            "two feeds name one instrument, or feeds are not in instrument order";
         ZoneMap = 59, "ZONE_MAP", "the zone map does not fit the feed";
         ScheduleOrder = 60, "SCHEDULE_ORDER", "a schedule row comes before the row above it";
         SchedulePoint = 61, "SCHEDULE_POINT", "a schedule needs either times or tick indexes";
-        Amount = 62, "AMOUNT", "the amount is 0, has the wrong sign for its kind, or is beyond 2^61";
+        Amount = 62, "AMOUNT",
+            "the amount is 0, has the wrong sign for its kind, or is beyond 2^61";
         SettlePrice = 63, "SETTLE_PRICE", "a settlement price is missing or out of range";
         EntryKind = 64, "ENTRY_KIND", "unknown ledger entry kind";
-        Capacity = 70, "CAPACITY", "no room for orders, commands or events: drain, or move to a larger block";
+        Capacity = 70, "CAPACITY",
+            "no room for orders, commands or events: drain, or move to a larger block";
         Overflow = 71, "OVERFLOW", "money would pass 2^62 units";
         StateFormat = 80, "STATE_FORMAT", "these bytes are not a saved state";
         StateVersion = 81, "STATE_VERSION", "the saved state is of another version";
@@ -195,13 +206,16 @@ impl Error {
     }
 
     /// Adds the value at fault to a bare status; leaves every other error as it is.
-    pub(crate) fn naming(
-        self,
-        find: impl FnOnce(Status) -> Option<(&'static str, i128)>,
-    ) -> Error {
-        let Error::Status(status) = self else { return self };
+    pub(crate) fn naming(self, find: impl FnOnce(Status) -> Option<(&'static str, i128)>) -> Error {
+        let Error::Status(status) = self else {
+            return self;
+        };
         match find(status) {
-            Some((field, value)) => Error::Value { status, field, value },
+            Some((field, value)) => Error::Value {
+                status,
+                field,
+                value,
+            },
             None => self,
         }
     }
@@ -223,22 +237,50 @@ impl fmt::Display for Error {
     fn fmt(&self, out: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
             Error::Status(status) => out.write_str(status.message()),
-            Error::Value { status, field, value } => {
+            Error::Value {
+                status,
+                field,
+                value,
+            } => {
                 write!(out, "{field} is {value}: {}", status.message())
             }
-            Error::Instrument { status, instrument, field: Some((field, value)) } => {
-                write!(out, "instrument {instrument}: {field} is {value}: {}", status.message())
+            Error::Instrument {
+                status,
+                instrument,
+                field: Some((field, value)),
+            } => {
+                write!(
+                    out,
+                    "instrument {instrument}: {field} is {value}: {}",
+                    status.message()
+                )
             }
-            Error::Instrument { status, instrument, field: None } => {
+            Error::Instrument {
+                status,
+                instrument,
+                field: None,
+            } => {
                 write!(out, "instrument {instrument}: {}", status.message())
             }
-            Error::ColumnLength { column, rows, expected } => {
-                write!(out, "the column {column} has {rows} rows, expected {expected}")
+            Error::ColumnLength {
+                column,
+                rows,
+                expected,
+            } => {
+                write!(
+                    out,
+                    "the column {column} has {rows} rows, expected {expected}"
+                )
             }
             Error::ColumnRepeated { column } => {
-                write!(out, "the column {column} is given twice; leave one of them out")
+                write!(
+                    out,
+                    "the column {column} is given twice; leave one of them out"
+                )
             }
-            Error::Memory { bytes } => write!(out, "the system has no {bytes} bytes of memory left"),
+            Error::Memory { bytes } => {
+                write!(out, "the system has no {bytes} bytes of memory left")
+            }
             Error::Number(number) => number.fmt(out),
         }
     }
@@ -359,7 +401,10 @@ impl fmt::Display for NumberError {
     fn fmt(&self, out: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
             NumberError::Text { text } => {
-                write!(out, "\"{text}\" is not a decimal number such as 0.01 or 1e-8")
+                write!(
+                    out,
+                    "\"{text}\" is not a decimal number such as 0.01 or 1e-8"
+                )
             }
             NumberError::Range => {
                 out.write_str("the numbers are too long or too far apart to compute exactly")
@@ -367,16 +412,18 @@ impl fmt::Display for NumberError {
             NumberError::NotPositive { name, value } => {
                 write!(out, "{name} is {value}: it must be above 0")
             }
-            NumberError::OffGrid { value, grid, below, above } => write_off_grid(
-                out,
-                &value,
-                [grid, below, above],
-            ),
-            NumberError::FloatOffGrid { value, grid, below, above } => write_off_grid(
-                out,
-                &value,
-                [grid, below, above],
-            ),
+            NumberError::OffGrid {
+                value,
+                grid,
+                below,
+                above,
+            } => write_off_grid(out, &value, [grid, below, above]),
+            NumberError::FloatOffGrid {
+                value,
+                grid,
+                below,
+                above,
+            } => write_off_grid(out, &value, [grid, below, above]),
             NumberError::FloatTooCoarse { value, grid } => write!(
                 out,
                 "a float as large as {value:?} cannot carry steps of {grid}: \
@@ -397,7 +444,13 @@ impl fmt::Display for NumberError {
 
 impl NumberError {
     fn write_unit(&self, out: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let NumberError::UnitNotWhole { tick, lot, multiplier, money_unit, nearest_lot } = self
+        let NumberError::UnitNotWhole {
+            tick,
+            lot,
+            multiplier,
+            money_unit,
+            nearest_lot,
+        } = self
         else {
             return Ok(());
         };
@@ -418,7 +471,10 @@ fn write_off_grid(
     value: &dyn fmt::Display,
     [grid, below, above]: [&Decimal; 3],
 ) -> fmt::Result {
-    write!(out, "{value} is not a multiple of {grid}: the nearest are {below} and {above}")
+    write!(
+        out,
+        "{value} is not a multiple of {grid}: the nearest are {below} and {above}"
+    )
 }
 
 impl std::error::Error for NumberError {}
@@ -470,12 +526,22 @@ pub struct BatchError {
 impl BatchError {
     /// An error before the first tick that no row is to blame for.
     pub(crate) fn before_start(error: Error) -> BatchError {
-        BatchError { error, feed: None, row: None, ticks_done: 0 }
+        BatchError {
+            error,
+            feed: None,
+            row: None,
+            ticks_done: 0,
+        }
     }
 
     /// An error in a column of one feed, found before the first tick.
     pub(crate) fn in_feed(feed: u32, fault: RowError) -> BatchError {
-        BatchError { error: fault.error, feed: Some(feed), row: fault.row, ticks_done: 0 }
+        BatchError {
+            error: fault.error,
+            feed: Some(feed),
+            row: fault.row,
+            ticks_done: 0,
+        }
     }
 }
 
@@ -523,7 +589,11 @@ mod tests {
             let name = text(sys::tks_status_name(number));
             assert_eq!(status.map_or("UNKNOWN", Status::name), name, "{number}");
             if let Some(status) = status {
-                assert_eq!(status.message(), text(sys::tks_status_message(number)), "{number}");
+                assert_eq!(
+                    status.message(),
+                    text(sys::tks_status_message(number)),
+                    "{number}"
+                );
             }
         }
     }
@@ -544,10 +614,17 @@ mod tests {
     #[test]
     fn no_code_is_used_twice() {
         let own = [
-            Error::ColumnLength { column: "side", rows: 1, expected: 2 },
+            Error::ColumnLength {
+                column: "side",
+                rows: 1,
+                expected: 2,
+            },
             Error::ColumnRepeated { column: "qty" },
             Error::Memory { bytes: 8 },
-            NumberError::Text { text: String::new() }.into(),
+            NumberError::Text {
+                text: String::new(),
+            }
+            .into(),
             NumberError::Range.into(),
             NumberError::FloatNotFinite { value: f64::NAN }.into(),
             NumberError::FloatNotPositive { value: 0.0 }.into(),

@@ -195,7 +195,11 @@ impl Event {
     /// The sign of the quantity.
     #[must_use]
     pub const fn side(&self) -> Side {
-        if self.qty_lots < 0 { Side::Sell } else { Side::Buy }
+        if self.qty_lots < 0 {
+            Side::Sell
+        } else {
+            Side::Buy
+        }
     }
 }
 
@@ -208,11 +212,23 @@ macro_rules! same_layout {
     };
 }
 same_layout!(
-    kind, reason, instrument, sequence, time, tick_index, order_id, tag, price_ticks, qty_lots,
-    fee_units, realized_units, position_after_lots
+    kind,
+    reason,
+    instrument,
+    sequence,
+    time,
+    tick_index,
+    order_id,
+    tag,
+    price_ticks,
+    qty_lots,
+    fee_units,
+    realized_units,
+    position_after_lots
 );
 
-/// 128 bits that tell two runs apart. Not for cryptography. Shown as 32 hex digits, high half first.
+/// 128 bits that tell two runs apart. Not for cryptography. Shown as 32 hex digits, high half
+/// first.
 ///
 /// ```
 /// use tickstep::{Config, Digest, Engine, Instrument, Order, Side};
@@ -234,9 +250,12 @@ pub struct Digest {
 impl Digest {
     /// Takes further events in, in order. A default digest has none.
     pub fn update(&mut self, events: &[Event]) {
-        let mut raw = sys::tks_digest { low: self.low, high: self.high };
-        // SAFETY: `Event` has the layout of `tks_event` (asserted above), and `events.len()` of them
-        // are borrowed for the call.
+        let mut raw = sys::tks_digest {
+            low: self.low,
+            high: self.high,
+        };
+        // SAFETY: `Event` has the layout of `tks_event` (asserted above), and `events.len()` of
+        // them are borrowed for the call.
         let status = unsafe {
             sys::tks_digest_update(&raw mut raw, events.as_ptr().cast(), events.len() as u64)
         };
@@ -245,7 +264,10 @@ impl Digest {
     }
 
     pub(crate) fn from_raw(raw: sys::tks_digest) -> Digest {
-        Digest { low: raw.low, high: raw.high }
+        Digest {
+            low: raw.low,
+            high: raw.high,
+        }
     }
 }
 

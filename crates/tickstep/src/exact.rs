@@ -59,9 +59,15 @@ impl Decimal {
     /// 10^-decimals.
     fn power_of_ten(decimals: i32) -> Decimal {
         if decimals >= 0 {
-            Decimal { mantissa: 1, scale: decimals.unsigned_abs() }
+            Decimal {
+                mantissa: 1,
+                scale: decimals.unsigned_abs(),
+            }
         } else {
-            Decimal { mantissa: 10_i128.pow(decimals.unsigned_abs()), scale: 0 }
+            Decimal {
+                mantissa: 10_i128.pow(decimals.unsigned_abs()),
+                scale: 0,
+            }
         }
     }
 
@@ -103,7 +109,10 @@ impl Decimal {
     /// # Errors
     /// [`NumberError::Range`].
     pub fn times(self, places: i128) -> Result<Decimal, Error> {
-        let mantissa = self.mantissa.checked_mul(places).ok_or(NumberError::Range)?;
+        let mantissa = self
+            .mantissa
+            .checked_mul(places)
+            .ok_or(NumberError::Range)?;
         Decimal::new(mantissa, self.scale)
     }
 
@@ -111,7 +120,9 @@ impl Decimal {
     #[must_use]
     pub fn to_f64(self) -> f64 {
         // The library's parser rounds once, from the exact digits.
-        format!("{}e-{}", self.mantissa, self.scale).parse().unwrap_or(f64::NAN)
+        format!("{}e-{}", self.mantissa, self.scale)
+            .parse()
+            .unwrap_or(f64::NAN)
     }
 
     pub(crate) fn expect_positive(self, name: &'static str) -> Result<(), Error> {
@@ -124,7 +135,10 @@ impl Decimal {
 
 impl From<i64> for Decimal {
     fn from(whole: i64) -> Decimal {
-        Decimal { mantissa: whole.into(), scale: 0 }
+        Decimal {
+            mantissa: whole.into(),
+            scale: 0,
+        }
     }
 }
 
@@ -133,7 +147,12 @@ impl FromStr for Decimal {
 
     /// Reads `[+-]digits[.digits][e[+-]digits]`.
     fn from_str(text: &str) -> Result<Decimal, Error> {
-        parse(text).unwrap_or_else(|| Err(NumberError::Text { text: text.to_owned() }.into()))
+        parse(text).unwrap_or_else(|| {
+            Err(NumberError::Text {
+                text: text.to_owned(),
+            }
+            .into())
+        })
     }
 }
 
@@ -179,7 +198,9 @@ fn parse_exponent(text: &str) -> Option<i64> {
         return None;
     }
     // An exponent too long to read is out of range in any case.
-    let size = digits.parse::<i64>().map_or(1 << 40, |size| size.min(1 << 40));
+    let size = digits
+        .parse::<i64>()
+        .map_or(1 << 40, |size| size.min(1 << 40));
     Some(if text.starts_with('-') { -size } else { size })
 }
 
@@ -189,17 +210,28 @@ fn shifted(mantissa: i128, scale: i64) -> Result<Decimal, Error> {
         return Ok(Decimal::default());
     }
     if scale >= 0 {
-        return Decimal::new(mantissa, u32::try_from(scale).map_err(|_| NumberError::Range)?);
+        return Decimal::new(
+            mantissa,
+            u32::try_from(scale).map_err(|_| NumberError::Range)?,
+        );
     }
-    let power = u32::try_from(-scale).ok().and_then(|power| 10_i128.checked_pow(power));
-    let whole = power.and_then(|power| mantissa.checked_mul(power)).ok_or(NumberError::Range)?;
+    let power = u32::try_from(-scale)
+        .ok()
+        .and_then(|power| 10_i128.checked_pow(power));
+    let whole = power
+        .and_then(|power| mantissa.checked_mul(power))
+        .ok_or(NumberError::Range)?;
     Decimal::new(whole, 0)
 }
 
 impl fmt::Display for Decimal {
     fn fmt(&self, out: &mut fmt::Formatter<'_>) -> fmt::Result {
         let sign = if self.mantissa < 0 { "-" } else { "" };
-        let digits = format!("{:0>1$}", self.mantissa.unsigned_abs(), self.scale as usize + 1);
+        let digits = format!(
+            "{:0>1$}",
+            self.mantissa.unsigned_abs(),
+            self.scale as usize + 1
+        );
         let (whole, fraction) = digits.split_at(digits.len() - self.scale as usize);
         let point = if fraction.is_empty() { "" } else { "." };
         write!(out, "{sign}{whole}{point}{fraction}")
@@ -227,14 +259,20 @@ impl Ratio {
         let numerator = left.numerator.checked_mul(right.numerator);
         let denominator = left.denominator.checked_mul(right.denominator);
         match (numerator, denominator) {
-            (Some(numerator), Some(denominator)) => Ok(Ratio { numerator, denominator }),
+            (Some(numerator), Some(denominator)) => Ok(Ratio {
+                numerator,
+                denominator,
+            }),
             _ => Err(NumberError::Range.into()),
         }
     }
 
     /// The divisor is above 0.
     fn divide(self, divisor: Ratio) -> Result<Ratio, Error> {
-        self.multiply(Ratio { numerator: divisor.denominator, denominator: divisor.numerator })
+        self.multiply(Ratio {
+            numerator: divisor.denominator,
+            denominator: divisor.numerator,
+        })
     }
 
     /// The fraction as a decimal, if its denominator has no factor but 2 and 5.
@@ -258,7 +296,10 @@ fn reduced(numerator: i128, denominator: i128) -> Ratio {
     }
     // `a` divides the denominator, which is an i128 above 0.
     let divisor = a as i128;
-    Ratio { numerator: numerator / divisor, denominator: denominator / divisor }
+    Ratio {
+        numerator: numerator / divisor,
+        denominator: denominator / divisor,
+    }
 }
 
 /// Money units of one lot moving one tick: tick × lot × multiplier / money unit.
@@ -282,8 +323,12 @@ pub fn units_per_tick_lot(
     multiplier: Decimal,
     money_unit: Decimal,
 ) -> Result<i64, Error> {
-    let named =
-        [("tick", tick), ("lot", lot), ("multiplier", multiplier), ("money_unit", money_unit)];
+    let named = [
+        ("tick", tick),
+        ("lot", lot),
+        ("multiplier", multiplier),
+        ("money_unit", money_unit),
+    ];
     for (name, value) in named {
         value.expect_positive(name)?;
     }
@@ -295,18 +340,29 @@ pub fn units_per_tick_lot(
         return Ok(units.numerator as i64);
     }
     let nearest_lot = nearest_lot(lot, per_lot)?;
-    Err(NumberError::UnitNotWhole { tick, lot, multiplier, money_unit, nearest_lot }.into())
+    Err(NumberError::UnitNotWhole {
+        tick,
+        lot,
+        multiplier,
+        money_unit,
+        nearest_lot,
+    }
+    .into())
 }
 
 /// The decimal lot nearest to the one asked for that makes `per_lot` × lot a whole number in range.
 fn nearest_lot(lot: Decimal, per_lot: Ratio) -> Result<Option<Decimal>, Error> {
-    // Lots are multiples of 1 / per_lot. Where that is no decimal, only every `odd`-th is one: `odd`
-    // is what is left of the denominator without its factors 2 and 5.
+    // Lots are multiples of 1 / per_lot. Where that is no decimal, only every `odd`-th is one:
+    // `odd` is what is left of the denominator without its factors 2 and 5.
     let odd = without_twos_and_fives(per_lot.numerator);
     if odd > UNITS_MAX {
         return Ok(None);
     }
-    let step = Ratio { numerator: odd, denominator: 1 }.divide(per_lot)?;
+    let step = Ratio {
+        numerator: odd,
+        denominator: 1,
+    }
+    .divide(per_lot)?;
     let steps = Ratio::from(lot).divide(step)?;
     let nearest = div_half_up(steps).clamp(1, UNITS_MAX / odd);
     step.to_decimal()?.times(nearest).map(Some)
@@ -324,7 +380,10 @@ fn without_twos_and_fives(number: i128) -> i128 {
 
 /// The nearest whole number, halves up, of a fraction that is not negative.
 fn div_half_up(ratio: Ratio) -> i128 {
-    let (whole, rest) = (ratio.numerator / ratio.denominator, ratio.numerator % ratio.denominator);
+    let (whole, rest) = (
+        ratio.numerator / ratio.denominator,
+        ratio.numerator % ratio.denominator,
+    );
     whole + i128::from(rest >= ratio.denominator - rest)
 }
 
@@ -348,7 +407,8 @@ pub fn default_unit(tick: Decimal, lot: Decimal, multiplier: Decimal) -> Result<
     answer
 }
 
-/// The default lot and money unit for a tick: the finest lot of 0.000001 … 1 for which a unit exists.
+/// The default lot and money unit for a tick: the finest lot of 0.000001 … 1 for which a unit
+/// exists.
 ///
 /// ```
 /// use tickstep::default_lot_and_unit;
@@ -397,12 +457,23 @@ mod tests {
 
     #[test]
     fn what_is_no_number_is_refused() {
-        for text in ["", "-", ".", "e5", "1e", "1e+", "1.2.3", " 1", "1_000", "nan", "0x1", "1e5.0"] {
+        for text in [
+            "", "-", ".", "e5", "1e", "1e+", "1.2.3", " 1", "1_000", "nan", "0x1", "1e5.0",
+        ] {
             let error = text.parse::<Decimal>().unwrap_err();
             assert_eq!(error.name(), "NUMBER_TEXT", "{text}");
         }
-        for text in ["1e39", "1e-39", "1e99999999999999999999", "9".repeat(40).as_str()] {
-            assert_eq!(text.parse::<Decimal>().unwrap_err().name(), "NUMBER_RANGE", "{text}");
+        for text in [
+            "1e39",
+            "1e-39",
+            "1e99999999999999999999",
+            "9".repeat(40).as_str(),
+        ] {
+            assert_eq!(
+                text.parse::<Decimal>().unwrap_err().name(),
+                "NUMBER_RANGE",
+                "{text}"
+            );
         }
     }
 
@@ -416,7 +487,10 @@ mod tests {
         );
         let error = decimal("1e30").to_grid(decimal("0.1")).unwrap_err();
         assert_eq!(error.name(), "NUMBER_RANGE");
-        assert_eq!(decimal("1").to_grid(decimal("0")).unwrap_err().name(), "NOT_POSITIVE");
+        assert_eq!(
+            decimal("1").to_grid(decimal("0")).unwrap_err().name(),
+            "NOT_POSITIVE"
+        );
     }
 
     #[test]
@@ -464,6 +538,9 @@ mod tests {
     fn multipliers_count() {
         let units = units_per_tick_lot(decimal("0.2"), 1.into(), 300.into(), decimal("0.01"));
         assert_eq!(units, Ok(6_000));
-        assert_eq!(default_unit(decimal("0.2"), 1.into(), 300.into()), Ok(decimal("1e-8")));
+        assert_eq!(
+            default_unit(decimal("0.2"), 1.into(), 300.into()),
+            Ok(decimal("1e-8"))
+        );
     }
 }

@@ -65,8 +65,13 @@ impl LotGrid {
         let nearest = grid.to_f64();
         // A power of two below the grid. Floats less than 2^49 times it have an ulp of at most a
         // sixteenth of it.
-        let power = f64::from_bits(nearest.next_down().to_bits() & !((1 << (FLOAT_BITS - 1)) - 1));
-        Ok(LotGrid { grid, nearest, sure_below: power * (1_u64 << 49) as f64 })
+        let fraction = (1_u64 << (FLOAT_BITS - 1)) - 1;
+        let power = f64::from_bits((nearest.to_bits() - 1) & !fraction);
+        Ok(LotGrid {
+            grid,
+            nearest,
+            sure_below: power * (1_u64 << 49) as f64,
+        })
     }
 
     /// The distance of two places.
@@ -78,8 +83,8 @@ impl LotGrid {
     /// The place that a float means.
     ///
     /// # Errors
-    /// [`NumberError::FloatOffGrid`] with the two places beside it, [`NumberError::FloatTooCoarse`],
-    /// [`NumberError::FloatNotFinite`].
+    /// [`NumberError::FloatOffGrid`] with the two places beside it,
+    /// [`NumberError::FloatTooCoarse`], [`NumberError::FloatNotFinite`].
     pub fn place(&self, value: f64) -> Result<i64, Error> {
         if !value.is_finite() {
             return Err(NumberError::FloatNotFinite { value }.into());
@@ -91,17 +96,25 @@ impl LotGrid {
     /// The rule, for |value|. As fractions over one denominator, the value is `size`, the grid
     /// `step` and ulp(value) `ulp`.
     fn place_of_size(&self, value: f64) -> Result<i64, Error> {
-        let too_coarse = || Error::from(NumberError::FloatTooCoarse { value, grid: self.grid });
+        let too_coarse = || {
+            Error::from(NumberError::FloatTooCoarse {
+                value,
+                grid: self.grid,
+            })
+        };
         let (mantissa, exponent) = parts(value.abs());
         if mantissa == 0 {
             return Ok(0);
         }
-        let up = 1_i128.checked_shl(exponent.max(0).unsigned_abs()).filter(|up| *up > 0);
+        let up = 1_i128
+            .checked_shl(exponent.max(0).unsigned_abs())
+            .filter(|up| *up > 0);
         let ulp = up.and_then(|up| up.checked_mul(10_i128.pow(self.grid.scale())));
         let ulp = ulp.ok_or_else(too_coarse)?;
         let down = exponent.min(0).unsigned_abs();
         let Some(step) = shifted_left(self.grid.mantissa(), down) else {
-            // The grid is more than 2^127 / (2^53 · 10^22) times the value: there is only 0 to mean.
+            // The grid is more than 2^127 / (2^53 · 10^22) times the value: there is only 0 to
+            // mean.
             return Err(self.off_grid(value, 0)?);
         };
         if ulp.checked_mul(16).is_none_or(|sixteen| sixteen > step) {
@@ -120,9 +133,19 @@ impl LotGrid {
 
     /// The error for a value whose size is between two places.
     fn off_grid(&self, value: f64, below: i128) -> Result<Error, Error> {
-        let (below, above) = if value < 0.0 { (-below - 1, -below) } else { (below, below + 1) };
+        let (below, above) = if value < 0.0 {
+            (-below - 1, -below)
+        } else {
+            (below, below + 1)
+        };
         let (below, above) = (self.grid.times(below)?, self.grid.times(above)?);
-        Ok(NumberError::FloatOffGrid { value, grid: self.grid, below, above }.into())
+        Ok(NumberError::FloatOffGrid {
+            value,
+            grid: self.grid,
+            below,
+            above,
+        }
+        .into())
     }
 
     /// The nearest place, for a value that keeps the rule and is above 0.
@@ -202,7 +225,13 @@ impl<'a> FloatQty<'a> {
     /// The column and its grid; nothing is checked yet.
     #[must_use]
     pub fn new(units: &'a [f64], grid: LotGrid) -> FloatQty<'a> {
-        FloatQty { units, grid, checked: 0..0, tile: 0..0, tile_lots: Vec::new() }
+        FloatQty {
+            units,
+            grid,
+            checked: 0..0,
+            tile: 0..0,
+            tile_lots: Vec::new(),
+        }
     }
 
     /// Sees that each of the rows is above 0 and means a whole number of lots.
@@ -217,7 +246,10 @@ impl<'a> FloatQty<'a> {
             return Ok(());
         }
         for (index, chunk) in self.units[rows.clone()].chunks(CHUNK_ROWS).enumerate() {
-            if chunk.iter().fold(true, |sure, value| sure & self.grid.is_sure(*value)) {
+            if chunk
+                .iter()
+                .fold(true, |sure, value| sure & self.grid.is_sure(*value))
+            {
                 continue;
             }
             for (row, value) in chunk.iter().enumerate() {
@@ -263,11 +295,133 @@ impl<'a> FloatQty<'a> {
         (part.clone(), &self.tile_lots[first..first + part.len()])
     }
 
-    /// Checked rows are below 2^50 lots, so the sum with the rounder holds the place in its low bits.
+    /// Checked rows are below 2^50 lots, so the sum with the rounder holds the place in its low
+    /// bits.
     fn convert(&self, rows: Range<usize>, lots_out: &mut [i64]) {
         for (value, lots) in self.units[rows].iter().zip(lots_out) {
             let bits = self.grid.nearest_place(*value).to_bits();
             *lots = bits.wrapping_sub(ROUNDER.to_bits()) as i64;
         }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn grid(text: &str) -> LotGrid {
+        LotGrid::new(text.parse().expect("a number")).expect("above 0")
+    }
+
+    fn name(answer: Result<i64, Error>) -> &'static str {
+        answer.expect_err("a fault").name()
+    }
+
+    /// The next float above one that is above 0.
+    fn next_up(value: f64) -> f64 {
+        f64::from_bits(value.to_bits() + 1)
+    }
+
+    /// The next float below one that is above 0.
+    fn next_down(value: f64) -> f64 {
+        f64::from_bits(value.to_bits() - 1)
+    }
+
+    #[test]
+    fn places_are_found_over_the_whole_range() {
+        for text in [
+            "0.000001",
+            "0.1",
+            "0.25",
+            "1",
+            "3",
+            "0.007",
+            "1e-18",
+            "12345.678",
+        ] {
+            let grid = grid(text);
+            for place in (0..49).map(|power| (1_i64 << power) + power) {
+                let exact = grid.grid().times(place.into()).expect("small").to_f64();
+                if exact < grid.sure_below {
+                    assert_eq!(grid.place(exact), Ok(place), "{place} × {text}");
+                    assert_eq!(grid.place(-exact), Ok(-place), "-{place} × {text}");
+                }
+            }
+        }
+    }
+
+    #[test]
+    fn four_steps_of_the_float_are_allowed_and_five_are_not() {
+        let grid = grid("0.25");
+        let (mut above, mut below) = (2.0, 2.0);
+        for _ in 0..4 {
+            above = next_up(above);
+            assert_eq!(grid.place(above), Ok(8));
+        }
+        assert_eq!(name(grid.place(next_up(above))), "FLOAT_OFF_GRID");
+        // Below a power of two the float's steps are half as large.
+        for _ in 0..4 {
+            below = next_down(below);
+            assert_eq!(grid.place(below), Ok(8));
+        }
+        assert_eq!(name(grid.place(next_down(below))), "FLOAT_OFF_GRID");
+    }
+
+    #[test]
+    fn floats_too_coarse_for_the_grid_are_refused() {
+        let grid = grid("1");
+        let limit = (1_u64 << 49) as f64;
+        assert_eq!(grid.place(next_down(limit).floor()), Ok((1 << 49) - 1));
+        assert_eq!(name(grid.place(limit)), "FLOAT_TOO_COARSE");
+        assert_eq!(name(grid.place(1e300)), "FLOAT_TOO_COARSE");
+        assert_eq!(name(grid.place(f64::INFINITY)), "FLOAT_NOT_FINITE");
+        assert_eq!(name(grid.place(f64::NAN)), "FLOAT_NOT_FINITE");
+    }
+
+    #[test]
+    fn small_floats_are_off_the_grid() {
+        let grid = grid("0.01");
+        assert_eq!(grid.place(0.0), Ok(0));
+        assert_eq!(grid.place(-0.0), Ok(0));
+        for value in [1e-9, 1e-40, 1e-300, -1e-300, 0.004_999] {
+            assert_eq!(name(grid.place(value)), "FLOAT_OFF_GRID", "{value:?}");
+        }
+        let message = grid.place(-0.004).expect_err("a fault").to_string();
+        assert_eq!(
+            message,
+            "-0.004 is not a multiple of 0.01: the nearest are -0.01 and 0"
+        );
+    }
+
+    #[test]
+    fn the_quick_check_never_passes_what_the_rule_refuses() {
+        let mut bits = 1_u64;
+        for text in ["0.000001", "0.1", "0.125", "7", "0.003"] {
+            let grid = grid(text);
+            let mut sure = 0;
+            for _ in 0..20_000 {
+                bits = bits.wrapping_mul(6_364_136_223_846_793_005).wrapping_add(1);
+                let place = (bits >> (14 + bits % 40)) as f64;
+                let value = place * grid.nearest;
+                let value = (0..bits % 7).fold(value, |value, _| next_up(value));
+                if grid.is_sure(value) {
+                    sure += 1;
+                    let mut lots = [0];
+                    FloatQty::new(&[value], grid).convert(0..1, &mut lots);
+                    assert_eq!(grid.place(value), Ok(lots[0]), "{value:?} on {text}");
+                }
+            }
+            assert!(sure > 4_000, "{sure} on {text}");
+        }
+    }
+
+    #[test]
+    fn doubt_is_decided_exactly() {
+        let value = (0..4).fold(2.0, |value, _| next_up(value));
+        let grid = grid("0.25");
+        assert!(!grid.is_sure(value));
+        let column = [0.25, value, 5.0];
+        let mut qty = FloatQty::new(&column, grid);
+        assert_eq!(qty.to_lots(0..3), Ok(vec![1, 8, 20]));
     }
 }

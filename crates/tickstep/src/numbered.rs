@@ -1,7 +1,7 @@
 //! One way to write down a list of pinned numbers with names.
 
-/// Makes an enum from rows `Variant = number, "NAME", "meaning";`. The meaning is its documentation.
-/// Names and numbers are those of `tickstep.h` and never change.
+/// Makes an enum from rows `Variant = number, "NAME", "meaning";`. The meaning is its
+/// documentation. Names and numbers are those of `tickstep.h` and never change.
 macro_rules! numbered {
     (
         $(#[$attribute:meta])*

@@ -130,43 +130,65 @@ impl Order {
     /// Trades at the limit or better.
     #[must_use]
     pub fn limit(side: Side, qty_lots: i64, price_ticks: i64) -> Order {
-        Order { price_ticks, ..Order::new(OrderType::Limit, side, qty_lots) }
+        Order {
+            price_ticks,
+            ..Order::new(OrderType::Limit, side, qty_lots)
+        }
     }
 
     /// Trades once the price has run against it: up to the trigger for buys, down for sells.
     #[must_use]
     pub fn stop(side: Side, qty_lots: i64, trigger_ticks: i64) -> Order {
-        Order { trigger_ticks, ..Order::new(OrderType::Stop, side, qty_lots) }
+        Order {
+            trigger_ticks,
+            ..Order::new(OrderType::Stop, side, qty_lots)
+        }
     }
 
     /// Becomes a limit once the price is at the trigger.
     #[must_use]
     pub fn stop_limit(side: Side, qty_lots: i64, trigger_ticks: i64, price_ticks: i64) -> Order {
-        Order { trigger_ticks, price_ticks, ..Order::new(OrderType::StopLimit, side, qty_lots) }
+        Order {
+            trigger_ticks,
+            price_ticks,
+            ..Order::new(OrderType::StopLimit, side, qty_lots)
+        }
     }
 
     /// Trades once the price has come its way: down to the trigger for buys, up for sells.
     #[must_use]
     pub fn market_if_touched(side: Side, qty_lots: i64, trigger_ticks: i64) -> Order {
-        Order { trigger_ticks, ..Order::new(OrderType::MarketIfTouched, side, qty_lots) }
+        Order {
+            trigger_ticks,
+            ..Order::new(OrderType::MarketIfTouched, side, qty_lots)
+        }
     }
 
     /// A stop that keeps its distance from the best price since it is live.
     #[must_use]
     pub fn trailing_stop(side: Side, qty_lots: i64, trail_ticks: i64) -> Order {
-        Order { trail_ticks, ..Order::new(OrderType::TrailingStop, side, qty_lots) }
+        Order {
+            trail_ticks,
+            ..Order::new(OrderType::TrailingStop, side, qty_lots)
+        }
     }
 
     /// Tells when price >= trigger (BUY) or price <= trigger (SELL); trades nothing.
     #[must_use]
     pub fn alert_price(side: Side, trigger_ticks: i64) -> Order {
-        Order { trigger_ticks, ..Order::new(OrderType::AlertPrice, side, 0) }
+        Order {
+            trigger_ticks,
+            ..Order::new(OrderType::AlertPrice, side, 0)
+        }
     }
 
     /// Tells on the first tick at or after the time; trades nothing.
     #[must_use]
     pub fn alert_time(time: i64) -> Order {
-        Order { expire_time: time, ..Order::new(OrderType::AlertTime, Side::Buy, 0) }
+        Order {
+            expire_time: time,
+            ..Order::new(OrderType::AlertTime, Side::Buy, 0)
+        }
     }
 
     /// Names the instrument; 0 unless said.
@@ -242,8 +264,16 @@ impl Order {
 
     #[inline]
     pub(crate) fn raw(&self) -> sys::tks_order {
-        let post_only = if self.post_only { sys::TKS_FLAG_POST_ONLY } else { 0 };
-        let reduce_only = if self.reduce_only { sys::TKS_FLAG_REDUCE_ONLY } else { 0 };
+        let post_only = if self.post_only {
+            sys::TKS_FLAG_POST_ONLY
+        } else {
+            0
+        };
+        let reduce_only = if self.reduce_only {
+            sys::TKS_FLAG_REDUCE_ONLY
+        } else {
+            0
+        };
         sys::tks_order {
             struct_size: size_of::<sys::tks_order>() as u32,
             instrument: self.instrument,
@@ -301,11 +331,17 @@ impl Order {
 
     /// The first field that is given and not used by the type.
     fn unused_fault(&self) -> Option<(&'static str, i128)> {
-        use OrderType::{AlertPrice, AlertTime, Limit, MarketIfTouched, Stop, StopLimit, TrailingStop};
+        use OrderType::{
+            AlertPrice, AlertTime, Limit, MarketIfTouched, Stop, StopLimit, TrailingStop,
+        };
         let kind = self.order_type;
         let has_expiry = self.time_in_force == TimeInForce::Gtd || kind == AlertTime;
         let fields = [
-            ("price_ticks", self.price_ticks, matches!(kind, Limit | StopLimit)),
+            (
+                "price_ticks",
+                self.price_ticks,
+                matches!(kind, Limit | StopLimit),
+            ),
             (
                 "trigger_ticks",
                 self.trigger_ticks,
@@ -314,7 +350,9 @@ impl Order {
             ("trail_ticks", self.trail_ticks, kind == TrailingStop),
             ("expire_time", self.expire_time, has_expiry),
         ];
-        let unused = fields.iter().find(|(_, value, is_used)| *value != 0 && !is_used)?;
+        let unused = fields
+            .iter()
+            .find(|(_, value, is_used)| *value != 0 && !is_used)?;
         Some((unused.0, unused.1.into()))
     }
 }

@@ -17,8 +17,9 @@ pub enum When<'a> {
     TickIndexes(&'a [i64]),
 }
 
-/// The columns of a schedule. Numbers are those of the enums: [`crate::OrderType`], [`crate::Side`],
-/// [`crate::TimeInForce`], [`crate::Offset`]. A column left out is all 0, of `time_in_force` all GTC.
+/// The columns of a schedule. Numbers are those of the enums: [`crate::OrderType`],
+/// [`crate::Side`], [`crate::TimeInForce`], [`crate::Offset`]. A column left out is all 0, of
+/// `time_in_force` all GTC.
 #[derive(Clone, Copy, Debug)]
 pub struct ScheduleColumns<'a> {
     /// When each row is placed.
@@ -193,13 +194,16 @@ impl<'a> Schedule<'a> {
     /// Instrument of a row.
     pub(crate) fn instrument_at(&self, row: u64) -> u32 {
         let column = self.columns.instrument.unwrap_or_default();
-        usize::try_from(row).ok().and_then(|row| column.get(row)).copied().unwrap_or(0)
+        usize::try_from(row)
+            .ok()
+            .and_then(|row| column.get(row))
+            .copied()
+            .unwrap_or(0)
     }
 
     /// Turns the kernel's answer about a row into an error that names the value.
     pub(crate) fn row_error(&self, status: Status, row: u64) -> Error {
-        Error::from(status)
-            .naming(|status| self.columns.fault(status, usize::try_from(row).ok()?))
+        Error::from(status).naming(|status| self.columns.fault(status, usize::try_from(row).ok()?))
     }
 
     /// The schedule as the kernel reads it. Its pointers are good for as long as `'a`: each column

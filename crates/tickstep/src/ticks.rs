@@ -35,11 +35,12 @@ pub struct Tick {
     pub side: Side,
     /// Bid and ask are given.
     pub is_quoted: bool,
-    reserved: u16,
+    /// 0.
+    pub reserved: u16,
 }
 
-/// Proves that `Tick` and `tks_tick` are one layout, field by field. `Side` is a `u8` of 0 or 1, and
-/// `is_quoted` lies where the flags do with TKS_TICK_QUOTED as its `true`.
+/// Proves that `Tick` and `tks_tick` are one layout, field by field. `Side` is a `u8` of 0 or 1,
+/// and `is_quoted` lies where the flags do with TKS_TICK_QUOTED as its `true`.
 macro_rules! same_layout {
     ($($field:ident $raw:ident),+) => {
         const _: () = assert!(size_of::<Tick>() == size_of::<sys::tks_tick>());
@@ -186,7 +187,11 @@ impl<'a> Ticks<'a> {
         let columns = storage.columns();
         Feed::new(0, columns)?.check(rules)?;
         let zone_map = ZoneMap::build(columns.price_ticks)?;
-        Ok(Ticks { zone_map, prices: Prices::of(rules), storage })
+        Ok(Ticks {
+            zone_map,
+            prices: Prices::of(rules),
+            storage,
+        })
     }
 
     /// The columns.

@@ -6,7 +6,7 @@
 //!
 //! How it works. A piece is cut into lines; an unfinished last line waits for the next piece. A CSV
 //! row in its usual spelling goes through `fast.rs`; any other line, and any row that the fast path
-//! leaves, goes through [`TradesParser::take_line`], which alone defines what is accepted. Every
+//! leaves, goes through `TradesParser::take_line`, which alone defines what is accepted. Every
 //! check of a row comes before its first effect, so a refused row leaves no trace but its count.
 //!
 //! Memory is bounded by the rows found, one line ([`LINE_BYTES_MAX`]), and one piece.
@@ -23,9 +23,9 @@ mod parser_tests;
 
 use std::collections::BTreeMap;
 
-pub use decimal::{DECIMALS_MAX, Decimal, DecimalFault};
 pub use fault::{LINE_BYTES_MAX, Quantity, Rule, TradesError};
 
+use decimal::{Decimal, DecimalFault};
 use fault::{excerpt, off_grid};
 use feed::{Message, TradeKind};
 use grid::{Grid, GridColumn, GridFault, Place};
@@ -85,6 +85,7 @@ pub enum TimeUnit {
 
 impl TimeUnit {
     /// `ms`, `us` or `ns`.
+    #[must_use]
     pub const fn name(self) -> &'static str {
         match self {
             Self::Ms => "ms",
@@ -226,6 +227,7 @@ impl TradesParser {
     }
 
     /// Rows read so far.
+    #[must_use]
     pub fn rows(&self) -> usize {
         self.time.len()
     }

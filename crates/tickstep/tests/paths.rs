@@ -2,10 +2,12 @@
 
 mod common;
 
+use std::collections::BTreeSet;
+
 use common::{Command, Random, config, run, script};
 use tickstep::{
-    Columns, Config, Digest, Engine, EventKind, Feed, FloatQty, Instrument, LotGrid, Order,
-    OrderType, Schedule, ScheduleColumns, Side, Tick, Ticks, When,
+    Columns, Config, Digest, Engine, Event, EventKind, Feed, FloatQty, Instrument, LotGrid, Order,
+    OrderType, Reason, Schedule, ScheduleColumns, Side, Tick, Ticks, When,
 };
 
 fn engine(config: &Config) -> Engine {
@@ -35,7 +37,9 @@ impl Table {
     }
 
     fn columns(&self) -> Columns<'_> {
-        Columns::new(&self.time, &self.price_ticks).qty_lots(&self.qty_lots).side(&self.side)
+        Columns::new(&self.time, &self.price_ticks)
+            .qty_lots(&self.qty_lots)
+            .side(&self.side)
     }
 }
 
@@ -44,7 +48,10 @@ impl Table {
 fn run_in_batches(engine: &mut Engine, commands: &[Command], use_zone_maps: bool) {
     let mut rest = commands;
     while let Some(first) = rest.first() {
-        let count = rest.iter().take_while(|one| matches!(one, Command::Tick(_))).count();
+        let count = rest
+            .iter()
+            .take_while(|one| matches!(one, Command::Tick(_)))
+            .count();
         if count == 0 {
             // A refusal is as good an answer as any.
             let _ = first.apply(engine);
@@ -78,11 +85,18 @@ fn run_batch(engine: &mut Engine, ticks: &[Command], use_zone_maps: bool) {
         .zip(&rules)
         .map(|(table, rules)| Ticks::check(table.columns(), rules).expect("good rows"))
         .collect();
-    let mut feeds: Vec<Feed<'_>> =
-        checked.iter().enumerate().map(|(index, ticks)| ticks.feed(index as u32)).collect();
-    engine.step_batch(&mut feeds, EventKind::Filled.bit()).expect("good rows");
+    let mut feeds: Vec<Feed<'_>> = checked
+        .iter()
+        .enumerate()
+        .map(|(index, ticks)| ticks.feed(index as u32))
+        .collect();
+    engine
+        .step_batch(&mut feeds, EventKind::Filled.bit())
+        .expect("good rows");
     while feeds.iter().any(|feed| !feed.is_done()) {
-        engine.step_batch(&mut feeds, EventKind::Filled.bit()).expect("good rows");
+        engine
+            .step_batch(&mut feeds, EventKind::Filled.bit())
+            .expect("good rows");
     }
 }
 
@@ -98,15 +112,38 @@ fn mergeable(commands: Vec<Command>) -> Vec<Command> {
             other => other,
         })
         .collect();
-    for run in commands.chunk_by_mut(|left, right| {
-        matches!((left, right), (Command::Tick(_), Command::Tick(_)))
-    }) {
+    for run in commands
+        .chunk_by_mut(|left, right| matches!((left, right), (Command::Tick(_), Command::Tick(_))))
+    {
         run.sort_by_key(|command| match command {
             Command::Tick(tick) => (tick.time, tick.instrument),
             _ => (0, 0),
         });
     }
     commands
+}
+
+#[test]
+fn scripts_reach_every_kind_and_most_reasons() {
+    let (mut kinds, mut reasons) = (BTreeSet::new(), BTreeSet::new());
+    for seed in 0..60 {
+        let config = config(seed);
+        let mut engine = engine(&config);
+        run(&mut engine, &script(seed, &config, 600));
+        kinds.extend(engine.events().iter().map(|event| event.kind));
+        reasons.extend(
+            engine
+                .events()
+                .iter()
+                .filter_map(Event::reason)
+                .map(Reason::number),
+        );
+    }
+    let expected = EventKind::ALL
+        .iter()
+        .filter(|kind| **kind != EventKind::Liquidated);
+    assert_eq!(kinds, expected.map(|kind| kind.number()).collect());
+    assert!(reasons.len() >= 12, "{reasons:?}");
 }
 
 #[test]
@@ -119,7 +156,11 @@ fn batches_are_steps() {
         for use_zone_maps in [false, true] {
             let mut batched = engine(&config);
             run_in_batches(&mut batched, &commands, use_zone_maps);
-            assert_same(&stepped, &batched, &format!("seed {seed}, maps {use_zone_maps}"));
+            assert_same(
+                &stepped,
+                &batched,
+                &format!("seed {seed}, maps {use_zone_maps}"),
+            );
         }
     }
 }
@@ -137,19 +178,36 @@ fn forks_and_saved_states_go_on_as_the_original() {
             assert_same(&original, &loaded, &format!("seed {seed}, cut {cut}"));
             let end = commands.len().min(cut + 60);
             let answers = run(&mut fork, &commands[cut..end]);
-            assert_eq!(run(&mut loaded, &commands[cut..end]), answers, "seed {seed}, cut {cut}");
-            assert_eq!(run(&mut original, &commands[cut..end]), answers, "seed {seed}");
+            assert_eq!(
+                run(&mut loaded, &commands[cut..end]),
+                answers,
+                "seed {seed}, cut {cut}"
+            );
+            assert_eq!(
+                run(&mut original, &commands[cut..end]),
+                answers,
+                "seed {seed}"
+            );
             assert_same(&original, &fork, &format!("fork, seed {seed}, cut {cut}"));
-            assert_same(&original, &loaded, &format!("loaded, seed {seed}, cut {cut}"));
+            assert_same(
+                &original,
+                &loaded,
+                &format!("loaded, seed {seed}, cut {cut}"),
+            );
         }
-        assert_eq!(original.config().instruments.len(), config.instruments.len());
+        assert_eq!(
+            original.config().instruments.len(),
+            config.instruments.len()
+        );
     }
 }
 
 #[test]
 fn a_fork_is_independent() {
     let mut original = engine(&config(1));
-    original.step(&Tick::new(1, 100, 5, Side::Buy)).expect("good");
+    original
+        .step(&Tick::new(1, 100, 5, Side::Buy))
+        .expect("good");
     let before = original.state_hash();
     let mut fork = original.clone();
     fork.place(&Order::market(Side::Buy, 3)).expect("good");
@@ -213,10 +271,15 @@ fn a_schedule_is_placing_by_hand() {
 
     let mut by_schedule = engine(&config);
     let columns = ScheduleColumns::new(When::TickIndexes(&after), &order_type, &side, &qty_lots);
-    let mut schedule =
-        Schedule::new(ScheduleColumns { price_ticks: Some(&price_ticks), ..columns }).expect("good");
+    let mut schedule = Schedule::new(ScheduleColumns {
+        price_ticks: Some(&price_ticks),
+        ..columns
+    })
+    .expect("good");
     let mut feeds = [Feed::new(0, table.columns()).expect("good")];
-    by_schedule.run_orders(&mut feeds, &mut schedule).expect("good");
+    by_schedule
+        .run_orders(&mut feeds, &mut schedule)
+        .expect("good");
 
     let mut by_hand = engine(&config);
     let mut row = 0;
@@ -224,12 +287,19 @@ fn a_schedule_is_placing_by_hand() {
         if index >= 0 {
             let at = index as usize;
             by_hand
-                .step(&Tick::new(table.time[at], table.price_ticks[at], 1, Side::Buy))
+                .step(&Tick::new(
+                    table.time[at],
+                    table.price_ticks[at],
+                    1,
+                    Side::Buy,
+                ))
                 .expect("good");
         }
         while row < rows && after[row] == index {
             let side = Side::from_number(side[row]).expect("0 or 1");
-            by_hand.place(&Order::limit(side, qty_lots[row], price_ticks[row])).expect("good");
+            by_hand
+                .place(&Order::limit(side, qty_lots[row], price_ticks[row]))
+                .expect("good");
             row += 1;
         }
     }
@@ -241,9 +311,18 @@ fn float_quantities_are_lots() {
     let mut random = Random(8);
     let mut table = Table::default();
     for time in 0..100_000 {
-        table.push(&Tick::new(time, random.within(9_990, 10_010), random.within(1, 500), Side::Buy));
+        table.push(&Tick::new(
+            time,
+            random.within(9_990, 10_010),
+            random.within(1, 500),
+            Side::Buy,
+        ));
     }
-    let floats: Vec<f64> = table.qty_lots.iter().map(|lots| *lots as f64 / 1_000.0).collect();
+    let floats: Vec<f64> = table
+        .qty_lots
+        .iter()
+        .map(|lots| *lots as f64 / 1_000.0)
+        .collect();
     let grid = LotGrid::new("0.001".parse().expect("a number")).expect("above 0");
     let full = Instrument::new(1);
     for rules in [full.clone(), full.volume(250_000)] {
@@ -251,8 +330,12 @@ fn float_quantities_are_lots() {
         let prepare = || {
             let mut engine = engine(&config);
             for offset in 0..10 {
-                engine.place(&Order::limit(Side::Buy, 1_000_000, 9_995 - offset)).expect("good");
-                engine.place(&Order::limit(Side::Sell, 1_000_000, 10_005 + offset)).expect("good");
+                engine
+                    .place(&Order::limit(Side::Buy, 1_000_000, 9_995 - offset))
+                    .expect("good");
+                engine
+                    .place(&Order::limit(Side::Sell, 1_000_000, 10_005 + offset))
+                    .expect("good");
             }
             engine
         };
@@ -263,7 +346,9 @@ fn float_quantities_are_lots() {
         let columns = Columns::new(&table.time, &table.price_ticks).side(&table.side);
         let mut feed = Feed::new(0, columns).expect("good");
         let mut qty = FloatQty::new(&floats, grid);
-        let result = by_floats.step_batch_f64(&mut feed, &mut qty, 0).expect("good");
+        let result = by_floats
+            .step_batch_f64(&mut feed, &mut qty, 0)
+            .expect("good");
         assert_eq!(result.ticks_done, 100_000);
         assert_same(&by_lots, &by_floats, "one run");
 
@@ -271,7 +356,9 @@ fn float_quantities_are_lots() {
         let mut done = 0;
         while !feed.is_done() {
             let stop_on = EventKind::Filled.bit();
-            let result = by_stops.step_batch_f64(&mut feed, &mut qty, stop_on).expect("good");
+            let result = by_stops
+                .step_batch_f64(&mut feed, &mut qty, stop_on)
+                .expect("good");
             assert!(result.has(EventKind::Filled) || feed.is_done());
             done += result.ticks_done;
         }

@@ -11,19 +11,32 @@ fn engine() -> Result<(Engine, LotGrid, Decimal), Error> {
     let (lot, unit) = default_lot_and_unit(tick)?;
     let units = units_per_tick_lot(tick, lot, 1.into(), unit)?;
     assert_eq!(units, 1);
-    let instrument = Instrument::new(units).spread_ppb(200_000).fees_ppb(100_000, 200_000);
+    let instrument = Instrument::new(units)
+        .spread_ppb(200_000)
+        .fees_ppb(100_000, 200_000);
     let cash = "100000".parse::<Decimal>()?.to_grid(unit)?;
-    Ok((Engine::new(&Config::new(cash, vec![instrument]))?, LotGrid::new(lot)?, unit))
+    Ok((
+        Engine::new(&Config::new(cash, vec![instrument]))?,
+        LotGrid::new(lot)?,
+        unit,
+    ))
 }
 
 fn fills(engine: &mut Engine) -> Vec<Event> {
-    engine.drain_events().into_iter().filter(|event| event.is(EventKind::Filled)).collect()
+    engine
+        .drain_events()
+        .into_iter()
+        .filter(|event| event.is(EventKind::Filled))
+        .collect()
 }
 
 #[test]
 fn buy_at_the_market_then_sell_at_a_limit() -> Result<(), Error> {
     let (mut engine, lots, unit) = engine()?;
-    let money = |text: &str| text.parse::<Decimal>().and_then(|amount| amount.to_grid(unit));
+    let money = |text: &str| {
+        text.parse::<Decimal>()
+            .and_then(|amount| amount.to_grid(unit))
+    };
 
     engine.step(&Tick::new(1_000, 10_000, lots.place(2.0)?, Side::Sell))?;
     engine.place(&Order::market(Side::Buy, lots.place(1.5)?))?;

@@ -37,7 +37,11 @@ fn scripts_do_not_see_the_capacity() {
         let config = config(seed);
         let commands = script(seed, &config, 600);
         let (mut small, mut large) = (cramped(&config), roomy(&config));
-        assert_eq!(run(&mut small, &commands), run(&mut large, &commands), "seed {seed}");
+        assert_eq!(
+            run(&mut small, &commands),
+            run(&mut large, &commands),
+            "seed {seed}"
+        );
         assert_same(&mut small, &mut large, &format!("seed {seed}"));
     }
 }
@@ -57,7 +61,10 @@ fn walk(rows: usize) -> Walk {
             price
         })
         .collect();
-    Walk { time: (0..rows as i64).collect(), price_ticks }
+    Walk {
+        time: (0..rows as i64).collect(),
+        price_ticks,
+    }
 }
 
 #[test]
@@ -66,15 +73,22 @@ fn batches_go_on_where_a_full_ring_stopped_them() {
     let walk = walk(5_000);
     let run = |mut engine: Engine| {
         for offset in 1..400 {
-            engine.place(&Order::limit(Side::Buy, 1, 1_000 - offset / 4)).expect("good");
-            engine.place(&Order::limit(Side::Sell, 1, 1_000 + offset / 4)).expect("good");
+            engine
+                .place(&Order::limit(Side::Buy, 1, 1_000 - offset / 4))
+                .expect("good");
+            engine
+                .place(&Order::limit(Side::Sell, 1, 1_000 + offset / 4))
+                .expect("good");
         }
         let mut feed = Feed::new(0, Columns::new(&walk.time, &walk.price_ticks)).expect("good");
-        let result = engine.step_batch(std::slice::from_mut(&mut feed), 0).expect("good");
+        let result = engine
+            .step_batch(std::slice::from_mut(&mut feed), 0)
+            .expect("good");
         assert!(feed.is_done());
         (engine, result)
     };
-    let ((mut small, of_small), (mut large, of_large)) = (run(cramped(&config)), run(roomy(&config)));
+    let ((mut small, of_small), (mut large, of_large)) =
+        (run(cramped(&config)), run(roomy(&config)));
     assert_eq!(of_small.ticks_done, 5_000);
     assert_eq!(of_small.ticks_executed, of_large.ticks_executed);
     assert_eq!(of_small.event_kinds, of_large.event_kinds);
@@ -119,7 +133,9 @@ fn one_call_may_need_more_events_than_any_before() {
     for engine in [&mut small, &mut large] {
         engine.step(&Tick::new(1, 100, 1, Side::Buy)).expect("good");
         for _ in 0..1_000 {
-            engine.place(&Order::limit(Side::Buy, 1, 50).day()).expect("good");
+            engine
+                .place(&Order::limit(Side::Buy, 1, 50).day())
+                .expect("good");
             engine.place(&Order::limit(Side::Buy, 1, 60)).expect("good");
         }
         engine.clear_events();
@@ -139,11 +155,18 @@ fn many_instruments_fill_up_one_by_one() {
     let mut engine = Engine::new(&config).expect("good");
     for instrument in 0..count as u32 {
         for price in 1..=40 {
-            engine.place(&Order::limit(Side::Buy, 1, price).instrument(instrument)).expect("good");
+            engine
+                .place(&Order::limit(Side::Buy, 1, price).instrument(instrument))
+                .expect("good");
         }
     }
     assert_eq!(engine.open_orders(None).expect("good").len(), count * 40);
-    let room: u64 = engine.config().instruments.iter().map(|one| u64::from(one.orders_max)).sum();
+    let room: u64 = engine
+        .config()
+        .instruments
+        .iter()
+        .map(|one| u64::from(one.orders_max))
+        .sum();
     assert!(room < 4 * 40 * count as u64, "{room}");
 }
 
@@ -152,15 +175,25 @@ fn many_instruments_fill_up_one_by_one() {
 fn two_million_orders_are_open() {
     let config = Config::new(1 << 50, vec![Instrument::new(1)]);
     let mut engine = Engine::new(&config).expect("good");
-    engine.step(&Tick::new(1, 4_000_000, 1, Side::Buy)).expect("good");
+    engine
+        .step(&Tick::new(1, 4_000_000, 1, Side::Buy))
+        .expect("good");
     for offset in 1..=1_000_000 {
-        engine.place(&Order::limit(Side::Buy, 1, 4_000_000 - offset)).expect("good");
-        engine.place(&Order::limit(Side::Sell, 1, 4_000_000 + offset)).expect("good");
+        engine
+            .place(&Order::limit(Side::Buy, 1, 4_000_000 - offset))
+            .expect("good");
+        engine
+            .place(&Order::limit(Side::Sell, 1, 4_000_000 + offset))
+            .expect("good");
     }
     assert_eq!(engine.snapshot(0).expect("good").order_count, 2_000_000);
     engine.clear_events();
-    engine.step(&Tick::new(2, 4_000_000, 1, Side::Buy)).expect("good");
-    engine.step(&Tick::new(3, 3_000_000, 1, Side::Buy)).expect("good");
+    engine
+        .step(&Tick::new(2, 4_000_000, 1, Side::Buy))
+        .expect("good");
+    engine
+        .step(&Tick::new(3, 3_000_000, 1, Side::Buy))
+        .expect("good");
     assert_eq!(engine.drain_events().len(), 1_000_000);
     engine.cancel_all(None).expect("good");
     assert_eq!(engine.drain_events().len(), 1_000_000);

@@ -1,8 +1,8 @@
 """Files to validated columns.
 
-This module opens and unpacks; the native parser does the reading. A file is never held whole: pieces
-of 256 KB go from the disk, through gzip or zip where it is packed, to the parser. What a file is
-packed with is told by its first bytes, not by its name.
+This module opens and unpacks; the native parser does the reading. A file is never held whole:
+pieces of 256 KB go from the disk, through gzip or zip where it is packed, to the parser. What a
+file is packed with is told by its first bytes, not by its name.
 """
 
 import gzip
@@ -54,36 +54,36 @@ def read_trades(
     """Read a file of trades into integer columns, exactly.
 
     Takes Binance trades and aggTrades of spot and futures as CSV, with or without a header, and
-    recorded feeds: a local receive time in ns, a space and the exchange's JSON message on each line.
-    Both may be plain, gzip (`.csv.gz`), or a zip archive with one file in it. CSV columns in another
-    order are found by a header that names `price`, `qty` or `quantity`, `time` (or `timestamp`,
-    `transact_time`) and `is_buyer_maker`.
+    recorded feeds: a local receive time in ns, a space and the exchange's JSON message in each
+    line. Both may be plain, gzip (`.csv.gz`), or a zip archive with one file in it. CSV columns in
+    another order are found by a header that names `price`, `qty` or `quantity`, `time` (or
+    `timestamp`, `transact_time`) and `is_buyer_maker`.
 
     Prices become ticks and quantities lots without passing through floats. Where `tick_size` or
-    `lot` is not given it is found: the coarsest of 1, 0.1, 0.01, ... on which all values lie. A short
-    file may have used only a part of the market's grid; give the sizes when files must agree.
+    `lot` is not given it is found: the coarsest of 1, 0.1, 0.01, ... on which all values lie. A
+    short file may have used only a part of the market's grid; give the sizes when files must agree.
 
-    Times keep the unit they have in the file, told by their digits: 13 are ms, 16 us, 19 ns. The side
-    is the aggressor's: where the buyer was the maker it is SELL.
+    Times keep the unit they have in the file, told by their digits: 13 are ms, 16 us, 19 ns. The
+    side is the aggressor's: where the buyer was the maker it is SELL.
 
     Of a feed the messages `trade` or `aggTrade` are taken, with the exchange's time `T`; where both
-    kinds occur, the first one, because each trade is in both. Other messages are counted by kind, and
-    trades with zero price or quantity are left out and counted.
+    kinds occur, the first one, because each trade is in both. Other messages are counted by kind,
+    and trades with zero price or quantity are left out and counted.
 
     Parameters
     ----------
     path : str or path-like
         The file.
     tick_size, lot : float, int, str or Decimal, optional
-        Size of one price tick in money and of one lot in units of the instrument. A row off the grid
-        is then a bad row. A float stands for its shortest text: 0.1 is exactly one tenth.
+        Size of one price tick in money and of one lot in units of the instrument. A row off the
+        grid is then a bad row. A float stands for its shortest text: 0.1 is exactly one tenth.
     on_bad : {"raise", "skip"}
-        Whether a bad row raises, or is left out and counted. Bad rows are such as cannot be read, are
-        off a given grid, have no positive price and quantity, or go back in time; equal times are
-        fine and keep their order.
+        Whether a bad row raises, or is left out and counted. Bad rows are such as cannot be read,
+        are off a given grid, have no positive price and quantity, or go back in time; equal times
+        are fine and keep their order.
     progress : callable, optional
-        Called as `progress(bytes_read, bytes_total)` while reading, in bytes of the file as it is on
-        disk.
+        Called as `progress(bytes_read, bytes_total)` while reading, in bytes of the file as it is
+        on disk.
 
     Returns
     -------
@@ -95,8 +95,8 @@ def read_trades(
     Raises
     ------
     DataError
-        When a row is bad (the message names line, row and rule), or the file is empty, damaged, or no
-        trades file.
+        When a row is bad (the message names line, row and rule), or the file is empty, damaged, or
+        no trades file.
     ConfigError
         When an argument is not of the kind described.
     OSError
@@ -135,9 +135,9 @@ def _made_parser(tick_size: Number | None, lot: Number | None, on_bad: str) -> T
             f"on_bad {on_bad!r} is neither 'raise' nor 'skip'",
             hint="on_bad='skip' leaves bad rows out and counts them",
         )
-    sizes = {"tick_size": _decimal_text("tick_size", tick_size), "lot": _decimal_text("lot", lot)}
+    tick_text, lot_text = _decimal_text("tick_size", tick_size), _decimal_text("lot", lot)
     try:
-        return TradesParser(**sizes, skip_bad=on_bad == "skip")
+        return TradesParser(tick_size=tick_text, lot=lot_text, skip_bad=on_bad == "skip")
     except ValueError as fault:
         raise ConfigError(str(fault), hint=_hint_of(fault)) from None
 
@@ -181,7 +181,8 @@ def _only_member(archive: zipfile.ZipFile, file: Path) -> zipfile.ZipInfo:
         members = [member for member in members if member.filename.lower().endswith(".csv")]
     if len(members) != 1:
         raise DataError(
-            f"{file.name}: expected one CSV file in the archive, was {len(members)} of {len(files)}",
+            f"{file.name}: expected one CSV file in the archive, was {len(members)}"
+            f" of {len(files)} files",
             hint="unpack the archive and read its files one by one",
         )
     return members[0]

@@ -175,6 +175,7 @@ impl TradesError {
     }
 
     /// Line in the file, from 1, where one line is to blame.
+    #[must_use]
     pub fn line(&self) -> Option<u64> {
         match self {
             Self::BadRow { line, .. } => Some(*line),
@@ -183,6 +184,7 @@ impl TradesError {
     }
 
     /// What to do about it.
+    #[must_use]
     pub fn mend(&self) -> &'static str {
         match self {
             Self::BadRow { rule, .. } => rule.mend(),
@@ -246,6 +248,7 @@ impl Quantity {
 
 impl Rule {
     /// Name under which skipped rows are counted.
+    #[must_use]
     pub const fn name(&self) -> &'static str {
         match self {
             Self::LineLength => "line too long",
@@ -292,6 +295,7 @@ impl Rule {
     }
 
     /// What to do about it.
+    #[must_use]
     pub const fn mend(&self) -> &'static str {
         match self {
             Self::LineLength | Self::Text => "check that the file is an unpacked text file",
@@ -457,7 +461,7 @@ pub(super) fn excerpt(text: &[u8]) -> String {
     printable
 }
 
-/// Names the fault that a [`super::grid::Grid`] or a decimal text has.
+/// The rule that a value off a given grid breaks.
 pub(super) fn off_grid(
     quantity: Quantity,
     cell: String,

@@ -17,8 +17,8 @@ struct Step {
 
 /// Divides by a constant that must leave no remainder: one multiplication and one rotation.
 ///
-/// With `n = 2^shift * odd`, multiplying by the inverse of `odd` modulo 2^64 and rotating by `shift`
-/// gives the quotient for multiples of `n`, and a number above `u64::MAX / n` for all others.
+/// With `n = 2^shift * odd`, multiplying by the inverse of `odd` modulo 2^64 and rotating by
+/// `shift` gives the quotient for multiples of `n`, and a number above `u64::MAX / n` for others.
 #[derive(Clone, Copy, Debug)]
 struct ExactDivisor {
     inverse: u64,

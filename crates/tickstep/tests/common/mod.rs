@@ -27,7 +27,11 @@ impl Random {
     }
 
     pub fn side(&mut self) -> Side {
-        if self.one_in(2) { Side::Buy } else { Side::Sell }
+        if self.one_in(2) {
+            Side::Buy
+        } else {
+            Side::Sell
+        }
     }
 }
 
@@ -66,20 +70,35 @@ impl Command {
 /// Three kinds of instruments, or one that a cash account may hold.
 pub fn config(seed: u64) -> Config {
     let latency = if seed % 2 == 0 { 0 } else { 3 };
-    let plain = Instrument::new(7).spread_ppb(20_000_000).fees_ppb(100_000, 200_000);
+    let plain = Instrument::new(7)
+        .spread_ppb(20_000_000)
+        .fees_ppb(100_000, 200_000);
     if seed % 3 == 0 {
         let instruments = vec![plain.clone().no_short(), plain.board_lot(2, 2)];
-        return Config::new(20_000, instruments).latency(latency).cash_account();
+        return Config::new(20_000, instruments)
+            .latency(latency)
+            .cash_account();
     }
-    let future = Instrument::new(10).mark().hedge().fees_per_lot(3, 5).volume(500_000);
-    let spread = Instrument::new(1).fill_rule(FillRule::Through).allow_negative();
+    let future = Instrument::new(10)
+        .mark()
+        .hedge()
+        .fees_per_lot(3, 5)
+        .volume(500_000);
+    let spread = Instrument::new(1)
+        .fill_rule(FillRule::Through)
+        .allow_negative();
     Config::new(1_000_000, vec![plain, future, spread.fee_min_units(5)]).latency(latency)
 }
 
 /// Commands around a price of 100, most of them ticks.
 pub fn script(seed: u64, config: &Config, length: usize) -> Vec<Command> {
     let mut random = Random(seed);
-    let mut writer = Writer { config, time: 0, placed: 0, random: &mut random };
+    let mut writer = Writer {
+        config,
+        time: 0,
+        placed: 0,
+        random: &mut random,
+    };
     (0..length).map(|_| writer.command()).collect()
 }
 
@@ -112,8 +131,17 @@ impl Writer<'_> {
     fn tick(&mut self, instrument: u32) -> Tick {
         self.time += self.random.within(0, 2);
         let price = self.random.within(90, 110);
-        let tick = Tick::new(self.time, price, self.random.within(1, 30), self.random.side());
-        let tick = if self.random.one_in(5) { tick.quote(price - 1, price + 1) } else { tick };
+        let tick = Tick::new(
+            self.time,
+            price,
+            self.random.within(1, 30),
+            self.random.side(),
+        );
+        let tick = if self.random.one_in(5) {
+            tick.quote(price - 1, price + 1)
+        } else {
+            tick
+        };
         tick.instrument(instrument)
     }
 
@@ -125,7 +153,9 @@ impl Writer<'_> {
         match self.random.next() % 3 {
             0 => Amend::new().qty(self.random.within(1, 20)),
             1 => Amend::new().price(self.random.within(90, 110)),
-            _ => Amend::new().qty(self.random.within(1, 20)).price(self.random.within(90, 110)),
+            _ => Amend::new()
+                .qty(self.random.within(1, 20))
+                .price(self.random.within(90, 110)),
         }
     }
 
@@ -142,7 +172,11 @@ impl Writer<'_> {
             _ => return Order::alert_price(side, price).instrument(instrument),
         };
         let order = self.in_force(order.instrument(instrument).tag(self.placed));
-        let order = if self.random.one_in(4) { order.oco(self.random.next() % 3) } else { order };
+        let order = if self.random.one_in(4) {
+            order.oco(self.random.next() % 3)
+        } else {
+            order
+        };
         let is_hedge = self.config.instruments[instrument as usize].position_mode
             == tickstep::PositionMode::Hedge;
         order.offset(match (is_hedge, self.random.next() % 3) {
@@ -166,5 +200,8 @@ impl Writer<'_> {
 
 /// Runs a script from its beginning.
 pub fn run(engine: &mut Engine, commands: &[Command]) -> Vec<Result<u64, Error>> {
-    commands.iter().map(|command| command.apply(engine)).collect()
+    commands
+        .iter()
+        .map(|command| command.apply(engine))
+        .collect()
 }

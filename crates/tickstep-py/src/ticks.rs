@@ -1,0 +1,492 @@
+//! Single ticks, and columns of checked ticks that engines read in place.
+
+use std::sync::atomic::{AtomicI64, AtomicU8, Ordering::Relaxed};
+
+use numpy::{PyArray1, PyArrayMethods, PyUntypedArrayMethods};
+use pyo3::exceptions::PyTypeError;
+use pyo3::prelude::*;
+use pyo3::types::{PyDict, PyString, PyTuple};
+use tickstep::{Columns, Decimal, Error, Feed, Instrument, Side, ZoneMap};
+
+use crate::convert::{Grid, Number, Steps};
+use crate::errors::{Kind, raised_at, raised_row};
+
+/// How the quantity of a tick is given.
+#[derive(Clone, Copy, PartialEq)]
+enum Qty {
+    /// As the user wrote it; the float is in `Tick::qty`, as bits.
+    Float,
+    /// Any other way of writing it.
+    Exact(Decimal),
+    /// `Tick::qty` counts lots of this size.
+    Lots(Steps),
+}
+
+/// One trade.
+///
+/// The fields are atomics because a cursor writes the next tick into an object that only it holds;
+/// for everybody who can see the object it never changes.
+#[pyclass(frozen, module = "tickstep._kernel")]
+pub struct Tick {
+    time: AtomicI64,
+    price_ticks: AtomicI64,
+    qty: AtomicI64,
+    bid_ticks: AtomicI64,
+    ask_ticks: AtomicI64,
+    side: AtomicU8,
+    instrument: u32,
+    is_quoted: bool,
+    form: Qty,
+}
+
+#[pymethods]
+impl Tick {
+    #[new]
+    #[pyo3(signature = (
+        ts_ms, price_tick_i64, qty, side, *, instrument=0, bid_ticks=None, ask_ticks=None
+    ))]
+    fn new(
+        ts_ms: i64,
+        price_tick_i64: i64,
+        qty: &Bound<'_, PyAny>,
+        side: &Bound<'_, PyAny>,
+        instrument: u32,
+        bid_ticks: Option<i64>,
+        ask_ticks: Option<i64>,
+    ) -> PyResult<Tick> {
+        let py = qty.py();
+        let (qty, form) = read_qty(qty)?;
+        if bid_ticks.is_some() != ask_ticks.is_some() {
+            let hint = "give both bid_ticks and ask_ticks, or neither";
+            return Err(Kind::Data.error(py, "a quote needs a bid and an ask", hint));
+        }
+        Ok(Tick {
+            time: ts_ms.into(),
+            price_ticks: price_tick_i64.into(),
+            qty: qty.into(),
+            bid_ticks: bid_ticks.unwrap_or(0).into(),
+            ask_ticks: ask_ticks.unwrap_or(0).into(),
+            side: read_side(side, Kind::Data)?.number().into(),
+            instrument,
+            is_quoted: bid_ticks.is_some(),
+            form,
+        })
+    }
+
+    #[getter]
+    fn ts_ms(&self) -> i64 {
+        self.time.load(Relaxed)
+    }
+
+    #[getter]
+    fn time(&self) -> i64 {
+        self.time.load(Relaxed)
+    }
+
+    #[getter]
+    fn price_tick_i64(&self) -> i64 {
+        self.price_ticks.load(Relaxed)
+    }
+
+    #[getter]
+    fn price_ticks(&self) -> i64 {
+        self.price_ticks.load(Relaxed)
+    }
+
+    #[getter]
+    fn qty(&self) -> f64 {
+        match self.form {
+            Qty::Float => f64::from_bits(self.qty.load(Relaxed).cast_unsigned()),
+            Qty::Exact(decimal) => decimal.to_f64(),
+            Qty::Lots(steps) => steps.value(self.qty.load(Relaxed)),
+        }
+    }
+
+    #[getter]
+    fn side(&self) -> &'static str {
+        self.aggressor().name()
+    }
+
+    #[getter]
+    fn instrument(&self) -> u32 {
+        self.instrument
+    }
+
+    #[getter]
+    fn bid_ticks(&self) -> Option<i64> {
+        self.is_quoted.then(|| self.bid_ticks.load(Relaxed))
+    }
+
+    #[getter]
+    fn ask_ticks(&self) -> Option<i64> {
+        self.is_quoted.then(|| self.ask_ticks.load(Relaxed))
+    }
+
+    fn __eq__(&self, other: &Tick) -> bool {
+        self.key() == other.key() && self.qty() == other.qty()
+    }
+
+    fn __hash__(&self) -> u64 {
+        use std::hash::{DefaultHasher, Hash, Hasher};
+        let mut hasher = DefaultHasher::new();
+        (self.key(), self.qty().to_bits()).hash(&mut hasher);
+        hasher.finish()
+    }
+
+    fn __repr__(&self) -> String {
+        let (time, price, qty, side) = (self.time(), self.price_ticks(), self.qty(), self.side());
+        format!("Tick(ts_ms={time}, price_tick_i64={price}, qty={qty:?}, side='{side}')")
+    }
+
+    fn __getnewargs_ex__<'py>(
+        &self,
+        py: Python<'py>,
+    ) -> PyResult<(Bound<'py, PyTuple>, Bound<'py, PyDict>)> {
+        let qty = match self.form {
+            Qty::Float => Number::Float(self.qty()),
+            Qty::Exact(decimal) => Number::Exact(decimal),
+            Qty::Lots(steps) => Number::Exact(
+                steps
+                    .decimal(self.qty.load(Relaxed))
+                    .map_err(|error| raised_at(py, &error, "qty", Kind::Data))?,
+            ),
+        };
+        let fields = (self.time(), self.price_ticks(), qty.to_python(py)?, self.side());
+        let named = PyDict::new(py);
+        named.set_item("instrument", self.instrument)?;
+        named.set_item("bid_ticks", self.bid_ticks())?;
+        named.set_item("ask_ticks", self.ask_ticks())?;
+        Ok((fields.into_pyobject(py)?, named))
+    }
+}
+
+impl Tick {
+    fn aggressor(&self) -> Side {
+        if self.side.load(Relaxed) == Side::Buy.number() { Side::Buy } else { Side::Sell }
+    }
+
+    fn key(&self) -> (i64, i64, Option<i64>, Option<i64>, u8, u32) {
+        let side = self.side.load(Relaxed);
+        let quote = (self.bid_ticks(), self.ask_ticks());
+        (self.time(), self.price_ticks(), quote.0, quote.1, side, self.instrument)
+    }
+
+    pub fn instrument_index(&self) -> u32 {
+        self.instrument
+    }
+
+    /// The tick as the kernel takes it, on the lots of an instrument.
+    #[inline]
+    pub fn on(&self, lot: &Steps) -> Result<tickstep::Tick, Error> {
+        let qty = self.qty.load(Relaxed);
+        let lots = match self.form {
+            Qty::Float => lot.index(Number::Float(f64::from_bits(qty.cast_unsigned())))?,
+            Qty::Exact(decimal) => lot.index(Number::Exact(decimal))?,
+            Qty::Lots(steps) if steps == *lot => qty,
+            Qty::Lots(steps) => lot.index(Number::Exact(steps.decimal(qty)?))?,
+        };
+        let price_ticks = self.price_ticks.load(Relaxed);
+        let tick = tickstep::Tick::new(self.time.load(Relaxed), price_ticks, lots, self.aggressor())
+            .instrument(self.instrument);
+        if !self.is_quoted {
+            return Ok(tick);
+        }
+        Ok(tick.quote(self.bid_ticks.load(Relaxed), self.ask_ticks.load(Relaxed)))
+    }
+
+    /// A tick of a column, in lots of this size.
+    pub fn of_lots(tick: &tickstep::Tick, lot: Steps) -> Tick {
+        let made = Tick {
+            time: 0.into(),
+            price_ticks: 0.into(),
+            qty: 0.into(),
+            bid_ticks: 0.into(),
+            ask_ticks: 0.into(),
+            side: 0.into(),
+            instrument: tick.instrument,
+            is_quoted: tick.is_quoted,
+            form: Qty::Lots(lot),
+        };
+        made.write(tick);
+        made
+    }
+
+    /// Becomes another tick of the same columns. For an object that nobody else can see.
+    #[inline]
+    pub fn write(&self, tick: &tickstep::Tick) {
+        self.time.store(tick.time, Relaxed);
+        self.price_ticks.store(tick.price_ticks, Relaxed);
+        self.qty.store(tick.qty_lots, Relaxed);
+        self.bid_ticks.store(tick.bid_ticks, Relaxed);
+        self.ask_ticks.store(tick.ask_ticks, Relaxed);
+        self.side.store(tick.side.number(), Relaxed);
+    }
+}
+
+fn read_qty(value: &Bound<'_, PyAny>) -> PyResult<(i64, Qty)> {
+    let number = Number::read(value, "qty", Kind::Data)?;
+    Ok(match number {
+        Number::Float(float) => (float.to_bits().cast_signed(), Qty::Float),
+        Number::Whole(whole) => (0, Qty::Exact(Decimal::from(whole))),
+        Number::Exact(decimal) => (0, Qty::Exact(decimal)),
+    })
+}
+
+/// A side by its name.
+pub fn read_side(value: &Bound<'_, PyAny>, kind: Kind) -> PyResult<Side> {
+    if let Ok(name) = value.cast::<PyString>() {
+        let name = name.to_str()?;
+        if let Some(side) = Side::ALL.iter().find(|side| side.name() == name) {
+            return Ok(*side);
+        }
+    }
+    let message = format!("side {} is not known", value.repr()?);
+    Err(kind.error(value.py(), &message, "side is 'BUY' or 'SELL'"))
+}
+
+/// A read-only array, kept alive and addressed directly.
+struct Column<T> {
+    array: Py<PyArray1<T>>,
+    data: *const T,
+    rows: usize,
+}
+
+// SAFETY: `data` points to the `rows` elements of `array`, which lives as long as this and which
+// nobody can write to: `Column::new` has seen that it is read-only. Sharing them is sharing a slice.
+unsafe impl<T: Sync> Send for Column<T> {}
+// SAFETY: as above.
+unsafe impl<T: Sync> Sync for Column<T> {}
+
+impl<T: numpy::Element> Column<T> {
+    fn new(value: &Bound<'_, PyAny>, name: &str) -> PyResult<Column<T>> {
+        let array = column_array::<T>(value, name)?;
+        if array.readonly_flag()? {
+            let rows = array.len();
+            Ok(Column { data: array.data().cast_const(), rows, array: array.clone().unbind() })
+        } else {
+            Err(PyTypeError::new_err(format!("{name} must be read-only")))
+        }
+    }
+
+    fn as_slice(&self) -> &[T] {
+        // SAFETY: see `Send`: the elements are there, contiguous, and not written to.
+        unsafe { std::slice::from_raw_parts(self.data, self.rows) }
+    }
+
+    fn bytes(&self) -> usize {
+        self.rows * size_of::<T>()
+    }
+}
+
+/// Whether an array can be written to, which the `numpy` crate does not tell.
+trait ReadonlyFlag {
+    fn readonly_flag(&self) -> PyResult<bool>;
+}
+
+impl<T: numpy::Element> ReadonlyFlag for Bound<'_, PyArray1<T>> {
+    fn readonly_flag(&self) -> PyResult<bool> {
+        self.getattr("flags")?.getattr("writeable")?.extract::<bool>().map(|flag| !flag)
+    }
+}
+
+/// An array of exactly this type, one-dimensional and contiguous: read in place or not at all.
+pub fn column_array<'a, 'py, T: numpy::Element>(
+    value: &'a Bound<'py, PyAny>,
+    name: &str,
+) -> PyResult<&'a Bound<'py, PyArray1<T>>> {
+    let py = value.py();
+    let Ok(array) = value.cast::<PyArray1<T>>() else {
+        let wanted = T::get_dtype(py).str()?;
+        let message =
+            format!("{name} must be a one-dimensional array of {wanted}, was {}", shape_of(value)?);
+        let hint = format!("numpy.ascontiguousarray({name}, dtype='{wanted}') converts it");
+        return Err(Kind::Data.error(py, &message, &hint));
+    };
+    if !array.is_c_contiguous() || !is_aligned(array) {
+        let message = format!("{name} is not contiguous");
+        let hint = format!("numpy.ascontiguousarray({name}) copies it");
+        return Err(Kind::Data.error(py, &message, &hint));
+    }
+    Ok(array)
+}
+
+fn is_aligned<T: numpy::Element>(array: &Bound<'_, PyArray1<T>>) -> bool {
+    array.data().is_aligned()
+}
+
+fn shape_of(value: &Bound<'_, PyAny>) -> PyResult<String> {
+    let class = value.get_type().name()?;
+    match (value.getattr("dtype"), value.getattr("ndim")) {
+        (Ok(dtype), Ok(dimensions)) => Ok(format!("{class} of {dtype} with {dimensions} axes")),
+        _ => Ok(class.to_string()),
+    }
+}
+
+/// The columns of `tickstep.Ticks`.
+#[pyclass(frozen, module = "tickstep._kernel")]
+pub struct TickColumns {
+    time: Column<i64>,
+    price_ticks: Column<i64>,
+    qty_lots: Column<i64>,
+    side: Column<u8>,
+    quotes: Option<(Column<i64>, Column<i64>)>,
+    zone_map: ZoneMap,
+    allow_negative_prices: bool,
+}
+
+#[pymethods]
+impl TickColumns {
+    #[new]
+    #[pyo3(signature = (
+        time, price_ticks, qty_lots, side, bid_ticks, ask_ticks, allow_negative_prices
+    ))]
+    fn new(
+        time: &Bound<'_, PyAny>,
+        price_ticks: &Bound<'_, PyAny>,
+        qty_lots: &Bound<'_, PyAny>,
+        side: &Bound<'_, PyAny>,
+        bid_ticks: Option<&Bound<'_, PyAny>>,
+        ask_ticks: Option<&Bound<'_, PyAny>>,
+        allow_negative_prices: bool,
+    ) -> PyResult<TickColumns> {
+        let py = time.py();
+        let time = Column::new(time, "time")?;
+        let price_ticks = Column::new(price_ticks, "price_ticks")?;
+        let qty_lots = Column::new(qty_lots, "qty_lots")?;
+        let side = Column::new(side, "side")?;
+        let quotes = match (bid_ticks, ask_ticks) {
+            (Some(bid), Some(ask)) => {
+                Some((Column::new(bid, "bid_ticks")?, Column::new(ask, "ask_ticks")?))
+            }
+            (None, None) => None,
+            _ => {
+                let hint = "give both columns, or neither";
+                return Err(Kind::Data.error(py, "a quote needs a bid and an ask", hint));
+            }
+        };
+        let columns = columns_of(&time, &price_ticks, &qty_lots, &side, quotes.as_ref());
+        let rules = rules(allow_negative_prices);
+        let zone_map = py.detach(|| {
+            Feed::new(0, columns)?.checked(&rules)?;
+            ZoneMap::build(columns.price_ticks).map_err(Into::into)
+        });
+        let zone_map = zone_map.map_err(|fault| raised_row(py, &fault))?;
+        Ok(TickColumns { time, price_ticks, qty_lots, side, quotes, zone_map, allow_negative_prices })
+    }
+
+    #[getter]
+    fn time<'py>(&self, py: Python<'py>) -> Bound<'py, PyArray1<i64>> {
+        self.time.array.bind(py).clone()
+    }
+
+    #[getter]
+    fn price_ticks<'py>(&self, py: Python<'py>) -> Bound<'py, PyArray1<i64>> {
+        self.price_ticks.array.bind(py).clone()
+    }
+
+    #[getter]
+    fn qty_lots<'py>(&self, py: Python<'py>) -> Bound<'py, PyArray1<i64>> {
+        self.qty_lots.array.bind(py).clone()
+    }
+
+    #[getter]
+    fn side<'py>(&self, py: Python<'py>) -> Bound<'py, PyArray1<u8>> {
+        self.side.array.bind(py).clone()
+    }
+
+    #[getter]
+    fn bid_ticks<'py>(&self, py: Python<'py>) -> Option<Bound<'py, PyArray1<i64>>> {
+        self.quotes.as_ref().map(|(bid, _)| bid.array.bind(py).clone())
+    }
+
+    #[getter]
+    fn ask_ticks<'py>(&self, py: Python<'py>) -> Option<Bound<'py, PyArray1<i64>>> {
+        self.quotes.as_ref().map(|(_, ask)| ask.array.bind(py).clone())
+    }
+
+    #[getter]
+    fn allow_negative_prices(&self) -> bool {
+        self.allow_negative_prices
+    }
+
+    #[getter]
+    fn nbytes(&self) -> usize {
+        let quotes = self.quotes.as_ref().map_or(0, |(bid, ask)| bid.bytes() + ask.bytes());
+        let columns = self.time.bytes() + self.price_ticks.bytes() + self.qty_lots.bytes();
+        columns + self.side.bytes() + quotes + self.zone_map.bytes()
+    }
+
+    fn tick(&self, row: usize, lot: &Grid) -> PyResult<Tick> {
+        if row >= self.time.rows {
+            return Err(pyo3::exceptions::PyIndexError::new_err("row is out of range"));
+        }
+        Ok(Tick::of_lots(&self.row(row, 0), lot.steps()))
+    }
+
+    fn __len__(&self) -> usize {
+        self.time.rows
+    }
+}
+
+impl TickColumns {
+    pub fn columns(&self) -> Columns<'_> {
+        let Self { time, price_ticks, qty_lots, side, quotes, .. } = self;
+        columns_of(time, price_ticks, qty_lots, side, quotes.as_ref())
+    }
+
+    pub fn time(&self) -> &[i64] {
+        self.time.as_slice()
+    }
+
+    /// Rows `cursor` to `end` as a feed that need not be checked again, where the rules allow.
+    pub fn feed(
+        &self,
+        instrument: u32,
+        rules: &Instrument,
+        cursor: usize,
+        end: usize,
+    ) -> Result<Feed<'_>, Error> {
+        let feed = Feed::new(instrument, self.columns())?.zone_map(&self.zone_map)?;
+        let feed = if self.allow_negative_prices && !rules.allow_negative {
+            feed
+        } else {
+            feed.assume_checked(rules)
+        };
+        feed.rows(cursor..end)
+    }
+
+    /// One row; the caller has seen that it exists.
+    #[inline]
+    pub fn row(&self, row: usize, instrument: u32) -> tickstep::Tick {
+        let side = if self.side.as_slice()[row] == 0 { Side::Buy } else { Side::Sell };
+        let (time, price) = (self.time.as_slice()[row], self.price_ticks.as_slice()[row]);
+        let tick = tickstep::Tick::new(time, price, self.qty_lots.as_slice()[row], side)
+            .instrument(instrument);
+        match &self.quotes {
+            Some((bid, ask)) => tick.quote(bid.as_slice()[row], ask.as_slice()[row]),
+            None => tick,
+        }
+    }
+}
+
+fn columns_of<'a>(
+    time: &'a Column<i64>,
+    price_ticks: &'a Column<i64>,
+    qty_lots: &'a Column<i64>,
+    side: &'a Column<u8>,
+    quotes: Option<&'a (Column<i64>, Column<i64>)>,
+) -> Columns<'a> {
+    let columns = Columns::new(time.as_slice(), price_ticks.as_slice())
+        .qty_lots(qty_lots.as_slice())
+        .side(side.as_slice());
+    match quotes {
+        Some((bid, ask)) => columns.quotes(bid.as_slice(), ask.as_slice()),
+        None => columns,
+    }
+}
+
+/// Rules that look at the columns alone.
+fn rules(allow_negative_prices: bool) -> Instrument {
+    let rules = Instrument::new(1);
+    if allow_negative_prices { rules.allow_negative() } else { rules }
+}
