@@ -17,7 +17,7 @@
 #include <stdlib.h>
 #include <time.h>
 
-enum { PAIRS_MAX = 64, ORDERS_MAX = 1 << 18 };
+enum { PAIRS_MAX = 64 };
 
 typedef struct data {
     const char *name;
@@ -128,7 +128,7 @@ static tks_feed feed_of(const data *d, bool checked, bool with_map, uint64_t cou
 
 /* ---- The engine both ways run on ---------------------------------------------------------------- */
 
-static tks_engine *engine_make(void)
+static tks_engine *engine_make(uint32_t orders_max)
 {
     tks_instrument rules;
     memset(&rules, 0, sizeof rules);
@@ -137,7 +137,7 @@ static tks_engine *engine_make(void)
     rules.position_mode = TKS_POSITION_NET;
     rules.fill_rule = TKS_FILL_TOUCH;
     rules.qty_rule = TKS_QTY_FULL;
-    rules.orders_max = ORDERS_MAX;
+    rules.orders_max = orders_max;
     rules.units_per_tick_lot = 1;
     rules.spread_ppb = 20000;
     rules.maker_fee_ppb = 20000;
@@ -147,7 +147,7 @@ static tks_engine *engine_make(void)
     memset(&config, 0, sizeof config);
     config.struct_size = sizeof config;
     config.instrument_count = 1;
-    config.events_max = 1 << 19;
+    config.events_max = 2 * orders_max + (1 << 15);
     config.initial_cash_units = INT64_C(1) << 50;
     config.instruments = &rules;
     size_t size;
@@ -261,9 +261,10 @@ typedef struct workload {
     double goal_bound;   /* and on bound data without one; 0: not asked */
 } workload;
 
+/* Wide enough that a fill comes about every fifteen ticks of a walk of 3 ticks a step. */
 static int64_t grid_step(const data *d)
 {
-    return d->price[0] / 20000 > 2 ? d->price[0] / 20000 : 2;
+    return d->price[0] / 12000 > 2 ? d->price[0] / 12000 : 2;
 }
 
 static void drain_all(tks_engine *engine)
@@ -416,9 +417,13 @@ static void check_equal(const tks_engine *a, const tks_engine *b, const char *na
     }
 }
 
-static void bench_workload(const data *d, const workload *w, naive *n, tks_engine *engine, int pairs,
-                           bool with_map)
+static void bench_workload(const data *d, const workload *w, int pairs, bool with_map)
 {
+    uint32_t orders_max = 2 * w->resting + 64; /* what a layer that grows by doubling ends with */
+    naive naive_loop = {.engine = engine_make(orders_max)};
+    naive *n = &naive_loop;
+    tks_engine *engine = engine_make(orders_max);
+    n->orders = malloc(orders_max * sizeof(watched));
     double ours[PAIRS_MAX];
     double other[PAIRS_MAX];
     double ratios[PAIRS_MAX];
@@ -434,6 +439,9 @@ static void bench_workload(const data *d, const workload *w, naive *n, tks_engin
     char name[128];
     snprintf(name, sizeof name, "%s, %s", w->name, with_map ? "zone map" : "bound, no map");
     report(d, name, ours, other, ratios, pairs, with_map ? w->goal_map : w->goal_bound);
+    free(n->engine);
+    free(n->orders);
+    free(engine);
 }
 
 /* ---- Bandwidth ---------------------------------------------------------------------------------- */
@@ -479,8 +487,9 @@ static double time_map(const data *d)
     return (now_ns() - start) / (double)d->count;
 }
 
-static void bench_bandwidth(const data *d, tks_engine *engine, int pairs)
+static void bench_bandwidth(const data *d, int pairs)
 {
+    tks_engine *engine = engine_make(64);
     double read[PAIRS_MAX];
     double bare[PAIRS_MAX];
     double map[PAIRS_MAX];
@@ -499,6 +508,7 @@ static void bench_bandwidth(const data *d, tks_engine *engine, int pairs)
     /* 1.25 times the time the bytes take is 0.8 of bandwidth. */
     report(d, "bare arrays validated and scanned, share of bandwidth", bare, read, bare_ratios, pairs, 0.8);
     report(d, "zone map built, share of bandwidth", map, read, map_ratios, pairs, 0.6);
+    free(engine);
 }
 
 int main(int argc, char **argv)
@@ -519,13 +529,11 @@ int main(int argc, char **argv)
     int pairs = argc > 3 ? atoi(argv[3]) : 7;
     pairs = pairs < 1 ? 1 : pairs > PAIRS_MAX ? PAIRS_MAX : pairs;
     data d = read_data(argv[1], argv[2]);
-    naive n = {.engine = engine_make(), .orders = malloc(ORDERS_MAX * sizeof(watched))};
-    tks_engine *engine = engine_make();
-    bench_bandwidth(&d, engine, pairs);
+    bench_bandwidth(&d, pairs);
     for (size_t i = 0; i < sizeof workloads / sizeof *workloads; i++) {
-        bench_workload(&d, &workloads[i], &n, engine, pairs, true);
+        bench_workload(&d, &workloads[i], pairs, true);
         if (workloads[i].goal_bound > 0)
-            bench_workload(&d, &workloads[i], &n, engine, pairs, false);
+            bench_workload(&d, &workloads[i], pairs, false);
     }
     return 0;
 }

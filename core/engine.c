@@ -954,7 +954,7 @@ static tks_order_view view_of(const tks_engine *engine, const tks__order *order)
     view.frozen_units = order->frozen_units;
     view.frozen_lots = order->frozen_lots;
     view.is_triggered = order->is_triggered;
-    view.is_resting = order->state != TKS__ORDER_PENDING;
+    view.is_resting = order->state != TKS__ORDER_PENDING && !tks__is_alert(order->type);
     if (order->type == TKS_ORDER_TRAILING_STOP && order->state == TKS__ORDER_RESTING)
         view.trigger_now_ticks = tks__threshold(tks__instrument_at(engine, order->instrument), order);
     return view;

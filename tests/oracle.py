@@ -118,7 +118,7 @@ class Placed:
     fee_raw: int = 0  # in 10^-9 units
     fees: int = 0
     frozen_units: int = 0
-    frozen_lots: dict[int, int] = field(default_factory=dict)  # by bucket index
+    frozen_lots: int = 0
 
     @property
     def rest(self) -> int:
@@ -480,6 +480,9 @@ class Oracle:
         for placed in list(self.open.values()):
             if placed.order.time_in_force == TimeInForce.DAY:
                 self._end(placed, EventKind.EXPIRED, Reason.DAY_ENDED)
+        for placed in self.open.values():
+            if placed.order.offset == Offset.CLOSE_TODAY:
+                self._reserve(placed)
         self._emit(EventKind.DAY_ROLLED, 0)
 
     def _check_settlement(self, pairs: list[tuple[Book, int]]) -> None:
@@ -509,11 +512,6 @@ class Oracle:
             new, old = buckets[today], buckets[today + 1]
             buckets[today + 1] = Bucket(old.qty + new.qty, old.cost + new.cost, old.base + new.base)
             buckets[today] = Bucket()
-            for placed in self._open_of(instrument):
-                moved = placed.frozen_lots.pop(today, 0)
-                if moved:
-                    held = placed.frozen_lots.get(today + 1, 0)
-                    placed.frozen_lots[today + 1] = held + moved
 
     # ---- Calls: ticks
 
@@ -725,7 +723,7 @@ class Oracle:
 
         want = placed.rest
         if self._is_bounded(placed):
-            want = min(want, self._closable(placed))
+            want = min(want, self._free_lots(placed))
             if want == 0:
                 self._end(placed, EventKind.CANCELLED, self._bound_reason(placed))
                 return 0
@@ -750,7 +748,7 @@ class Oracle:
             del self.open[placed.id]
         elif order.time_in_force == TimeInForce.IOC:
             self._end(placed, EventKind.CANCELLED, Reason.IOC_REST)
-        elif self._is_bounded(placed) and self._closable(placed) == 0:
+        elif self._is_bounded(placed) and self._free_lots(placed) == 0:
             self._end(placed, EventKind.CANCELLED, self._bound_reason(placed))
         self._reserve(placed)
         return qty
@@ -775,6 +773,7 @@ class Oracle:
             else:
                 is_mine = order.instrument == tick.instrument and placed.live_from <= tick.time
                 is_met = is_mine and is_triggered(placed, tick.price_ticks)
+                placed.is_pending = placed.is_pending and not is_mine
             if is_met:
                 del self.open[placed.id]
                 self._emit_order(EventKind.ALERT, placed, 0, tick.price_ticks)
@@ -793,7 +792,7 @@ class Oracle:
         realized = sum(other.realized for other in self.books)
         fees = sum(other.fees for other in self.books)
         totals = (self.cash, self.money_in, self.income, fees, realized, book.realized)
-        held = sum(abs(bucket.cost) + abs(bucket.base) for bucket in book.buckets)
+        held = sum(abs(b.cost) + abs(b.base) + b.qty for b in book.buckets)
         is_safe = max(abs(total) for total in totals) + held + 2 * worst < RANGE_END
         require(worst == 0 or is_safe, "OVERFLOW")
 
@@ -813,7 +812,7 @@ class Oracle:
     ) -> int:
         """`w` of docs/architecture.md: never less than what a fill can move on any account."""
         far = far_side_of_tick(rules, tick, placed.is_buy)
-        price = max(abs(far), abs(order.price_ticks))
+        price = max(1, abs(far), abs(order.price_ticks))
         qty = order.qty_lots if is_total else order.qty_lots - placed.filled
         per_lot = max(abs(rules.maker_fee_units_per_lot), abs(rules.taker_fee_units_per_lot))
         value = qty * price * rules.units_per_tick_lot
@@ -930,13 +929,37 @@ class Oracle:
         return [member for member in members if member.order.oco_group == number]
 
     def _free_lots(self, placed: Placed) -> int:
-        """Closable lots that are not reserved by orders outside the group."""
-        instrument, group = placed.order.instrument, self._group(placed)
-        free = self._closable(placed)
-        for index in self._closable_buckets(placed.order):
-            own = sum(member.frozen_lots.get(index, 0) for member in group)
-            free -= self._frozen_lots(instrument, index) - own
-        return free
+        """Lots the order may close that no order outside its group has reserved."""
+        return self._lots_left(placed, [member.id for member in self._group(placed)])
+
+    def _lots_left(self, placed: Placed, without_ids: Sequence[int] = ()) -> int:
+        order = placed.order
+        today, yesterday = self._lots_of_side(placed)
+        any_day, of_today, of_yesterday = self._reserved_lots(placed, without_ids)
+        left = today + yesterday - any_day - of_today - of_yesterday
+        if order.offset == Offset.CLOSE_TODAY:
+            return min(today - of_today, left)
+        return (
+            min(yesterday - of_yesterday, left) if order.offset == Offset.CLOSE_YESTERDAY else left
+        )
+
+    def _lots_of_side(self, placed: Placed) -> tuple[int, int]:
+        """Today's and yesterday's lots of the position that the order's side closes."""
+        buckets = self.books[placed.order.instrument].buckets
+        today = SHORT_TODAY if placed.is_buy else LONG_TODAY
+        return buckets[today].qty, buckets[today + 1].qty
+
+    def _reserved_lots(
+        self, placed: Placed, without_ids: Sequence[int] = ()
+    ) -> tuple[int, int, int]:
+        """Lots of that position reserved by orders that may take any, today's, yesterday's."""
+        reserved = {Offset.CLOSE: 0, Offset.CLOSE_TODAY: 0, Offset.CLOSE_YESTERDAY: 0}
+        for other in self._open_of(placed.order.instrument):
+            if other.order.side == placed.order.side and other.id not in without_ids:
+                offset = Offset(other.order.offset)
+                reserved[offset if offset in reserved else Offset.CLOSE] += other.frozen_lots
+        any_day, of_today, of_yesterday = reserved.values()
+        return any_day, of_today, of_yesterday
 
     def _free_cash(self, placed: Placed) -> int:
         own = sum(member.frozen_units for member in self._group(placed))
@@ -945,18 +968,26 @@ class Oracle:
     def _frozen_units(self) -> int:
         return sum(placed.frozen_units for placed in self.open.values())
 
-    def _frozen_lots(self, instrument: int, index: int) -> int:
-        return sum(placed.frozen_lots.get(index, 0) for placed in self._open_of(instrument))
+    def _frozen_lots(self, instrument: int) -> list[int]:
+        """What each bucket shows as frozen: orders that may take any lots hold yesterday's first."""
+        frozen: list[int] = []
+        for side in (Side.SELL, Side.BUY):
+            closer = Placed(0, Order(instrument, side=side), ALWAYS, 0)
+            _, yesterday = self._lots_of_side(closer)
+            any_day, of_today, of_yesterday = self._reserved_lots(closer)
+            held_yesterday = of_yesterday + min(any_day, yesterday - of_yesterday)
+            frozen += [any_day + of_today + of_yesterday - held_yesterday, held_yesterday]
+        return frozen
 
     def _release(self, placed: Placed) -> None:
         for member in self._group(placed):
             member.frozen_units = 0
-            member.frozen_lots = {}
+            member.frozen_lots = 0
 
     def _reserve(self, placed: Placed) -> None:
         """Redo the reservations of a group: each takes what those before it do not hold."""
         self._release(placed)
-        held_units, held_lots = 0, [0, 0, 0, 0]
+        held_units = held_lots = 0
         for member in self._group(placed):
             if self.is_cash_account and not member.is_alert:
                 missing = max(0, self._cash_needed(member) - held_units)
@@ -964,18 +995,9 @@ class Oracle:
                 member.frozen_units = min(missing, free)
                 held_units += member.frozen_units
             if self._needs_lots(member):
-                self._reserve_lots(member, held_lots)
-
-    def _reserve_lots(self, member: Placed, held_lots: list[int]) -> None:
-        indexes = self._closable_buckets(member.order)
-        missing = member.rest - sum(held_lots[index] for index in indexes)
-        buckets = self.books[member.order.instrument].buckets
-        for index in indexes:
-            free = buckets[index].qty - self._frozen_lots(member.order.instrument, index)
-            taken = max(0, min(missing, free))
-            member.frozen_lots[index] = taken
-            held_lots[index] += taken
-            missing -= taken
+                missing = max(0, member.rest - held_lots)
+                member.frozen_lots = min(missing, max(0, self._lots_left(member)))
+                held_lots += member.frozen_lots
 
     # ---- The account: what is posted
 
@@ -990,7 +1012,6 @@ class Oracle:
                 rest -= lots
         if rest > 0:
             self._open(book, LONG_TODAY if placed.is_buy else SHORT_TODAY, rest, price)
-        self._trim_reservations(placed.order.instrument)
         raw = self._raw_fee(book, qty, price, liquidity)
         fee = self._fee_growth(placed, raw)
         self.cash -= fee
@@ -1009,29 +1030,16 @@ class Oracle:
         )
 
     def _lots_to_close(self, placed: Placed, qty: int) -> list[tuple[int, int]]:
-        """Yesterday's lots first, but lots that other orders have reserved last of all."""
-        instrument = placed.order.instrument
-        buckets = self.books[instrument].buckets
-        indexes = self._closable_buckets(placed.order)
-        frozen = {index: self._frozen_lots(instrument, index) for index in indexes}
-        steps = [(index, buckets[index].qty - frozen[index]) for index in indexes]
-        steps += [(index, frozen[index]) for index in indexes]
-        result = []
-        for index, lots in steps:
-            taken = min(lots, qty)
-            qty -= taken
-            result.append((index, taken))
-        return result
-
-    def _trim_reservations(self, instrument: int) -> None:
-        """A reduce-only fill may take reserved lots: the youngest reservations give way."""
-        for index, bucket in enumerate(self.books[instrument].buckets):
-            excess = self._frozen_lots(instrument, index) - bucket.qty
-            for placed in reversed(self._open_of(instrument)):
-                taken = min(max(0, excess), placed.frozen_lots.get(index, 0))
-                if taken:
-                    placed.frozen_lots[index] -= taken
-                    excess -= taken
+        """Yesterday's lots first, but not those that others have reserved as yesterday's."""
+        today_index = SHORT_TODAY if placed.is_buy else LONG_TODAY
+        today, yesterday = self._lots_of_side(placed)
+        if placed.order.offset == Offset.CLOSE_TODAY:
+            return [(today_index, qty)]
+        if placed.order.offset != Offset.CLOSE_YESTERDAY:
+            yesterday -= self._reserved_lots(placed)[2]
+        from_yesterday = min(qty, yesterday)
+        from_today = min(qty - from_yesterday, today)
+        return [(today_index + 1, from_yesterday), (today_index, from_today)]
 
     def _close(self, book: Book, index: int, lots: int, price: int) -> None:
         bucket = book.buckets[index]
@@ -1068,9 +1076,10 @@ class Oracle:
         cash_side = self.cash + sum(self._equity_part(other) for other in self.books)
         frozen = self._frozen_units()
         views = [
-            BucketView(b.qty, self._frozen_lots(instrument, index), b.cost, b.base)
-            for index, b in enumerate(book.buckets)
+            BucketView(bucket.qty, frozen, bucket.cost, bucket.base)
+            for bucket, frozen in zip(book.buckets, self._frozen_lots(instrument), strict=True)
         ]
+        assert all(0 <= view.frozen_lots <= view.qty_lots for view in views)
         result = Snapshot(
             instrument=instrument,
             order_count=sum(not placed.is_alert for placed in open_here),
@@ -1111,7 +1120,7 @@ class Oracle:
             trigger_now_ticks=trigger_now,
             fees_units=placed.fees,
             frozen_units=placed.frozen_units,
-            frozen_lots=sum(placed.frozen_lots.values()),
+            frozen_lots=placed.frozen_lots,
             is_triggered=placed.has_fired,
             is_resting=not placed.is_pending,
         )
@@ -1170,7 +1179,7 @@ class Oracle:
         del self.open[placed.id]
         self._emit_order(kind, placed, reason, qty=placed.rest)
         placed.frozen_units = 0
-        placed.frozen_lots = {}
+        placed.frozen_lots = 0
         self._reserve(placed)
 
     def _emit_order(
@@ -1229,9 +1238,11 @@ class Oracle:
         equity = self.cash + sum(self._equity_part(book) for book in self.books)
         assert equity == earned + sum(self._unrealized(book) for book in self.books)
         for instrument, book in enumerate(self.books):
-            for index, bucket in enumerate(book.buckets):
-                assert 0 <= self._frozen_lots(instrument, index) <= bucket.qty
-                assert bucket.qty or (bucket.cost == 0 and bucket.base == 0)
+            for bucket in book.buckets:
+                assert bucket.qty > 0 or (bucket.qty, bucket.cost, bucket.base) == (0, 0, 0)
+            frozen = self._frozen_lots(instrument)
+            assert 0 <= frozen[0] + frozen[1] <= book.buckets[0].qty + book.buckets[1].qty
+            assert 0 <= frozen[2] + frozen[3] <= book.buckets[2].qty + book.buckets[3].qty
 
 
 # ---- When an order trades ------------------------------------------------------------------------

@@ -1211,8 +1211,12 @@ _NAMED = {
     "offset": _kernel.OFFSETS,
 }
 _ON_TICK_GRID = ("price", "trigger", "trail")
-_FLAGS = ("post_only", "reduce_only")
-_WHOLE = ("expire_ts", "oco_group", "tag")
+_FLAGS = {"post_only": 1, "reduce_only": 2}
+_WHOLE = {
+    "expire_ts": ("expire_time", np.int64),
+    "oco_group": ("oco_group", np.uint64),
+    "tag": ("tag", np.uint64),
+}
 _POINTS = ("time", "tick_index")
 _REQUIRED = ("order_type", "side")
 _SCHEDULE_NAMES = (*_POINTS, *_NAMED, "symbol", "qty", *_ON_TICK_GRID, *_FLAGS, *_WHOLE)
@@ -1243,9 +1247,11 @@ class _Schedule:
         for name in _ON_TICK_GRID:
             if name in self.given:
                 columns[f"{name}_ticks"] = self._on_grid(name, "tick_size")
-        for name in (*_FLAGS, *_WHOLE):
+        if any(name in self.given for name in _FLAGS):
+            columns["flags"] = self._flags()
+        for name, (kernel_name, kind) in _WHOLE.items():
             if name in self.given:
-                columns[name] = self._full(self._whole(name))
+                columns[kernel_name] = self._full(self._whole(name, kind))
         return columns
 
     def _check_names(self) -> None:
@@ -1321,9 +1327,21 @@ class _Schedule:
         is_market = self._full(self._codes("order_type", _kernel.ORDER_TYPES)) == MARKET
         return np.where(is_market, 0, price_ticks)
 
-    def _whole(self, name: str) -> npt.NDArray[Any]:
+    def _flags(self) -> npt.NDArray[np.uint32]:
+        flags = np.zeros(self.rows, dtype=np.uint32)
+        for name, bit in _FLAGS.items():
+            column = self.given.get(name, np.asarray(False))
+            if column.dtype.kind != "b":
+                raise OrderError(f"{name} must be booleans, was {column.dtype}")
+            flags |= np.where(self._full(column), np.uint32(bit), np.uint32(0))
+        return flags
+
+    def _whole(self, name: str, kind: type[np.generic]) -> npt.NDArray[Any]:
         column = self.given[name]
-        if name in _FLAGS and column.dtype.kind == "b":
+        if column.dtype == kind:
             return column
         whole = integer_column(column, name, OrderError)
-        return whole.astype(bool) if name in _FLAGS else whole
+        if kind == np.uint64 and (whole < 0).any():
+            row = int(np.flatnonzero(whole < 0)[0])
+            raise OrderError(f"{name} at row {row} must be 0 or more, was {whole.ravel()[row]}")
+        return whole.astype(kind)

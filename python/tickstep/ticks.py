@@ -55,6 +55,8 @@ class Ticks:
         Name of the instrument, and where the data came from.
     bid_ticks, ask_ticks : array of int64, optional
         Best quotes in ticks at each row; both or neither.
+    allow_negative_prices : bool
+        Whether prices may be 0 or negative, as those of spreads.
 
     Examples
     --------
@@ -101,6 +103,7 @@ class Ticks:
         source: str | None = None,
         bid_ticks: Int64Array | None = None,
         ask_ticks: Int64Array | None = None,
+        allow_negative_prices: bool = False,
     ) -> None:
         self.time_unit = check_time_unit(time_unit)
         self.symbol = symbol
@@ -114,6 +117,7 @@ class Ticks:
             _frozen(side, "side"),
             None if bid_ticks is None else _frozen(bid_ticks, "bid_ticks"),
             None if ask_ticks is None else _frozen(ask_ticks, "ask_ticks"),
+            allow_negative_prices,
         )
         self._start = 0
         self._stop = len(self._columns)
@@ -134,6 +138,7 @@ class Ticks:
         source: str | None = None,
         bids: npt.ArrayLike | None = None,
         asks: npt.ArrayLike | None = None,
+        allow_negative_prices: bool = False,
     ) -> Self:
         """Make ticks from plain arrays or lists; floats are checked against the grid.
 
@@ -157,6 +162,8 @@ class Ticks:
             Name of the instrument, and where the data came from.
         bids, asks : array of float or int, optional
             Best quotes, as `prices`; both or neither.
+        allow_negative_prices : bool
+            Whether prices may be 0 or negative.
 
         Returns
         -------
@@ -189,6 +196,7 @@ class Ticks:
             source=source,
             bid_ticks=None if bids is None else grid_column(bids, tick, "bids"),
             ask_ticks=None if asks is None else grid_column(asks, tick, "asks"),
+            allow_negative_prices=allow_negative_prices,
         )
 
     @property
@@ -317,8 +325,9 @@ class Ticks:
         arrays = (self.time, self.price_ticks, self.qty_lots, self.side)
         return _restored, (arrays, (self.bid_ticks, self.ask_ticks), self._labels())
 
-    def _labels(self) -> dict[str, str | None]:
+    def _labels(self) -> dict[str, Any]:
         return {
+            "allow_negative_prices": self._columns.allow_negative_prices,
             "tick_size": self._tick.step,
             "lot": self._lot.step,
             "time_unit": self.time_unit,

@@ -698,6 +698,7 @@ static void run_table_in_every_way(const line *lines, int count)
     if (count == 0) return;
     if (setjmp(table_end) != 0) {
         failed++;
+        free(run.engine);
         return;
     }
     for (int way = 0; way < WAY_COUNT; way++) {

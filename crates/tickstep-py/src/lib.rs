@@ -1,15 +1,93 @@
-//! Native module `tickstep._kernel`.
+//! Native module `tickstep._kernel`: argument checks, arrays in place, errors as exceptions.
 
 use pyo3::prelude::*;
+use pyo3::types::PyDict;
+use tickstep::{Entry, EventKind, Offset, OrderType, Reason, Side, Status, TimeInForce};
 
+mod batch;
+mod convert;
+mod cursor;
+mod engine;
+mod errors;
+mod order;
+mod scale;
+mod snapshot;
+mod ticks;
 mod trades;
 
 #[pymodule]
 mod _kernel {
     use super::*;
 
+    #[pymodule_export]
+    use super::{
+        batch::BatchResult,
+        convert::{Grid, default_lot_and_unit, units_per_tick_lot},
+        cursor::TickCursor,
+        engine::Engine,
+        order::{OpenOrder, Order},
+        reason_message, reason_name,
+        snapshot::Snapshot,
+        status_message, status_name,
+        ticks::{Tick, TickColumns},
+    };
+
     #[pymodule_init]
     fn init(module: &Bound<'_, PyModule>) -> PyResult<()> {
+        add_numbers(module)?;
         trades::register(module)
     }
+}
+
+/// Dictionaries from name to number for the lists that Python hands over as numbers.
+fn add_numbers(module: &Bound<'_, PyModule>) -> PyResult<()> {
+    module.add("SIDES", numbers(module.py(), Side::ALL, Side::name, Side::number)?)?;
+    module.add("ORDER_TYPES", numbers(module.py(), OrderType::ALL, OrderType::name, OrderType::number)?)?;
+    module.add(
+        "TIMES_IN_FORCE",
+        numbers(module.py(), TimeInForce::ALL, TimeInForce::name, TimeInForce::number)?,
+    )?;
+    module.add("OFFSETS", numbers(module.py(), Offset::ALL, Offset::name, Offset::number)?)?;
+    module.add("EVENT_KINDS", numbers(module.py(), EventKind::ALL, EventKind::name, EventKind::number)?)?;
+    module.add("ENTRIES", numbers(module.py(), Entry::ALL, Entry::name, Entry::number)?)?;
+    module.add("VERSION", tickstep::kernel_version())
+}
+
+fn numbers<'py, T: Copy, N: IntoPyObject<'py>>(
+    py: Python<'py>,
+    all: &[T],
+    name: fn(T) -> &'static str,
+    number: fn(T) -> N,
+) -> PyResult<Bound<'py, PyDict>> {
+    let numbers = PyDict::new(py);
+    for member in all {
+        numbers.set_item(name(*member), number(*member))?;
+    }
+    Ok(numbers)
+}
+
+const UNKNOWN: &str = "UNKNOWN";
+
+/// Name of a kernel status.
+#[pyfunction]
+fn status_name(number: i32) -> &'static str {
+    Status::from_number(number).map_or(UNKNOWN, Status::name)
+}
+
+/// Meaning of a kernel status.
+#[pyfunction]
+fn status_message(number: i32) -> &'static str {
+    Status::from_number(number).map_or(UNKNOWN, Status::message)
+}
+
+/// Name of a reason.
+#[pyfunction]
+fn reason_name(number: u16) -> &'static str {
+    Reason::from_number(number).map_or(UNKNOWN, Reason::name)
+}
+
+/// Meaning of a reason.
+#[pyfunction]
+fn reason_message(number: u16) -> &'static str {
+    Reason::from_number(number).map_or(UNKNOWN, Reason::message)
 }

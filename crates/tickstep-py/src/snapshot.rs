@@ -10,7 +10,7 @@ use crate::errors::{Kind, raised};
 use crate::scale::Scale;
 
 /// One instrument and its account at one moment.
-#[pyclass(frozen, module = "tickstep._kernel")]
+#[pyclass(frozen, eq, module = "tickstep._kernel")]
 pub struct Snapshot {
     exact: tickstep::Snapshot,
     scale: Scale,
@@ -20,6 +20,13 @@ pub struct Snapshot {
 impl Snapshot {
     pub fn new(exact: tickstep::Snapshot, scale: Scale, symbol: Py<PyString>) -> Snapshot {
         Snapshot { exact, scale, symbol }
+    }
+}
+
+/// The symbol is part of the scale's meaning and is equal where the instrument is.
+impl PartialEq for Snapshot {
+    fn eq(&self, other: &Snapshot) -> bool {
+        self.exact == other.exact && self.scale == other.scale
     }
 }
 
@@ -158,10 +165,6 @@ snapshot_methods! {
             buckets.set_item(name, (qty_lots, frozen_lots, cost_units, base_units))?;
         }
         Ok(buckets)
-    }
-
-    fn __eq__(&self, other: &Snapshot) -> bool {
-        self.exact == other.exact && self.scale == other.scale
     }
 
     fn __repr__(&self) -> String {

@@ -434,7 +434,7 @@ impl TickColumns {
         columns_of(time, price_ticks, qty_lots, side, quotes.as_ref())
     }
 
-    pub fn time(&self) -> &[i64] {
+    pub fn times(&self) -> &[i64] {
         self.time.as_slice()
     }
 
@@ -447,12 +447,13 @@ impl TickColumns {
         end: usize,
     ) -> Result<Feed<'_>, Error> {
         let feed = Feed::new(instrument, self.columns())?.zone_map(&self.zone_map)?;
-        let feed = if self.allow_negative_prices && !rules.allow_negative {
-            feed
-        } else {
-            feed.assume_checked(rules)
-        };
+        let feed = if self.is_checked_for(rules) { feed.assume_checked(rules) } else { feed };
         feed.rows(cursor..end)
+    }
+
+    /// Whether the rows were checked at least as strictly as these rules ask.
+    pub fn is_checked_for(&self, rules: &Instrument) -> bool {
+        rules.allow_negative || !self.allow_negative_prices
     }
 
     /// One row; the caller has seen that it exists.

@@ -13,6 +13,13 @@ use crate::float_grid::FloatQty;
 use crate::schedule::Schedule;
 
 /// What a batch did, over all its resumptions.
+///
+/// ```
+/// use tickstep::{BatchResult, EventKind};
+/// let result = BatchResult { event_kinds: EventKind::Filled.bit(), ..BatchResult::default() };
+/// assert!(result.has(EventKind::Filled));
+/// assert!(!result.has(EventKind::Alert));
+/// ```
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub struct BatchResult {
     /// Bits of the event kinds that the last executed tick emitted.

@@ -274,6 +274,18 @@ impl<'a> Feed<'a> {
         self
     }
 
+    /// Checks the rows to come, the engine's clock aside, so that no engine need check them again
+    /// under these rules: what is run in pieces afterwards is refused here as a whole or not at
+    /// all.
+    ///
+    /// # Errors
+    /// The first row that breaks a rule.
+    pub fn checked(mut self, rules: &Instrument) -> Result<Self, RowError> {
+        self.check(rules)?;
+        self.mark_checked(Prices::of(rules), self.cursor..self.end);
+        Ok(self)
+    }
+
     /// Index of the instrument.
     #[must_use]
     pub fn instrument(&self) -> u32 {
@@ -405,5 +417,11 @@ impl ZoneMap {
     #[must_use]
     pub fn rows(&self) -> usize {
         self.rows
+    }
+
+    /// Bytes of memory that it takes.
+    #[must_use]
+    pub fn bytes(&self) -> usize {
+        size_of_val(&*self.words)
     }
 }

@@ -18,7 +18,8 @@ use crate::ticks::Tick;
 const ORDER_PAGE: usize = 256;
 
 /// A matching engine with its account. The kernel's limits are not the user's: when the block is
-/// full, events move out of it into a list and orders move into a larger block.
+/// full, events move out of it into a list and orders move into a larger block. An engine may be
+/// sent to another thread, and is used by one at a time.
 ///
 /// ```
 /// use tickstep::{Config, Engine, EventKind, Instrument, Order, Side, Tick};
@@ -453,6 +454,12 @@ impl Engine {
     }
 }
 
+/// Compiles as long as an engine may be sent.
+const _: () = {
+    const fn is_send<T: Send>() {}
+    is_send::<Engine>();
+};
+
 impl Clone for Engine {
     fn clone(&self) -> Engine {
         self.fork()
@@ -581,15 +588,17 @@ impl Engine {
     }
 }
 
-/// Room for a record of every order that there is room for, and at least twice what there was: one
-/// call can touch every open order.
+/// At least twice what there was, and room for one call that touches every order there is room for:
+/// three events each (TRIGGERED, FILLED, CANCELLED), and those of a day roll. Only orders of large
+/// groups may need more, and then it doubles again.
 fn grown_events(config: &Config) -> u32 {
     let orders: u64 = config
         .instruments
         .iter()
         .map(|one| u64::from(one.orders_max))
         .sum();
-    let events = orders.max(u64::from(config.events_max) * 2);
+    let one_call = 3 * orders + config.instruments.len() as u64 + 1;
+    let events = one_call.max(2 * u64::from(config.events_max));
     u32::try_from(events.min(1 << 31)).expect("bounded by 2^31")
 }
 

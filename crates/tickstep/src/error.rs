@@ -289,6 +289,13 @@ impl fmt::Display for Error {
 impl std::error::Error for Error {}
 
 /// Why a number in human units has no place on its grid.
+///
+/// ```
+/// use tickstep::{Decimal, NumberError};
+/// let error = "12,5".parse::<Decimal>().unwrap_err();
+/// assert_eq!(error, NumberError::Text { text: "12,5".to_owned() }.into());
+/// assert_eq!(error.to_string(), "\"12,5\" is not a decimal number such as 0.01 or 1e-8");
+/// ```
 #[derive(Clone, Debug, PartialEq)]
 #[non_exhaustive]
 pub enum NumberError {
@@ -480,6 +487,13 @@ fn write_off_grid(
 impl std::error::Error for NumberError {}
 
 /// A refused column, with the row at fault where there is one.
+///
+/// ```
+/// use tickstep::{Columns, Instrument, Ticks};
+/// let error = Ticks::check(Columns::new(&[2, 1], &[5, 5]), &Instrument::new(1)).unwrap_err();
+/// assert_eq!(error.row, Some(1));
+/// assert!(error.to_string().starts_with("row 1: time is 1: "));
+/// ```
 #[derive(Clone, Debug, PartialEq)]
 pub struct RowError {
     /// What is wrong.
@@ -509,8 +523,20 @@ impl std::error::Error for RowError {
     }
 }
 
-/// Why a batch ended early. A bad column or schedule changes nothing (`ticks_done` is 0); a limit
+/// Why a batch ended early.
+///
+/// A bad column or schedule changes nothing (`ticks_done` is 0); a limit
 /// of money (OVERFLOW) stops before the tick concerned, and the cursors tell where.
+///
+/// ```
+/// use tickstep::{Columns, Config, Engine, Feed, Instrument};
+/// let mut engine = Engine::new(&Config::new(0, vec![Instrument::new(1)]))?;
+/// let mut feeds = [Feed::new(0, Columns::new(&[1, 2], &[100, -3]))?];
+/// let error = engine.step_batch(&mut feeds, 0).unwrap_err();
+/// assert_eq!((error.feed, error.row, error.ticks_done), (Some(0), Some(1), 0));
+/// assert!(error.to_string().starts_with("feed 0, row 1: price_ticks is -3: "));
+/// # Ok::<(), tickstep::Error>(())
+/// ```
 #[derive(Clone, Debug, PartialEq)]
 pub struct BatchError {
     /// What is wrong.

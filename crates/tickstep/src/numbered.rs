@@ -10,6 +10,15 @@ macro_rules! numbered {
         }
     ) => {
         $(#[$attribute])*
+        ///
+        /// ```
+        #[doc = concat!("use tickstep::", stringify!($name), ";")]
+        #[doc = concat!("for one in ", stringify!($name), "::ALL {")]
+        ///     let number = one.number();
+        #[doc = concat!("    let found = ", stringify!($name), "::from_number(number);")]
+        ///     assert_eq!(found, Some(*one));
+        /// }
+        /// ```
         #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
         #[repr($number_type)]
         pub enum $name {

@@ -441,6 +441,15 @@ impl Amend {
 }
 
 /// An open order as it stands.
+///
+/// ```
+/// use tickstep::{Config, Engine, Instrument, Order, Side};
+/// let mut engine = Engine::new(&Config::new(0, vec![Instrument::new(1)]))?;
+/// let id = engine.place(&Order::limit(Side::Buy, 5, 100))?;
+/// let view = engine.order(id)?.expect("it is open");
+/// assert_eq!((view.rest_lots(), view.is_resting), (5, false));
+/// # Ok::<(), tickstep::Error>(())
+/// ```
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct OrderView {
     /// Its id.

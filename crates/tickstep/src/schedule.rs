@@ -7,7 +7,14 @@ use tickstep_sys as sys;
 use crate::columns::{check_lengths, column_ptr};
 use crate::error::{Error, Status};
 
-/// When the rows of a schedule are placed; never descending.
+/// When the rows of a schedule are placed; never descending. See [`Schedule`].
+///
+/// ```
+/// use tickstep::When;
+/// // Before the first tick, and twice after the one with index 7.
+/// let when = When::TickIndexes(&[-1, 7, 7]);
+/// # let _ = when;
+/// ```
 #[derive(Clone, Copy, Debug)]
 pub enum When<'a> {
     /// After the last tick, of any instrument, with a time not after this.
@@ -20,6 +27,16 @@ pub enum When<'a> {
 /// The columns of a schedule. Numbers are those of the enums: [`crate::OrderType`],
 /// [`crate::Side`], [`crate::TimeInForce`], [`crate::Offset`]. A column left out is all 0, of
 /// `time_in_force` all GTC.
+///
+/// ```
+/// use tickstep::{OrderType, ScheduleColumns, Side, When};
+/// let (order_type, side) = ([OrderType::Limit.number(); 2], [Side::Buy.number(); 2]);
+/// let columns = ScheduleColumns {
+///     price_ticks: Some(&[99, 98]),
+///     ..ScheduleColumns::new(When::Times(&[5, 6]), &order_type, &side, &[1, 1])
+/// };
+/// assert_eq!(columns.len(), 2);
+/// ```
 #[derive(Clone, Copy, Debug)]
 pub struct ScheduleColumns<'a> {
     /// When each row is placed.

@@ -3,6 +3,16 @@
 use tickstep_sys as sys;
 
 /// Lots of one side and age.
+///
+/// ```
+/// use tickstep::{Config, Engine, Instrument, Order, Side, Snapshot, Tick};
+/// let mut engine = Engine::new(&Config::new(0, vec![Instrument::new(1)]))?;
+/// engine.place(&Order::market(Side::Sell, 5))?;
+/// engine.step(&Tick::new(1, 100, 1, Side::Buy))?;
+/// let bucket = engine.snapshot(0)?.buckets[Snapshot::SHORT_TODAY];
+/// assert_eq!((bucket.qty_lots, bucket.cost_units), (5, 500));
+/// # Ok::<(), tickstep::Error>(())
+/// ```
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub struct Bucket {
     /// Lots, never below 0.

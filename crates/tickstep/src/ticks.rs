@@ -106,6 +106,14 @@ impl Tick {
 }
 
 /// Columns that are kept rather than borrowed.
+///
+/// ```
+/// use tickstep::{Instrument, OwnedColumns, Ticks};
+/// let (time, price_ticks) = (vec![1, 2], vec![100, 101]);
+/// let columns = OwnedColumns { time, price_ticks, ..OwnedColumns::default() };
+/// let ticks = Ticks::check_owned(columns, &Instrument::new(1)).expect("the rows obey the rules");
+/// assert_eq!(ticks.len(), 2);
+/// ```
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct OwnedColumns {
     /// Never descending.

@@ -203,6 +203,43 @@ fn forks_and_saved_states_go_on_as_the_original() {
 }
 
 #[test]
+fn zone_maps_skip_rows_and_miss_none() {
+    let rows = 200_000;
+    let mut random = Random(3);
+    let mut table = Table::default();
+    let mut price = 100_000;
+    for time in 0..rows {
+        price += random.within(-5, 5);
+        table.push(&Tick::new(time, price, 1, Side::Buy));
+    }
+    let rules = Instrument::new(1);
+    let ticks = Ticks::check(table.columns(), &rules).expect("good rows");
+    let config = Config::new(1 << 50, vec![rules]);
+    let mut prepared = engine(&config);
+    for id in 1..=300 {
+        let (side, far) = (random.side(), random.within(1, 4_000));
+        let away = if side == Side::Buy { -far } else { far };
+        prepared
+            .place(&Order::limit(side, 1, 100_000 + away).tag(id))
+            .expect("good");
+        prepared
+            .place(&Order::trailing_stop(side, 1, far))
+            .expect("good");
+    }
+    let (mut mapped, mut bare) = (prepared.fork(), prepared);
+    let by_map = mapped.step_batch(&mut [ticks.feed(0)], 0).expect("good");
+    let mut feeds = [Feed::new(0, table.columns()).expect("good")];
+    let by_rows = bare.step_batch(&mut feeds, 0).expect("good");
+    assert_same(&mapped, &bare, "zone map");
+    assert_eq!(by_map.ticks_executed, by_rows.ticks_executed);
+    assert!(
+        by_map.ticks_scanned < by_rows.ticks_scanned,
+        "{by_map:?} {by_rows:?}"
+    );
+    assert!(by_map.zone_lines > 0);
+}
+
+#[test]
 fn a_fork_is_independent() {
     let mut original = engine(&config(1));
     original

@@ -1,0 +1,102 @@
+"""Tickstep: an exact, deterministic engine for stepping ticks and matching orders.
+
+>>> import tickstep as ts
+>>> engine = ts.Engine(ts.EngineConfig(initial_cash=100_000.0, spread_bps=2.0, tick_size=0.01))
+>>> engine.step_tick(ts.Tick(ts_ms=1000, price_tick_i64=10000, qty=2.0, side="SELL"))
+>>> engine.place_order(ts.Order("MARKET", "BUY", 1.5))
+1
+>>> engine.step_tick(ts.Tick(1001, 10000, 1.0, "BUY"))
+>>> engine.get_snapshot().position
+1.5
+
+`tickstep.h` states the rules of matching; each class and function here has an example of its own.
+"""
+
+from importlib import import_module
+from typing import TYPE_CHECKING, Any
+
+try:
+    from tickstep import _kernel as _kernel
+except ImportError as error:
+    raise ImportError(
+        "the native module tickstep._kernel is missing or was built for another Python: install a "
+        "wheel with `pip install tickstep`, or in a checkout run `make build-dev`"
+    ) from error
+
+from tickstep.engine import (
+    EVENT_DTYPE,
+    HISTORY_DTYPE,
+    TRADE_DTYPE,
+    BatchResult,
+    Engine,
+    EngineConfig,
+    EventKind,
+    Instrument,
+    OpenOrder,
+    Order,
+    Reason,
+    Snapshot,
+    Tick,
+)
+from tickstep.errors import (
+    CapacityError,
+    ConfigError,
+    DataError,
+    InternalError,
+    MoneyOverflowError,
+    OrderError,
+    StateError,
+    TickstepError,
+    UnknownOrderError,
+)
+from tickstep.ticks import Ticks
+
+if TYPE_CHECKING:
+    from tickstep.data.load import read_trades
+
+__all__ = [
+    "EVENT_DTYPE",
+    "HISTORY_DTYPE",
+    "TRADE_DTYPE",
+    "BatchResult",
+    "CapacityError",
+    "ConfigError",
+    "DataError",
+    "Engine",
+    "EngineConfig",
+    "EventKind",
+    "Instrument",
+    "InternalError",
+    "MoneyOverflowError",
+    "OpenOrder",
+    "Order",
+    "OrderError",
+    "Reason",
+    "Snapshot",
+    "StateError",
+    "Tick",
+    "Ticks",
+    "TickstepError",
+    "UnknownOrderError",
+    "__version__",
+    "read_trades",
+]
+
+__version__ = "{}.{}.{}".format(
+    _kernel.VERSION // 10_000, _kernel.VERSION // 100 % 100, _kernel.VERSION % 100
+)
+
+# Names whose modules load when they are first used: `import tickstep` stays quick.
+_LAZY = {"read_trades": "tickstep.data.load"}
+
+
+def __getattr__(name: str) -> Any:
+    if name not in _LAZY:
+        raise AttributeError(f"module 'tickstep' has no attribute {name!r}")
+    value = getattr(import_module(_LAZY[name]), name)
+    globals()[name] = value
+    return value
+
+
+def __dir__() -> list[str]:
+    return sorted({*globals(), *_LAZY})

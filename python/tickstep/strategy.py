@@ -1,0 +1,505 @@
+"""What a user writes: a class with parameters, called when something happens.
+
+A strategy sleeps until one of the things it asked for comes: the start, a bar, a fill, an alert, a
+time, the stop. In between the kernel runs alone, so a run costs per event and not per tick. Every
+wake-up belongs to a tick: the strategy is called after that tick is done, knows nothing later, and
+what it orders is live from the next tick on.
+"""
+
+from collections.abc import Mapping
+from decimal import Decimal
+from typing import Any, Literal, NamedTuple, Protocol
+
+from tickstep.engine import OpenOrder, Order, Snapshot
+from tickstep.errors import ConfigError, OrderError, StateError
+from tickstep.ticks import Number, Time
+
+__all__ = ["Alert", "Bar", "Desk", "Fill", "Strategy", "parameters_of"]
+
+PARAMETER_TYPES = (bool, int, float, str, Decimal, tuple, type(None))
+
+
+class Bar(NamedTuple):
+    """Trades of one interval, complete; floats are for reading.
+
+    `start` <= time < `stop`, both multiples of the interval since 1970-01-01 UTC. An interval
+    without trades makes no bar.
+    """
+
+    symbol: str
+    interval: str
+    start: int
+    stop: int
+    open: float
+    high: float
+    low: float
+    close: float
+    volume: float
+    trades: int
+
+
+class Fill(NamedTuple):
+    """One execution of an own order; floats are for reading.
+
+    `position` is the position right after this fill, `realized_pnl` is gross of the fee.
+    """
+
+    time: int
+    symbol: str
+    order_id: int
+    tag: int
+    side: str
+    price: float
+    qty: float
+    fee: float
+    realized_pnl: float
+    position: float
+    is_maker: bool
+
+
+class Alert(NamedTuple):
+    """A price that was waited for was reached; `price` is that of the tick that reached it."""
+
+    time: int
+    symbol: str
+    order_id: int
+    price: float
+
+
+class Desk(Protocol):
+    """What a strategy acts through; a `Session` is one, in a backtest and live."""
+
+    @property
+    def now(self) -> int:
+        """Time of the wake-up, in the data's unit."""
+
+    @property
+    def start_time(self) -> int:
+        """Time at which the session begins."""
+
+    def snapshot(self) -> Snapshot:
+        """The account and the position now."""
+
+    def open_orders(self) -> list[OpenOrder]:
+        """Own orders that wait, alerts not among them."""
+
+    def place(self, order: Order) -> int:
+        """Place an order and return its id."""
+
+    def cancel(self, order_id: int) -> bool:
+        """Cancel an order; False when it had already ended."""
+
+    def cancel_all(self) -> None:
+        """Cancel every open order; alerts stay."""
+
+    def amend(self, order_id: int, changes: Mapping[str, Number]) -> bool:
+        """Change an order; False when it had already ended."""
+
+    def every(self, interval: str) -> None:
+        """Ask for bars."""
+
+    def at(self, time: Time) -> int:
+        """Ask to be woken at a time."""
+
+    def alert_price(self, price: Number, when: str) -> int:
+        """Ask to be woken at a price."""
+
+
+class Strategy:
+    """Base class of strategies: override what you want to hear about, call the verbs to trade.
+
+    Class attributes are the parameters: `Grid(step=5)` overrides one, an unknown name is an error.
+    A strategy runs in one session; make a new one for each run.
+
+    Parameters
+    ----------
+    **parameters
+        New values of class attributes.
+
+    Notes
+    -----
+    Bars and times are time alerts of the kernel: nothing is polled, and nothing is looked up ahead.
+    `every("1m")` keeps one alert, at the end of the present minute. The first tick at or after that
+    end fires it, after the tick's own fills; the bar of the minute is then cut out of the ticks
+    before its end, and the next alert is set. So the same ticks give the same bars however they
+    arrive, and, because alerts are events of the kernel, every wake-up is in the record of the run
+    and in its digest. Two things follow: alerts take order ids like any order, and what `on_bar`
+    orders trades from the second tick after the bar's end on, the first being the one that showed
+    that the bar was over.
+
+    Examples
+    --------
+    >>> import tickstep as ts
+    >>> class BuyTheDip(ts.Strategy):
+    ...     dip = 0.05
+    ...     def on_start(self):
+    ...         self.every("1s")
+    ...     def on_bar(self, bar):
+    ...         if self.position == 0 and bar.close <= bar.open - self.dip:
+    ...             self.buy(1)
+    >>> BuyTheDip(dip=0.1)
+    BuyTheDip(dip=0.1)
+    """
+
+    _desk: Desk | None = None
+
+    def __init__(self, **parameters: Any) -> None:
+        known = parameters_of(type(self))
+        for name, value in parameters.items():
+            if name not in known:
+                raise ConfigError(
+                    f"{type(self).__name__} has no parameter {name!r}",
+                    hint=f"it has {', '.join(known) or 'none'}; class attributes are parameters",
+                )
+            setattr(self, name, value)
+
+    # What you override.
+
+    def on_start(self) -> None:
+        """Act once before the first tick: ask for bars, times and alerts, place first orders."""
+
+    def on_bar(self, bar: Bar) -> None:
+        """Act on a complete bar that `every` asked for."""
+
+    def on_fill(self, fill: Fill) -> None:
+        """Act on a fill; the tick that made it is done."""
+
+    def on_alert(self, alert: Alert) -> None:
+        """Act on a price that `alert_price` asked for."""
+
+    def on_time(self, time: int) -> None:
+        """Act at a time that `at` asked for; `time` is the one asked for, `now` that of the tick."""
+
+    def on_stop(self) -> None:
+        """Act once after the last tick: sum up what you counted; orders no longer trade."""
+
+    # What you ask for.
+
+    def every(self, interval: str) -> None:
+        """Ask for a call of `on_bar` after each interval that had trades.
+
+        Parameters
+        ----------
+        interval : str
+            A whole number of ms, s, m, h or d: "500ms", "10s", "1m", "4h", "1d". Intervals start at
+            multiples of their length since 1970-01-01 UTC.
+
+        Examples
+        --------
+        >>> import tickstep as ts
+        >>> class Hourly(ts.Strategy):
+        ...     def on_start(self):
+        ...         self.every("1h")
+        """
+        self._running.every(interval)
+
+    def at(self, time: Time) -> int:
+        """Ask for one call of `on_time` on the first tick at or after a time.
+
+        Parameters
+        ----------
+        time : int, str, datetime or datetime64
+            An integer in the data's time unit, ISO 8601 text in UTC, or a datetime with a zone. A
+            time that is past means the next tick.
+
+        Returns
+        -------
+        int
+            Id for `cancel`.
+
+        Examples
+        --------
+        >>> import tickstep as ts
+        >>> class Noon(ts.Strategy):
+        ...     def on_start(self):
+        ...         self.at("2024-08-08T12:00")
+        """
+        return self._running.at(time)
+
+    def alert_price(self, price: Number, when: Literal["above", "below"] | None = None) -> int:
+        """Ask for one call of `on_alert` on the first tick that reaches a price.
+
+        Parameters
+        ----------
+        price : number, money
+            The price to wait for.
+        when : {"above", "below"}, optional
+            Wait for a price at or above it, or at or below it. By default the side on which the last
+            price is not.
+
+        Returns
+        -------
+        int
+            Id for `cancel`.
+
+        Examples
+        --------
+        >>> import tickstep as ts
+        >>> class Breakout(ts.Strategy):
+        ...     def on_start(self):
+        ...         self.alert_price(65_000, when="above")
+        ...     def on_alert(self, alert):
+        ...         self.buy(1)
+        """
+        return self._running.alert_price(price, when or self._far_side(price))
+
+    # What you do.
+
+    def buy(
+        self,
+        qty: Number,
+        *,
+        limit: Number | None = None,
+        stop: Number | None = None,
+        tag: int = 0,
+        **options: Any,
+    ) -> int:
+        """Buy: at the market, at a limit, from a stop on, or at a limit from a stop on.
+
+        Parameters
+        ----------
+        qty : number, units of the instrument
+            How much.
+        limit, stop : number, money
+            The worst price, and the price from which on to buy.
+        tag : int
+            A number of your own, given back with every fill.
+        **options
+            Further arguments of `Order`: time_in_force, post_only, reduce_only, oco_group, ...
+
+        Returns
+        -------
+        int
+            Id of the order.
+
+        Examples
+        --------
+        >>> import tickstep as ts
+        >>> class Ladder(ts.Strategy):
+        ...     def on_start(self):
+        ...         self.buy(1, limit=99.5)
+        ...         self.buy(1, limit=99.0, post_only=True)
+        """
+        return self.order(_order("BUY", qty, limit, stop, tag=tag, **options))
+
+    def sell(
+        self,
+        qty: Number,
+        *,
+        limit: Number | None = None,
+        stop: Number | None = None,
+        tag: int = 0,
+        **options: Any,
+    ) -> int:
+        """Sell: at the market, at a limit, from a stop on, or at a limit from a stop on.
+
+        Parameters
+        ----------
+        qty : number, units of the instrument
+            How much.
+        limit, stop : number, money
+            The worst price, and the price from which on to sell.
+        tag : int
+            A number of your own, given back with every fill.
+        **options
+            Further arguments of `Order`: time_in_force, post_only, reduce_only, oco_group, ...
+
+        Returns
+        -------
+        int
+            Id of the order.
+
+        Examples
+        --------
+        >>> import tickstep as ts
+        >>> class Protected(ts.Strategy):
+        ...     def on_fill(self, fill):
+        ...         if fill.side == "BUY":
+        ...             self.sell(fill.qty, stop=fill.price - 2, reduce_only=True)
+        """
+        return self.order(_order("SELL", qty, limit, stop, tag=tag, **options))
+
+    def order(self, order: Order) -> int:
+        """Place an order of any kind.
+
+        Parameters
+        ----------
+        order : Order
+            What to place. An order that the market or the account refuses still has an id.
+
+        Returns
+        -------
+        int
+            Id of the order.
+
+        Examples
+        --------
+        >>> import tickstep as ts
+        >>> class Trailing(ts.Strategy):
+        ...     def on_fill(self, fill):
+        ...         if fill.side == "BUY":
+        ...             self.order(ts.Order("TRAILING_STOP", "SELL", fill.qty, trail=3))
+        """
+        return self._running.place(order)
+
+    def cancel(self, order_id: int) -> bool:
+        """Cancel an order, a time or an alert.
+
+        Parameters
+        ----------
+        order_id : int
+            What the verb that made it returned.
+
+        Returns
+        -------
+        bool
+            False when it had already ended.
+        """
+        return self._running.cancel(order_id)
+
+    def cancel_all(self) -> None:
+        """Cancel every open order; times, alerts and bars stay."""
+        self._running.cancel_all()
+
+    def amend(
+        self,
+        order_id: int,
+        *,
+        qty: Number | None = None,
+        price: Number | None = None,
+        trigger: Number | None = None,
+        trail: Number | None = None,
+    ) -> bool:
+        """Change an open order.
+
+        Parameters
+        ----------
+        order_id : int
+            The order.
+        qty : number, units of the instrument
+            New total, what is filled included. Only less of it keeps the order's place in time.
+        price, trigger, trail : number, money
+            New limit, trigger or distance.
+
+        Returns
+        -------
+        bool
+            False when it had already ended.
+        """
+        given = {"qty": qty, "price": price, "trigger": trigger, "trail": trail}
+        changes = {name: value for name, value in given.items() if value is not None}
+        return self._running.amend(order_id, changes)
+
+    def close(self) -> int | None:
+        """Close the position at the market.
+
+        Returns
+        -------
+        int or None
+            Id of the order; None without a position. Open orders stay; see `cancel_all`.
+        """
+        position = self._running.snapshot().position_decimal
+        if position == 0:
+            return None
+        side = "SELL" if position > 0 else "BUY"
+        return self.order(Order("MARKET", side, abs(position), reduce_only=True))
+
+    # What you know.
+
+    @property
+    def now(self) -> int:
+        """Time of the tick that woke the strategy, in the data's unit; the session's start before."""
+        return self._running.now
+
+    @property
+    def position(self) -> float:
+        """Position in units of the instrument, long above 0."""
+        return self._running.snapshot().position
+
+    @property
+    def cash(self) -> float:
+        """Cash in money."""
+        return self._running.snapshot().cash
+
+    @property
+    def equity(self) -> float:
+        """Cash and position together, at the last price."""
+        return self._running.snapshot().equity
+
+    @property
+    def last_price(self) -> float | None:
+        """Price of the last tick; None before the first."""
+        snapshot = self._running.snapshot()
+        return None if snapshot.tick_index < 0 else snapshot.last_price
+
+    @property
+    def open_orders(self) -> list[OpenOrder]:
+        """Own orders that wait, in order of their ids; times and alerts are not among them."""
+        return self._running.open_orders()
+
+    def __repr__(self) -> str:
+        parameters = ", ".join(f"{name}={value}" for name, value in parameters_of(self).items())
+        return f"{type(self).__name__}({parameters})"
+
+    @property
+    def _running(self) -> Desk:
+        if self._desk is None:
+            raise StateError(
+                f"{type(self).__name__} is not running",
+                hint=f"ts.backtest({type(self).__name__}, ticks) runs it; act in on_start and later",
+            )
+        return self._desk
+
+    def _far_side(self, price: Number) -> str:
+        last = self.last_price
+        if last is None:
+            raise OrderError(
+                f"there is no price yet to tell from which side {price} will be reached",
+                hint="alert_price(price, when='above') or when='below'",
+            )
+        return "above" if float(price) > last else "below"
+
+
+def parameters_of(strategy: Strategy | type[Strategy]) -> dict[str, Any]:
+    """Collect the parameters of a strategy: public class attributes that are plain values.
+
+    Parameters
+    ----------
+    strategy : Strategy or a class of it
+        A class shows its defaults, an instance its own values.
+
+    Returns
+    -------
+    dict
+        Names and values, those of base classes first.
+
+    Examples
+    --------
+    >>> import tickstep as ts
+    >>> from tickstep.strategy import parameters_of
+    >>> class Cross(ts.Strategy):
+    ...     fast, slow = 10, 30
+    >>> parameters_of(Cross), parameters_of(Cross(fast=5))
+    ({'fast': 10, 'slow': 30}, {'fast': 5, 'slow': 30})
+    """
+    kind = strategy if isinstance(strategy, type) else type(strategy)
+    own = [each for each in reversed(kind.__mro__) if issubclass(each, Strategy)][1:]
+    names = dict.fromkeys(
+        name
+        for each in own
+        for name, value in vars(each).items()
+        if not name.startswith("_") and isinstance(value, PARAMETER_TYPES)
+    )
+    return {name: getattr(strategy, name) for name in names}
+
+
+def _order(
+    side: str, qty: Number, limit: Number | None, stop: Number | None, **options: Any
+) -> Order:
+    if limit is not None and stop is not None:
+        return Order("STOP_LIMIT", side, qty, price=limit, trigger=stop, **options)
+    if limit is not None:
+        return Order("LIMIT", side, qty, price=limit, **options)
+    if stop is not None:
+        return Order("STOP", side, qty, trigger=stop, **options)
+    return Order("MARKET", side, qty, **options)
