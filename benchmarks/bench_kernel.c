@@ -364,6 +364,26 @@ static void run_batch_to(tks_engine *engine, tks_feed *feed, uint32_t stop_on)
         abort();
 }
 
+/* The columns of a schedule: a MARKET order after every so many ticks. Made once, like the data. */
+static tks_schedule schedule_of(const workload *w, uint64_t rows)
+{
+    enum { ROWS_MAX = 1 << 16 };
+    static int64_t after[ROWS_MAX];
+    static int64_t qty[ROWS_MAX];
+    static uint8_t type[ROWS_MAX];
+    static uint8_t side[ROWS_MAX];
+    static uint64_t made_for;
+    uint64_t count = rows / w->every;
+    for (uint64_t k = 0; made_for != w->every && k < count; k++) {
+        after[k] = (int64_t)((k + 1) * w->every) - 1;
+        qty[k] = 10;
+        type[k] = TKS_ORDER_MARKET;
+        side[k] = market_side(k);
+    }
+    made_for = w->every;
+    return (tks_schedule){.count = count, .tick_index = after, .type = type, .side = side, .qty_lots = qty};
+}
+
 static void ours_run(tks_engine *engine, const data *d, const workload *w, uint64_t rows, bool with_map)
 {
     tks_feed feed = feed_of(d, true, with_map, rows);
@@ -374,13 +394,13 @@ static void ours_run(tks_engine *engine, const data *d, const workload *w, uint6
         }
         return;
     }
-    for (uint64_t k = 0; w->every && (k + 1) * w->every <= rows; k++) {
-        feed.count = (k + 1) * w->every;
+    tks_batch_result result = {.struct_size = sizeof result};
+    tks_schedule schedule = w->every ? schedule_of(w, rows) : (tks_schedule){0};
+    schedule.struct_size = sizeof schedule;
+    if (!w->every)
         run_batch_to(engine, &feed, 0);
-        place(engine, TKS_ORDER_MARKET, market_side(k), 0);
-    }
-    feed.count = rows;
-    run_batch_to(engine, &feed, 0);
+    else if (tks_run_orders(engine, &feed, 1, &schedule, &result) != TKS_STATUS_OK)
+        abort();
 }
 
 /* One run on a fresh state; only the run itself is timed. */

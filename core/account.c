@@ -89,6 +89,7 @@ bool tks__money_has_room(const tks_engine *engine, const tks__instrument *instru
     largest = tks__max(largest, tks__abs(wallet->fees_units));
     largest = tks__max(largest, tks__abs(wallet->realized_units));
     largest = tks__max(largest, tks__abs(instrument->realized_units));
+    largest = tks__max(largest, tks__abs(instrument->fees_units)); /* others' rebates may hide it */
     tks_u128 sum = (tks_u128)largest;
     for (int i = 0; i < 4; i++) {
         const tks_bucket *bucket = &instrument->buckets[i];
@@ -576,16 +577,16 @@ bool tks__settle_fits(const tks_engine *engine, uint32_t instrument, int64_t pri
 int64_t tks__settle(tks_engine *engine, uint32_t instrument, int64_t price_ticks)
 {
     tks__instrument *at = tks__instrument_at(engine, instrument);
-    int64_t posted = 0;
+    tks_i128 posted = 0; /* fits in the end; on the way a side alone may not */
     for (int i = 0; i < 4; i++) {
         tks_bucket *bucket = &at->buckets[i];
         int64_t value = value_of(&at->rules, bucket->qty_lots, price_ticks);
         if (at->rules.settle == TKS_SETTLE_MARK)
-            posted += bucket_sign[i] * (value - bucket->base_units);
+            posted += bucket_sign[i] * ((tks_i128)value - bucket->base_units);
         bucket->base_units = value;
     }
-    engine->wallet.cash_units += posted;
-    return posted;
+    engine->wallet.cash_units = (int64_t)(engine->wallet.cash_units + posted);
+    return (int64_t)posted;
 }
 
 void tks__join_days(tks_engine *engine, uint32_t instrument)

@@ -21,7 +21,7 @@ static uint32_t table_home(const tks_engine *engine, uint64_t hash)
 
 static uint32_t table_mask(const tks_engine *engine)
 {
-    return (UINT32_C(1) << engine->table_bits) - 1;
+    return (uint32_t)((UINT64_C(1) << engine->table_bits) - 1); /* there may be 32 bits */
 }
 
 static uint64_t group_hash(uint32_t instrument, uint64_t group)

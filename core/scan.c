@@ -556,6 +556,11 @@ static tks_status feeds_begin(run *r)
     return TKS_STATUS_OK;
 }
 
+static int64_t clamp(int64_t x, int64_t end)
+{
+    return x <= -end ? 1 - end : x >= end ? end - 1 : x;
+}
+
 /* Take the rows before `row` that nothing waited for. Feeds may be brought up in any order: the clock
  * belongs to the last of them by (time, instrument). */
 static void feed_advance(run *r, uint32_t feed, uint64_t row)
@@ -565,9 +570,10 @@ static void feed_advance(run *r, uint32_t feed, uint64_t row)
     if (row == f->cursor)
         return;
     tks__instrument *instrument = tks__instrument_at(engine, f->instrument);
-    int64_t time = f->time[row - 1];
+    /* Only a wrong CHECKED flag brings numbers out of range; later sums must not overflow even then. */
+    int64_t time = clamp(f->time[row - 1], TKS_TIME_END);
     instrument->tick_count += row - f->cursor;
-    instrument->last_price_ticks = f->price_ticks[row - 1];
+    instrument->last_price_ticks = clamp(f->price_ticks[row - 1], TKS_PRICE_END);
     if (!r->has_taken || time > engine->clock ||
         (time == engine->clock && f->instrument > engine->last_instrument)) {
         engine->clock = time;

@@ -436,9 +436,28 @@ static bool bucket_is_valid(const tks_bucket *bucket)
            (bucket->qty_lots > 0 || (bucket->cost_units == 0 && bucket->base_units == 0));
 }
 
+/* What trading bounds together, costs and lots; and bases by side, because settling at a high price
+ * bounds them no further. */
+static bool buckets_fit(const tks_bucket buckets[4])
+{
+    tks_u128 held = 0;
+    tks_u128 settled[2] = {0, 0};
+    for (int i = 0; i < 4; i++) {
+        held += (tks_u128)buckets[i].qty_lots + (tks_u128)tks__abs(buckets[i].cost_units);
+        settled[i / 2] += (tks_u128)tks__abs(buckets[i].base_units);
+    }
+    return held < (tks_u128)TKS_MONEY_END && settled[0] < (tks_u128)TKS_MONEY_END &&
+           settled[1] < (tks_u128)TKS_MONEY_END;
+}
+
+static bool has_no_lots(const tks_bucket buckets[4])
+{
+    return buckets[0].qty_lots == 0 && buckets[1].qty_lots == 0 && buckets[2].qty_lots == 0 &&
+           buckets[3].qty_lots == 0;
+}
+
 static bool get_instrument(reader *s, tks__instrument *instrument)
 {
-    tks_u128 sum = 0;
     bool valid = true;
     for (int i = 0; i < 4; i++) {
         tks_bucket *bucket = &instrument->buckets[i];
@@ -446,9 +465,6 @@ static bool get_instrument(reader *s, tks__instrument *instrument)
         bucket->cost_units = get_signed(s);
         bucket->base_units = get_signed(s);
         valid = valid && bucket_is_valid(bucket);
-        if (valid)
-            sum += (tks_u128)bucket->qty_lots + (tks_u128)tks__abs(bucket->cost_units) +
-                   (tks_u128)tks__abs(bucket->base_units);
     }
     instrument->realized_units = get_signed(s);
     instrument->fees_units = get_signed(s);
@@ -458,9 +474,10 @@ static bool get_instrument(reader *s, tks__instrument *instrument)
     bool nets = instrument->rules.position_mode == TKS_POSITION_NET &&
                 (instrument->buckets[0].qty_lots || instrument->buckets[1].qty_lots) &&
                 (instrument->buckets[2].qty_lots || instrument->buckets[3].qty_lots);
-    return valid && !nets && sum < (tks_u128)TKS_MONEY_END && is_money(instrument->realized_units) &&
+    return valid && !nets && buckets_fit(instrument->buckets) &&
+           is_money(instrument->realized_units) &&
            is_money(instrument->fees_units) && instrument->tick_count < UINT64_C(1) << 62 &&
-           (fresh ? sum == 0 && instrument->last_price_ticks == 0
+           (fresh ? has_no_lots(instrument->buckets) && instrument->last_price_ticks == 0
                   : is_tick_price(&instrument->rules, instrument->last_price_ticks));
 }
 
@@ -557,13 +574,17 @@ static bool order_state_is_valid(const tks__order *order)
 static bool order_is_valid(const tks_engine *engine, const tks__order *order)
 {
     tks_order asked = order_to_check(order);
-    if (tks__order_check(engine, &asked) != TKS_STATUS_OK || !order_state_is_valid(order))
+    tks_status status = tks__order_check(engine, &asked);
+    /* Two delayed amendments together may ask for more than one order may be worth. */
+    if ((status != TKS_STATUS_OK && status != TKS_STATUS_OVERFLOW) || !order_state_is_valid(order))
         return false;
     int64_t raw_high = (int64_t)order->raw_fee_high;
     bool filled_fits = order->filled_lots >= 0 &&
                        (tks__is_alert(order->type) ? order->filled_lots == 0
                                                    : order->filled_lots < order->qty_lots);
-    return filled_fits && order->id < engine->order_id_next && order->priority >= 1 &&
+    bool fees_fit = order->filled_lots > 0 || (order->raw_fee_low == 0 && order->raw_fee_high == 0 &&
+                                               order->fees_units == 0);
+    return filled_fits && fees_fit && order->id < engine->order_id_next && order->priority >= 1 &&
            order->priority <= engine->event_sequence && is_time(order->placed_time) &&
            raw_high < INT64_C(1) << 56 && raw_high >= -(INT64_C(1) << 56) && order->frozen_lots >= 0 &&
            order->frozen_lots <= tks__rest(order) && order->frozen_units >= 0 &&

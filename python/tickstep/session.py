@@ -1,0 +1,414 @@
+"""The one loop around a strategy: events in, calls of the strategy, commands out.
+
+A `Session` holds a strategy and a venue it trades at. Whoever drives it (a backtest, later a live
+feed) lets the venue run until something happened that the session waits for (`WAKE_ON`), and hands
+over the events. A session has no clock, file, socket or thread; time is the time of events.
+
+Bars and times are ALERT_TIME orders at the venue. A wake-up is thereby an event like a fill: it has
+its place in the order of things, it is in the record, and a run repeated from the record's ticks
+meets it again on the same tick.
+"""
+
+import re
+from collections.abc import Mapping
+from typing import Any, NamedTuple, Protocol, Self
+
+import numpy as np
+import numpy.typing as npt
+
+from tickstep._kernel import Grid
+from tickstep.engine import EngineConfig, EventKind, OpenOrder, Order, Snapshot
+from tickstep.errors import ConfigError
+from tickstep.metrics import NS_PER_UNIT
+from tickstep.strategy import Alert, Bar, Fill, Strategy
+from tickstep.ticks import Number, Ticks, Time, to_time
+
+__all__ = ["WAKE_ON", "Event", "Market", "Session", "TicksMarket", "Units", "Venue", "interval_length"]
+
+WAKE_ON = ("FILLED", "ALERT")  # kinds of events after which the session must be called
+
+Events = npt.NDArray[np.void]
+
+FILLED, ALERT = int(EventKind.FILLED), int(EventKind.ALERT)
+LIQUIDITY_MAKER = 1
+
+NS_PER_SUFFIX = {"ms": 10**6, "s": 10**9, "m": 60 * 10**9, "h": 3600 * 10**9, "d": 86400 * 10**9}
+INTERVAL = re.compile(r"([1-9][0-9]{0,8})(ms|s|m|h|d)")
+
+
+class Event(NamedTuple):
+    """One row of `EVENT_DTYPE` with names; exact integers."""
+
+    kind: int
+    reason: int
+    instrument: int
+    sequence: int
+    time: int
+    tick_index: int
+    order_id: int
+    tag: int
+    price_ticks: int
+    qty_lots: int
+    fee_units: int
+    realized_units: int
+    position_after_lots: int
+
+    @property
+    def side(self) -> str:
+        """Whose the order is; quantities of sells are negative."""
+        return "BUY" if self.qty_lots > 0 else "SELL"
+
+    @property
+    def is_maker(self) -> bool:
+        """Of a fill: whether the order rested before it traded."""
+        return self.reason & 0xFF == LIQUIDITY_MAKER
+
+
+class Units(NamedTuple):
+    """What the integers of an engine with one instrument stand for."""
+
+    symbol: str
+    time_unit: str
+    tick: Grid
+    lot: Grid
+    money: Grid
+
+    @classmethod
+    def of(cls, config: EngineConfig) -> Self:
+        """Read them from a configuration.
+
+        Parameters
+        ----------
+        config : EngineConfig
+            With one instrument.
+
+        Returns
+        -------
+        Units
+            Grids of price, quantity and money.
+
+        Examples
+        --------
+        >>> import tickstep as ts
+        >>> from tickstep.session import Units
+        >>> Units.of(ts.EngineConfig(tick_size="0.25")).tick.value(5)
+        1.25
+        """
+        canonical = config.canonical()
+        (instrument,) = canonical["instruments"]
+        return cls(
+            instrument["symbol"],
+            canonical["time_unit"],
+            Grid(instrument["tick_size"], "tick_size"),
+            Grid(instrument["lot"], "lot"),
+            Grid(canonical["money_unit"], "money_unit"),
+        )
+
+
+class Venue(Protocol):
+    """Where a session trades; an `Engine` is one."""
+
+    def get_snapshot(self) -> Snapshot:
+        """The account and the position now."""
+
+    def open_orders(self) -> list[OpenOrder]:
+        """Orders and alerts that wait."""
+
+    def place_order(self, order: Order, /) -> int:
+        """Place an order and return its id."""
+
+    def cancel_order(self, order_id: int, /) -> bool:
+        """Cancel an order; False when it had already ended."""
+
+    def cancel_all(self) -> None:
+        """Cancel every open order; alerts stay."""
+
+    def amend_order(self, order_id: int, /, **changes: Number) -> bool:
+        """Change an order; False when it had already ended."""
+
+
+class Market(Protocol):
+    """Where a session gets bars from."""
+
+    def bar(self, interval: str, start: int, stop: int) -> Bar | None:
+        """The bar of start <= time < stop, or None without trades."""
+
+
+class TicksMarket:
+    """Bars cut out of ticks.
+
+    Parameters
+    ----------
+    ticks : Ticks
+        All that the venue will be fed; a bar is asked for only when its time is past.
+    units : Units
+        What their integers stand for.
+
+    Examples
+    --------
+    >>> import tickstep as ts
+    >>> from tickstep.session import TicksMarket, Units
+    >>> prices, qtys = [5.0, 7.0, 6.0, 9.0], [1.0, 2.0, 1.0, 1.0]
+    >>> ticks = ts.Ticks.from_arrays([0, 400, 900, 1000], prices, qtys, [0, 0, 1, 0], tick_size=1)
+    >>> units = Units.of(ts.EngineConfig(tick_size=1))
+    >>> bar = TicksMarket(ticks, units).bar("1s", 0, 1000)
+    >>> bar.open, bar.high, bar.low, bar.close, bar.volume, bar.trades
+    (5.0, 7.0, 5.0, 6.0, 4.0, 3)
+    """
+
+    def __init__(self, ticks: Ticks, units: Units) -> None:
+        self._ticks = ticks
+        self._units = units
+
+    def bar(self, interval: str, start: int, stop: int) -> Bar | None:
+        """Cut out one bar.
+
+        Parameters
+        ----------
+        interval : str
+            What was asked for.
+        start, stop : int, in the ticks' time unit
+            The rows with start <= time < stop.
+
+        Returns
+        -------
+        Bar or None
+            None without trades.
+        """
+        rows = self._ticks.between(start, stop)
+        if len(rows) == 0:
+            return None
+        ticks = rows.price_ticks
+        extremes = np.array([ticks[0], ticks.max(), ticks.min(), ticks[-1]])
+        prices = self._units.tick.values(extremes).tolist()
+        volume = self._units.lot.value(int(rows.qty_lots.sum()))
+        return Bar(self._units.symbol, interval, start, stop, *prices, volume, len(rows))
+
+
+class _Wait(NamedTuple):
+    """What an alert of ours is for."""
+
+    kind: str  # "bar", "time" or "price"
+    time: int
+    interval: str = ""
+    length: int = 0
+
+
+class Session:
+    """One run of one strategy at one venue; see the head of this module.
+
+    Parameters
+    ----------
+    strategy : Strategy
+        One that has not run yet.
+    venue : Venue
+        Where it trades.
+    market : Market
+        Where its bars come from.
+    units : Units
+        What the integers of events stand for.
+    start_time : int, in the venue's time unit
+        When the session begins.
+
+    Examples
+    --------
+    >>> import tickstep as ts
+    >>> from tickstep.session import WAKE_ON, Session, TicksMarket, Units
+    >>> class Once(ts.Strategy):
+    ...     def on_start(self):
+    ...         self.buy(1)
+    ...     def on_fill(self, fill):
+    ...         print(fill.side, fill.qty, "at", fill.price)
+    >>> ticks = ts.Ticks.from_arrays([1, 2], [5.0, 6.0], [1.0, 1.0], [0, 0], tick_size=1, lot=1)
+    >>> engine = ts.Engine(ts.EngineConfig(tick_size=1, lot=1, spread_bps=0))
+    >>> engine.bind(ticks)
+    >>> units = Units.of(engine.config)
+    >>> session = Session(Once(), engine, TicksMarket(ticks, units), units, start_time=1)
+    >>> session.start()
+    >>> while engine.advance(stop_on=WAKE_ON).ticks_done:
+    ...     session.take(engine.drain_events())
+    BUY 1.0 at 5.0
+    >>> session.stop()
+    """
+
+    def __init__(
+        self, strategy: Strategy, venue: Venue, market: Market, units: Units, *, start_time: int
+    ) -> None:
+        if strategy._desk is not None:
+            raise ConfigError(
+                f"this {type(strategy).__name__} has run already, and what it kept would go on",
+                hint=f"make a new one for each run: {type(strategy).__name__}()",
+            )
+        self._strategy = strategy
+        self._venue = venue
+        self._market = market
+        self._units = units
+        self._now = start_time
+        self._waits: dict[int, _Wait] = {}
+        strategy._desk = self
+
+    # For the driver.
+
+    def start(self) -> None:
+        """Call `on_start`, before the first tick."""
+        self._strategy.on_start()
+
+    def take(self, events: Events) -> None:
+        """Call the strategy for each event that concerns it, in their order.
+
+        Parameters
+        ----------
+        events : structured array
+            What the venue has emitted since the last call, as `EVENT_DTYPE`.
+        """
+        for row in events.tolist():
+            if row[0] == FILLED:
+                self._filled(Event._make(row))
+            elif row[0] == ALERT:
+                self._woken(Event._make(row))
+
+    def stop(self) -> None:
+        """Call `on_stop`, after the last tick."""
+        self._strategy.on_stop()
+
+    # For the strategy: what `Desk` promises.
+
+    @property
+    def now(self) -> int:
+        """Time of the event that woke the strategy; the session's start before the first."""
+        return self._now
+
+    def snapshot(self) -> Snapshot:
+        """The account and the position now."""
+        return self._venue.get_snapshot()
+
+    def open_orders(self) -> list[OpenOrder]:
+        """Own orders that wait, alerts not among them."""
+        return [order for order in self._venue.open_orders() if order.order_id not in self._waits]
+
+    def place(self, order: Order) -> int:
+        """Place an order and return its id."""
+        return self._venue.place_order(order)
+
+    def cancel(self, order_id: int) -> bool:
+        """Cancel an order or an alert; False when it had already ended."""
+        self._waits.pop(order_id, None)
+        return self._venue.cancel_order(order_id)
+
+    def cancel_all(self) -> None:
+        """Cancel every open order; alerts stay."""
+        self._venue.cancel_all()
+
+    def amend(self, order_id: int, changes: Mapping[str, Number]) -> bool:
+        """Change an order; False when it had already ended."""
+        return self._venue.amend_order(order_id, **changes)
+
+    def every(self, interval: str) -> None:
+        """Ask for bars."""
+        length = interval_length(interval, self._units.time_unit)
+        self._wait_for_bar(interval, length)
+
+    def at(self, time: Time) -> int:
+        """Ask to be woken at a time."""
+        moment = to_time(time, self._units.time_unit)
+        return self._wait_until(moment, _Wait("time", moment))
+
+    def alert_price(self, price: Number, when: str) -> int:
+        """Ask to be woken at a price."""
+        side = "BUY" if when == "above" else "SELL"
+        order_id = self._venue.place_order(Order("ALERT_PRICE", side, trigger=price))
+        self._waits[order_id] = _Wait("price", self._now)
+        return order_id
+
+    # How events reach the strategy.
+
+    def _filled(self, event: Event) -> None:
+        self._now = event.time
+        units = self._units
+        self._strategy.on_fill(
+            Fill(
+                event.time,
+                units.symbol,
+                event.order_id,
+                event.tag,
+                event.side,
+                units.tick.value(event.price_ticks),
+                units.lot.value(abs(event.qty_lots)),
+                units.money.value(event.fee_units),
+                units.money.value(event.realized_units),
+                units.lot.value(event.position_after_lots),
+                event.is_maker,
+            )
+        )
+
+    def _woken(self, event: Event) -> None:
+        wait = self._waits.pop(event.order_id, None)
+        if wait is None:
+            return  # cancelled by the strategy in this very wake-up, or an alert it placed itself
+        self._now = event.time
+        if wait.kind == "bar":
+            self._end_bar(wait)
+        elif wait.kind == "time":
+            self._strategy.on_time(wait.time)
+        else:
+            price = self._units.tick.value(event.price_ticks)
+            self._strategy.on_alert(Alert(event.time, self._units.symbol, event.order_id, price))
+
+    def _end_bar(self, wait: _Wait) -> None:
+        bar = self._market.bar(wait.interval, wait.time - wait.length, wait.time)
+        # Set before the strategy is called: an error of its own must not end the bars.
+        self._wait_for_bar(wait.interval, wait.length)
+        if bar is not None:
+            self._strategy.on_bar(bar)
+
+    def _wait_for_bar(self, interval: str, length: int) -> None:
+        end = (self._now // length + 1) * length
+        self._wait_until(end, _Wait("bar", end, interval, length))
+
+    def _wait_until(self, time: int, wait: _Wait) -> int:
+        order_id = self._venue.place_order(Order("ALERT_TIME", expire_ts=time))
+        self._waits[order_id] = wait
+        return order_id
+
+
+def interval_length(interval: str, time_unit: str) -> int:
+    """Turn an interval such as "5m" into a number of time units.
+
+    Parameters
+    ----------
+    interval : str
+        A whole number and one of ms, s, m, h, d.
+    time_unit : {"s", "ms", "us", "ns"}
+        Unit of the answer.
+
+    Returns
+    -------
+    int
+        Length of the interval, at least 1.
+
+    Raises
+    ------
+    ConfigError
+        When it is no interval, or finer than the time unit.
+
+    Examples
+    --------
+    >>> from tickstep.session import interval_length
+    >>> interval_length("5m", "ms"), interval_length("1h", "s")
+    (300000, 3600)
+    """
+    found = INTERVAL.fullmatch(interval) if isinstance(interval, str) else None
+    if found is None:
+        raise ConfigError(
+            f"{interval!r} is not an interval",
+            hint='write a whole number and ms, s, m, h or d: "500ms", "10s", "1m", "4h", "1d"',
+        )
+    length_ns = int(found.group(1)) * NS_PER_SUFFIX[found.group(2)]
+    length, rest = divmod(length_ns, NS_PER_UNIT[time_unit])
+    if rest:
+        raise ConfigError(
+            f"the interval {interval} is not a whole number of the data's time unit, {time_unit}",
+            hint="choose a longer interval, or data with finer times",
+        )
+    return length
+
