@@ -99,7 +99,8 @@ typedef struct tks__order {
     uint8_t offset;
     uint8_t state;          /* tks__order_state */
     uint8_t is_triggered;
-    uint8_t reserved[2];
+    uint8_t is_counted;     /* while a tick counts what it needs */
+    uint8_t reserved;
     uint32_t heap_at[TKS__HEAP_KINDS]; /* place in each heap, or TKS_NONE */
     uint32_t next;          /* open orders in order of id; of a free slot: next free */
     uint32_t previous;

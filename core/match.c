@@ -354,34 +354,51 @@ static tks_u128 command_weight(const tks_engine *engine, const turn *t, const tk
     return tks__order_weight(&t->instrument->rules, qty, weight_price(t, order, limit));
 }
 
-static uint64_t group_size(const tks_engine *engine, const tks__order *order)
-{
-    uint64_t count = 1;
-    if (order->group == 0)
-        return count;
-    uint32_t slot = tks__group_find(engine, order->instrument, order->group);
-    const tks__order *first = tks__order_at(engine, slot);
-    for (const tks__order *member = first; tks__order_at(engine, member->group_next) != first; count++)
-        member = tks__order_at(engine, member->group_next);
-    return count;
-}
-
 typedef struct need { /* at most */
     uint64_t events;
     tks_u128 weight;
     bool has_orders;
 } need;
 
-/* TRIGGERED, FILLED and CANCELLED of its own, and one event of each sibling. */
-static void need_of_order(const tks_engine *engine, const turn *t, const tks__order *order, need *sum)
+/* A limit order that will only begin to rest tells nothing. */
+static bool is_silent(const turn *t, const tks__order *order)
 {
-    sum->events += 2 + group_size(engine, order);
+    return order->state == TKS__ORDER_PENDING && is_limit(order) && !is_within_limit(t, order) &&
+           order->time_in_force != TKS_TIF_IOC && order->time_in_force != TKS_TIF_FOK;
+}
+
+/* Events that siblings may get in this tick. Every fill may tell all others. But when all members want the
+ * same and none is bounded, the first fill either takes them all along or empties the pool. */
+static uint64_t need_of_group(tks_engine *engine, const tks__order *order)
+{
+    uint64_t members = 0;
+    bool alike = true;
+    uint32_t first = tks__group_find(engine, order->instrument, order->group);
+    uint32_t slot = first;
+    do {
+        tks__order *member = tks__order_at(engine, slot);
+        alike = alike && tks__rest(member) == tks__rest(order) && !is_bounded(member);
+        member->is_counted = 1;
+        members++;
+        slot = member->group_next;
+    } while (slot != first);
+    return (alike ? 1 : members) * (members - 1);
+}
+
+/* TRIGGERED, FILLED and CANCELLED of its own, and those of its siblings, once for each group. */
+static void need_of_order(tks_engine *engine, const turn *t, const tks__order *order, need *sum)
+{
     sum->weight += tks__order_weight(&t->instrument->rules, tks__rest(order),
                                      weight_price(t, order, order->price_ticks));
     sum->has_orders = true;
+    if (is_silent(t, order))
+        return;
+    sum->events += 3;
+    if (order->group && !order->is_counted)
+        sum->events += need_of_group(engine, order);
 }
 
-static void need_of_candidates(const tks_engine *engine, const turn *t, need *sum)
+static void need_of_candidates(tks_engine *engine, const turn *t, need *sum)
 {
     for (uint32_t i = 0; i < t->set_count; i++) {
         const tks__order *order = tks__order_at(engine, t->set[i].slot);
@@ -392,31 +409,50 @@ static void need_of_candidates(const tks_engine *engine, const turn *t, need *su
     }
 }
 
-/* An amended order may join the set, so it counts as one of it once more. */
-static void need_of_commands(const tks_engine *engine, const turn *t, need *sum)
+/* An amended order may join the set, with other wishes than its siblings': it counts once more. */
+static void need_of_command(tks_engine *engine, const turn *t, const tks__command *command, need *sum)
+{
+    tks_u128 weight = command_weight(engine, t, command);
+    sum->weight += weight;
+    sum->has_orders |= weight > 0;
+    sum->events += command->kind == TKS__COMMAND_CANCEL_ALL ? engine->open_count : 1;
+    uint32_t slot = tks__order_find(engine, command->order_id);
+    if (command->kind != TKS__COMMAND_AMEND || slot == TKS_NONE)
+        return;
+    const tks__order *order = tks__order_at(engine, slot);
+    sum->events += 3;
+    if (order->group)
+        sum->events += 2 * tks__instrument_at(engine, order->instrument)->order_count;
+}
+
+static void need_of_commands(tks_engine *engine, const turn *t, need *sum)
 {
     for (uint32_t i = 0; i < engine->command_count; i++) {
         const tks__command *command = tks__command_at(engine, i);
         if (command->due > t->tick->time)
             return;
-        tks_u128 weight = command_weight(engine, t, command);
-        sum->weight += weight;
-        sum->has_orders |= weight > 0;
-        if (command->kind == TKS__COMMAND_CANCEL_ALL) {
-            sum->events += engine->open_count;
-        } else {
-            uint32_t slot = tks__order_find(engine, command->order_id);
-            sum->events += 1;
-            if (slot != TKS_NONE && command->kind == TKS__COMMAND_AMEND)
-                sum->events += 2 + group_size(engine, tks__order_at(engine, slot));
+        need_of_command(engine, t, command, sum);
+    }
+}
+
+/* Marks of need_of_group, off again for the next tick. */
+static void forget_counted(tks_engine *engine, const turn *t)
+{
+    for (uint32_t i = 0; i < t->set_count; i++) {
+        uint32_t first = t->set[i].slot;
+        uint32_t slot = first;
+        while (tks__order_at(engine, slot)->is_counted) {
+            tks__order_at(engine, slot)->is_counted = 0;
+            slot = tks__order_at(engine, slot)->group_next;
         }
     }
 }
 
-static tks_status check_room(const tks_engine *engine, const turn *t, bool has_timed)
+static tks_status check_room(tks_engine *engine, const turn *t, bool has_timed)
 {
     need sum = {0};
     need_of_candidates(engine, t, &sum);
+    forget_counted(engine, t);
     if (has_timed) {
         need_of_commands(engine, t, &sum);
         sum.events += tks__heap_collect(engine, &engine->expiry, t->tick->time, 0,

@@ -440,14 +440,12 @@ static bool bucket_is_valid(const tks_bucket *bucket)
  * bounds them no further. */
 static bool buckets_fit(const tks_bucket buckets[4])
 {
-    tks_u128 held = 0;
-    tks_u128 settled[2] = {0, 0};
-    for (int i = 0; i < 4; i++) {
-        held += (tks_u128)buckets[i].qty_lots + (tks_u128)tks__abs(buckets[i].cost_units);
-        settled[i / 2] += (tks_u128)tks__abs(buckets[i].base_units);
-    }
-    return held < (tks_u128)TKS_MONEY_END && settled[0] < (tks_u128)TKS_MONEY_END &&
-           settled[1] < (tks_u128)TKS_MONEY_END;
+    tks_i128 held = 0;
+    for (int i = 0; i < 4; i++)
+        held += (tks_i128)buckets[i].qty_lots + tks__abs(buckets[i].cost_units);
+    tks_i128 settled_long = (tks_i128)tks__abs(buckets[0].base_units) + tks__abs(buckets[1].base_units);
+    tks_i128 settled_short = (tks_i128)tks__abs(buckets[2].base_units) + tks__abs(buckets[3].base_units);
+    return held < TKS_MONEY_END && settled_long < TKS_MONEY_END && settled_short < TKS_MONEY_END;
 }
 
 static bool has_no_lots(const tks_bucket buckets[4])

@@ -773,7 +773,6 @@ class Oracle:
             else:
                 is_mine = order.instrument == tick.instrument and placed.live_from <= tick.time
                 is_met = is_mine and is_triggered(placed, tick.price_ticks)
-                placed.is_pending = placed.is_pending and not is_mine
             if is_met:
                 del self.open[placed.id]
                 self._emit_order(EventKind.ALERT, placed, 0, tick.price_ticks)
@@ -1122,7 +1121,7 @@ class Oracle:
             frozen_units=placed.frozen_units,
             frozen_lots=placed.frozen_lots,
             is_triggered=placed.has_fired,
-            is_resting=not placed.is_pending,
+            is_resting=not placed.is_pending and not placed.is_alert,
         )
 
     def open_orders(self, instrument: int | None = None) -> list[OrderView]:

@@ -8,8 +8,8 @@ command in twenty is wrong on purpose.
 
 from __future__ import annotations
 
-from collections.abc import Callable
-from dataclasses import dataclass, field
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, field, replace
 
 from hypothesis import strategies as st
 
@@ -28,6 +28,8 @@ from table import (
 
 COMMANDS_MAX = 60
 MIDDLE, SWING = 100, 6  # ticks print within MIDDLE ± SWING, around 0 where prices may be negative
+BOARD_LOT = 2
+HUGE_UNIT = 2**40  # with quantities in thousands, money soon reaches its end
 
 # ---- Scripts -------------------------------------------------------------------------------------
 
@@ -44,6 +46,10 @@ class Script:
     def config(self) -> Config:
         return config_of(self.settings)
 
+    @property
+    def instrument_count(self) -> int:
+        return len(self.settings) - 1
+
 
 @dataclass
 class Trace:
@@ -52,7 +58,8 @@ class Trace:
     statuses: list[str] = field(default_factory=list)
     events: list[Event] = field(default_factory=list)
     digest: tuple[int, int] = (0, 0)
-    snapshots: list[Snapshot] = field(default_factory=list)
+    snapshots: list[Snapshot | str] = field(default_factory=list)
+    orders: list[OrderView] = field(default_factory=list)
 
 
 def play(engine: Engine, script: Script) -> Trace:
@@ -61,7 +68,8 @@ def play(engine: Engine, script: Script) -> Trace:
         trace.statuses.append(status_of(runner, line))
         trace.events += engine.drain()
     trace.digest = engine.digest()
-    trace.snapshots = [engine.snapshot(index) for index in range(len(script.config.instruments))]
+    trace.snapshots = [snapshot_or_status(engine, i) for i in range(script.instrument_count)]
+    trace.orders = engine.open_orders()
     return trace
 
 
@@ -73,6 +81,13 @@ def status_of(runner: Runner, line: Line) -> str:
     return "OK"
 
 
+def snapshot_or_status(engine: Engine, instrument: int) -> Snapshot | str:
+    try:
+        return engine.snapshot(instrument)
+    except StatusError as error:
+        return error.name
+
+
 def as_table(name: str, script: Script, make_engine: Callable[[Config], Engine]) -> str:
     """The script as a table that expects whatever `make_engine` answers, to the last field."""
     engine = make_engine(script.config)
@@ -82,15 +97,75 @@ def as_table(name: str, script: Script, make_engine: Callable[[Config], Engine])
         status = status_of(runner, line)
         lines += [str(line), *([] if status == "OK" else [f"expect error {status}"])]
         lines += [*map(expect_event, engine.drain()), "expect none"]
+        if line.verb in ("batch", "run") and status == "OK":
+            result = runner.result
+            lines.append(f"expect batch done={result.ticks_done} rows={result.rows_done}")
         lines += map(expect_order, engine.open_orders())
-        lines += [
-            expect_snapshot(engine.snapshot(i)) for i in range(len(script.config.instruments))
-        ]
+        snapshots = [snapshot_or_status(engine, i) for i in range(script.instrument_count)]
+        lines += [expect_snapshot(one) for one in snapshots if isinstance(one, Snapshot)]
     low, high = engine.digest()
     return "\n".join([*lines, f"digest {low:016x} {high:016x}", ""])
 
 
+def batched(script: Script) -> Script:
+    """The same commands with every run of ticks as batches; some of them stop at an event."""
+    commands: list[Line] = []
+    for chunk in chunks(script.commands, ("tick",)):
+        if chunk[0].verb == "tick":
+            commands += [replace(tick, verb="feed") for tick in chunk]
+            commands += [line("batch stop_on=filled,expired")] * (len(chunk) // 2)
+            commands.append(line("batch"))
+        else:
+            commands += chunk
+    return Script(script.settings, tuple(commands))
+
+
+def scheduled(script: Script) -> Script:
+    """The same commands with ticks and the orders between them as runs of schedules by time."""
+    commands: list[Line] = []
+    clock = -1
+    for chunk in chunks(script.commands, ("tick", "place")):
+        for one in chunk:
+            if one.verb == "tick":
+                clock = max(clock, one.number("t"))
+                commands.append(replace(one, verb="feed"))
+            elif one.verb == "place":
+                commands.append(replace(one, verb="row", keys={**one.keys, "time": str(clock)}))
+            else:
+                commands.append(one)
+        if chunk[0].verb in ("tick", "place"):
+            commands.append(line("run"))
+    return Script(script.settings, tuple(commands))
+
+
+def chunks(commands: Sequence[Line], verbs: tuple[str, ...]) -> list[list[Line]]:
+    """Cut into runs of these verbs, ticks in them all with or all without a quote, and the rest."""
+    result: list[list[Line]] = []
+    has_quotes = None
+    for one in commands:
+        is_tick = one.verb == "tick"
+        is_other_kind = is_tick and has_quotes not in (None, "bid" in one.keys)
+        if not result or one.verb not in verbs or result[-1][0].verb not in verbs or is_other_kind:
+            result.append([])
+            has_quotes = None
+        result[-1].append(one)
+        if is_tick:
+            has_quotes = "bid" in one.keys
+    return result
+
+
+def line(text: str) -> Line:
+    parsed = parse_line(text)
+    assert parsed is not None
+    return parsed
+
+
 # ---- Drawing -------------------------------------------------------------------------------------
+
+
+@st.composite
+def scripts(draw: st.DrawFn) -> Script:
+    return Writer(draw).write()
 
 
 class Writer:
@@ -132,7 +207,7 @@ class Writer:
         self.settings.append(line(f"config cash={cash} latency={latency} {flag}"))
 
     def instrument(self) -> None:
-        words = [f"unit={self.one_of('1', '1', '7')}"]
+        words = [f"unit={HUGE_UNIT if self.chance(10) else self.one_of('1', '7')}"]
         words += [f"spread_ppb={self.one_of('0', '0', '1', '20_000_000', '90_000_000')}"]
         words += [f"fill={self.one_of('touch', 'through')}"]
         if not self.is_cash_account:
@@ -147,7 +222,7 @@ class Writer:
         if self.chance(4):
             words += [f"maker_per_lot={self.number(-3, 3)} taker_per_lot={self.number(0, 4)}"]
         words += [f"fee_min={self.number(1, 40)}"] if self.chance(4) else []
-        words += ["step=2 min=4"] if self.chance(6) else []
+        words += [f"step={BOARD_LOT} min={2 * BOARD_LOT}"] if self.chance(6) else []
         words += ["no_short"] if self.chance(3) else []
         if self.chance(6) and "allow_negative" not in words:
             words += [f"band_low={MIDDLE - SWING} band_high={MIDDLE + SWING - 2}"]
@@ -168,6 +243,15 @@ class Writer:
         middle = 0 if self.rules(index).has("allow_negative") else MIDDLE
         return middle + self.number(-swing, swing)
 
+    def scale(self, index: int) -> int:
+        return 1000 if self.rules(index).number("unit") == HUGE_UNIT else 1
+
+    def lots(self, index: int, low: int, high: int) -> int:
+        """Mostly whole board lots."""
+        is_board = "step" in self.rules(index).keys and not self.chance(8)
+        step = BOARD_LOT if is_board else 1
+        return max(step, self.number(low, high) // step * step) * self.scale(index)
+
     def tick(self) -> str:
         index = self.which()
         self.clock += self.number(0, 2)
@@ -175,32 +259,33 @@ class Writer:
         quote = ""
         if self.chance(8):
             quote = f"bid={price - self.number(0, 3)} ask={price + self.number(0, 3)}"
-        return f"tick t={self.clock} p={price} q={self.number(1, 12)} i={index} {quote}"
+        qty = self.number(1, 12) * self.scale(index)
+        return f"tick t={self.clock} p={price} q={qty} i={index} {quote}"
 
     def place(self) -> str:
         index = self.which()
-        kinds = ("limit", "market", "stop", "stop_limit", "touched", "trailing", "limit")
-        kind = self.one_of(*kinds, "alert_price", "alert_time")
-        words = [f"place {kind}", self.one_of("buy", "sell") if kind != "alert_time" else "buy"]
+        plain = ("limit", "limit", "market", "stop", "stop_limit", "touched", "trailing")
+        kind = self.one_of(*plain, *plain, "alert_price", "alert_time")
+        side = self.one_of("buy", "sell", "buy" if self.rules(index).has("no_short") else "sell")
+        words = [f"place {kind}", side if kind != "alert_time" else "buy"]
         words += [f"i={index} tag={self.number(0, 2)}"]
         words += [f"p={self.price(index, SWING - 1)}"] if "limit" in kind else []
         if kind in ("stop", "stop_limit", "touched", "alert_price"):
             words += [f"trigger={self.price(index, SWING - 1)}"]
         words += [f"trail={self.number(1, 4)}"] if kind == "trailing" else []
         if kind == "alert_time":
-            words += [f"expire={self.clock + self.number(0, 6)}"]
+            words += [f"expire={self.clock + self.number(0, 9)}"]
         if not kind.startswith("alert"):
             words += self.terms(index, kind)
         return " ".join(words)
 
     def terms(self, index: int, kind: str) -> list[str]:
         """What only orders with a quantity have."""
-        qty = self.number(2, 8) * 2 if self.rules(index).has("step=2") else self.number(1, 12)
-        words = [f"q={qty}"]
-        tif = self.one_of("gtc", "gtc", "gtd", "day", "ioc", "fok")
+        words = [f"q={self.lots(index, 1, 12)}"]
+        tif = self.one_of("gtc", "gtc", "gtc", "gtc", "gtd", "day", "ioc", "fok")
         words += [f"tif={tif}"] if tif != "gtc" else []
-        words += [f"expire={self.clock + self.number(0, 6)}"] if tif == "gtd" else []
-        words += [f"oco={self.number(1, 2)}"] if self.chance(3) else []
+        words += [f"expire={self.clock + self.number(0, 9)}"] if tif == "gtd" else []
+        words += [f"oco={self.number(1, 2)}"] if self.chance(2) else []
         if "limit" in kind and tif not in ("ioc", "fok") and self.chance(6):
             words.append("post_only")
         if self.rules(index).keys.get("position") == "hedge":
@@ -217,7 +302,8 @@ class Writer:
         view = self.draw(st.sampled_from(amendable))
         order, words = view.order, [f"amend {view.order_id}"]
         if self.chance(2):
-            words += [f"q={max(1, order.qty_lots + self.number(-5, 5))}"]
+            less = order.qty_lots // 4 * 2
+            words += [f"q={less + self.lots(order.instrument, 0, 6)}"]
         if order.type in LIMITS and self.chance(2):
             words += [f"p={self.price(order.instrument)}"]
         if order.type in TRIGGERS and self.chance(2):
@@ -240,13 +326,11 @@ class Writer:
             prices = [str(self.price(i)) for i in range(len(self.settings) - 1)]
             return " ".join(["roll", *prices])
         if kind == "post":
-            entry = self.one_of("funding", "dividend", "interest", "borrow")
-            signed = f"{entry} {self.number(1, 50) * (-1 if self.chance(2) else 1)}"
-            deposit, withdrawal = (
-                f"deposit {self.number(1, 900)}",
-                f"withdrawal -{self.number(1, 900)}",
+            entry = self.one_of(
+                "deposit", "withdrawal", "funding", "dividend", "interest", "borrow"
             )
-            return f"post {self.one_of(signed, deposit, withdrawal)} i={index}"
+            is_paid = entry == "withdrawal" or (entry != "deposit" and self.chance(2))
+            return f"post {entry} {'-' if is_paid else ''}{self.number(1, 900)} i={index}"
         return "roll"
 
     def bad(self) -> str:
@@ -255,10 +339,10 @@ class Writer:
             f"tick t={self.clock} p=0",
             f"tick t={self.clock} p={MIDDLE} q=0",
             f"tick t={self.clock} p={MIDDLE} bid=9 ask=8",
-            f"tick t={self.clock} p={MIDDLE} i=9",
             "place limit buy q=1",
             "place market buy q=0",
             "place market sell q=1 p=100",
+            "place market sell q=1 i=9",
             "place stop sell q=1 trigger=100 post_only",
             "place alert_price buy trigger=100 oco=1",
             "cancel 1",
@@ -268,14 +352,3 @@ class Writer:
             "post deposit -1",
             "settle p=5 i=9",
         )
-
-
-def line(text: str) -> Line:
-    parsed = parse_line(text)
-    assert parsed is not None
-    return parsed
-
-
-@st.composite
-def scripts(draw: st.DrawFn) -> Script:
-    return Writer(draw).write()

@@ -20,7 +20,7 @@ so that bad input can be written down.
     post        KIND AMOUNT [i=]                 (deposit withdrawal funding dividend interest borrow)
     settle      p= [i=]
     roll        [PRICE …]                        (one for every instrument, or none)
-    feed        as tick: a row for the next batch or run
+    feed        as tick: a row for the next batch or run (all rows of a feed quoted, or none)
     row         time=T or after=TICK_INDEX, then as place: a schedule row for the next run
     batch       [stop_on=KIND,KIND]              (rows not taken stay for the next batch)
     run

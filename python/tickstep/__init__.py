@@ -23,6 +23,8 @@ except ImportError as error:
         "wheel with `pip install tickstep`, or in a checkout run `make build-dev`"
     ) from error
 
+# The function takes the name of its module here; imported later, the module would take it back.
+from tickstep.backtest import run as backtest
 from tickstep.engine import (
     EVENT_DTYPE,
     HISTORY_DTYPE,
@@ -49,6 +51,8 @@ from tickstep.errors import (
     TickstepError,
     UnknownOrderError,
 )
+from tickstep.result import Result
+from tickstep.strategy import Strategy
 from tickstep.ticks import Ticks
 
 if TYPE_CHECKING:
@@ -72,13 +76,16 @@ __all__ = [
     "Order",
     "OrderError",
     "Reason",
+    "Result",
     "Snapshot",
     "StateError",
+    "Strategy",
     "Tick",
     "Ticks",
     "TickstepError",
     "UnknownOrderError",
     "__version__",
+    "backtest",
     "read_trades",
 ]
 

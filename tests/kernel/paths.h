@@ -6,13 +6,13 @@
  *   NAIVE  tick by tick; before each tick every open order is looked at, and the heaps must agree
  *   BATCH  columns without a zone map      ZONES  columns with one
  *   TIGHT  capacities of one, grown by copying whenever the kernel says CAPACITY
- *   SAVED  saved, loaded and forked after every command
- * After each step all event digests and state hashes must be equal.
+ *   SAVED  saved, loaded and forked after every command and run
+ * After each step all event digests and state hashes must be equal, and each engine sound inside.
  */
 #ifndef TICKSTEP_TESTS_PATHS_H
 #define TICKSTEP_TESTS_PATHS_H
 
-#include "../../core/kernel.h"
+#include "inspect.h"
 
 #include <stdio.h>
 #include <stdlib.h>
@@ -38,10 +38,15 @@ typedef struct path {
     size_t size;
 } path;
 
+typedef struct room { /* capacities of all paths but TIGHT, which begins with the smallest */
+    uint32_t orders;
+    uint32_t events;
+    uint32_t commands;
+} room;
+
 typedef struct paths {
     path at[PATHS];
     bool quoted;
-    uint64_t events_seen;
 } paths;
 
 static void fail(const char *what, int path_index)
@@ -50,28 +55,51 @@ static void fail(const char *what, int path_index)
     abort();
 }
 
-static void path_make(path *p, const tks_config *config, bool tight)
+static void path_begin(path *p)
 {
-    p->config = *config;
-    for (uint32_t i = 0; i < config->instrument_count; i++) {
-        p->instruments[i] = config->instruments[i];
-        p->instruments[i].orders_max = tight ? 1 : 256;
-    }
-    p->config.instruments = p->instruments;
-    p->config.events_max = tight ? 1 : 1 << 12;
-    p->config.commands_max = tight ? 0 : 64;
+    p->engine = NULL;
     if (tks_engine_size(&p->config, &p->size) != TKS_STATUS_OK)
         fail("config", 0);
-    p->engine = NULL;
-    void *memory = malloc(p->size);
-    if (tks_engine_init(memory, p->size, &p->config, &p->engine) != TKS_STATUS_OK)
+    if (tks_engine_init(malloc(p->size), p->size, &p->config, &p->engine) != TKS_STATUS_OK)
         fail("init", 0);
 }
 
-static void paths_make(paths *all, const tks_config *config)
+static void path_capacities(path *p, room capacities)
+{
+    for (uint32_t i = 0; i < p->config.instrument_count; i++)
+        p->instruments[i].orders_max = capacities.orders;
+    p->config.events_max = capacities.events;
+    p->config.commands_max = capacities.commands;
+}
+
+static void paths_make(paths *all, const tks_config *config, room capacities)
+{
+    for (int i = 0; i < PATHS; i++) {
+        path *p = &all->at[i];
+        p->config = *config;
+        for (uint32_t j = 0; j < config->instrument_count; j++)
+            p->instruments[j] = config->instruments[j];
+        p->config.instruments = p->instruments;
+        path_capacities(p, i == TIGHT ? (room){1, 1, 0} : capacities);
+        path_begin(p);
+    }
+}
+
+/* Back to the beginning, in place but for TIGHT, which becomes small again. */
+static inline void paths_reset(paths *all)
 {
     for (int i = 0; i < PATHS; i++)
-        path_make(&all->at[i], config, i == TIGHT);
+        if (i != TIGHT)
+            tks_engine_reset(all->at[i].engine);
+    path *tight = &all->at[TIGHT];
+    if (tight->config.events_max == 1 && tight->config.commands_max == 0 &&
+        tight->instruments[0].orders_max == 1) {
+        tks_engine_reset(tight->engine);
+        return;
+    }
+    free(tight->engine);
+    path_capacities(tight, (room){1, 1, 0});
+    path_begin(tight);
 }
 
 static void paths_free(paths *all)
@@ -311,8 +339,11 @@ static tks_status paths_agree(paths *all, const tks_status statuses[PATHS])
     tks_digest events[PATHS];
     tks_digest states[PATHS];
     for (int i = 0; i < PATHS; i++) {
+        const char *wrong = inspect(all->at[i].engine);
         tks_event_digest(all->at[i].engine, &events[i]);
         tks_state_hash(all->at[i].engine, &states[i]);
+        if (wrong)
+            fail(wrong, i);
         if (statuses[i] != statuses[0])
             fail("another status", i);
         if (events[i].low != events[0].low || events[i].high != events[0].high)
@@ -325,18 +356,23 @@ static tks_status paths_agree(paths *all, const tks_status statuses[PATHS])
             drain(&all->at[i]);
     }
     check_identities(all->at[NAIVE].engine);
-    save_and_load(&all->at[SAVED]);
     return statuses[0];
 }
 
-static tks_status paths_run(paths *all, const columns *c)
+static void drive_run(paths *all, const columns *c, tks_status statuses[PATHS])
 {
-    tks_status statuses[PATHS];
     statuses[NAIVE] = run_steps(all, &all->at[NAIVE], c, true);
     statuses[BATCH] = run_batch(all, &all->at[BATCH], c, false);
     statuses[ZONES] = run_batch(all, &all->at[ZONES], c, true);
     statuses[TIGHT] = run_batch(all, &all->at[TIGHT], c, true);
     statuses[SAVED] = run_steps(all, &all->at[SAVED], c, false);
+    save_and_load(&all->at[SAVED]);
+}
+
+static inline tks_status paths_run(paths *all, const columns *c)
+{
+    tks_status statuses[PATHS];
+    drive_run(all, c, statuses);
     return paths_agree(all, statuses);
 }
 
@@ -366,14 +402,21 @@ static tks_status command_once(tks_engine *engine, const command *c)
     }
 }
 
-static tks_status paths_command(paths *all, const command *c)
+static void drive_command(paths *all, const command *c, tks_status statuses[PATHS])
 {
-    tks_status statuses[PATHS];
     for (int i = 0; i < PATHS; i++) {
         do
             statuses[i] = command_once(all->at[i].engine, c);
         while (make_room(&all->at[i], statuses[i]));
     }
+    check_identities(all->at[NAIVE].engine);
+    save_and_load(&all->at[SAVED]);
+}
+
+static inline tks_status paths_command(paths *all, const command *c)
+{
+    tks_status statuses[PATHS];
+    drive_command(all, c, statuses);
     return paths_agree(all, statuses);
 }
 

@@ -85,7 +85,7 @@ static void world_make(world *w)
     w->time = random_in(-50, 50);
     w->overflowing = random_once_in(50);
     w->all.quoted = random_once_in(4);
-    paths_make(&w->all, &config);
+    paths_make(&w->all, &config, (room){.orders = 256, .events = 1 << 12, .commands = 64});
 }
 
 static const tks_instrument *rules_of(const world *w, uint32_t instrument)

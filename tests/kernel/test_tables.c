@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: MIT
  *
  * Runs the text tables of tests/golden against the kernel; tests/table.py describes their language.
- * Every table runs in three ways that must not differ: tick by tick, each tick as a batch of one
- * row, and saved to bytes and loaded again after every command.
+ * Every table runs in three ways that must not differ: tick by tick; with each tick as a batch of
+ * one row, and zone maps for all batches; and saved to bytes and loaded again after every command.
  *
  *     cc -std=c11 -Iinclude tests/kernel/test_tables.c core/?*.c -o test_tables
  *     ./test_tables tests/golden/?*.tbl
@@ -17,7 +17,7 @@
 
 #include "tickstep.h"
 
-enum { PARTS_MAX = 40, LINES_MAX = 8192, ROWS_MAX = 64, INSTRUMENTS_MAX = 8, EVENTS_MAX = 512 };
+enum { PARTS_MAX = 40, LINES_MAX = 8192, ROWS_MAX = 256, INSTRUMENTS_MAX = 8, EVENTS_MAX = 512 };
 enum { WAY_STEP, WAY_BATCH, WAY_RELOAD, WAY_COUNT };
 
 typedef struct line {
@@ -35,6 +35,7 @@ typedef struct rows { /* the columns of one feed */
     uint64_t count;
     uint64_t cursor;
     bool is_quoted;
+    uint64_t zones[ROWS_MAX]; /* room for a zone map */
     int64_t time[ROWS_MAX], price[ROWS_MAX], qty[ROWS_MAX], bid[ROWS_MAX], ask[ROWS_MAX];
     uint8_t side[ROWS_MAX];
 } rows;
@@ -321,8 +322,20 @@ static void feed_row(const line *at, const tks_tick *tick)
     to->side[to->count] = tick->side;
     to->bid[to->count] = tick->bid_ticks;
     to->ask[to->count] = tick->ask_ticks;
-    to->is_quoted = (tick->flags & TKS_TICK_QUOTED) != 0;
+    bool is_quoted = (tick->flags & TKS_TICK_QUOTED) != 0;
+    if (to->count > 0 && to->is_quoted != is_quoted) fail(at, "only some rows have a quote");
+    to->is_quoted = is_quoted;
     to->count++;
+}
+
+static void add_zone_map(tks_feed *feed, rows *from)
+{
+    feed->zone_map_size = tks_zone_map_size(from->count);
+    if (feed->zone_map_size > sizeof from->zones) fail(run.command, "no room for a zone map");
+    feed->zone_map = from->zones;
+    tks_status status =
+        tks_zone_map_build(from->zones, feed->zone_map_size, from->price, from->count);
+    if (status != TKS_STATUS_OK) fail(run.command, "tks_zone_map_build: %s", tks_status_name(status));
 }
 
 static uint32_t feeds_of_rows(tks_feed *feeds)
@@ -343,6 +356,7 @@ static uint32_t feeds_of_rows(tks_feed *feeds)
             .bid_ticks = from->is_quoted ? from->bid : NULL,
             .ask_ticks = from->is_quoted ? from->ask : NULL,
         };
+        if (run.way == WAY_BATCH) add_zone_map(&feeds[count - 1], from);
     }
     return count;
 }

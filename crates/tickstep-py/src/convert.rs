@@ -122,9 +122,22 @@ impl Steps {
     pub fn index(&self, number: Number) -> Result<i64, Error> {
         match number {
             Number::Float(float) => self.floats.place(float),
-            Number::Whole(whole) => Decimal::from(whole).to_grid(self.step()),
-            Number::Exact(decimal) => decimal.to_grid(self.step()),
+            Number::Whole(whole) => self.index_exact(Decimal::from(whole)),
+            Number::Exact(decimal) => self.index_exact(decimal),
         }
+    }
+
+    /// Most steps are powers of ten, for which the fraction is one multiplication.
+    #[inline]
+    fn index_exact(&self, decimal: Decimal) -> Result<i64, Error> {
+        let step = self.step();
+        if step.mantissa() == 1 && decimal.scale() <= step.scale() {
+            let index = decimal.mantissa().checked_mul(10_i128.pow(step.scale() - decimal.scale()));
+            if let Some(Ok(index)) = index.map(i64::try_from) {
+                return Ok(index);
+            }
+        }
+        decimal.to_grid(step)
     }
 
     /// As [`Steps::index`]; a float too large for the rule is taken as the shortest decimal that

@@ -33,7 +33,9 @@ impl TickCursor {
 
     fn __next__(&mut self, py: Python<'_>) -> PyResult<Option<Py<Tick>>> {
         let mut engine = self.engine.bind(py).try_borrow_mut()?;
-        let Some((feed, tick)) = engine.take_next(py)? else { return Ok(None) };
+        let Some(feed) = engine.next_feed() else { return Ok(None) };
+        let tick = engine.next_tick(feed);
+        engine.take_next(py, feed, &tick)?;
         if self.binding != engine.binding() {
             self.binding = engine.binding();
             self.spares = engine.bound_indexes().map(|_| [None, None]).collect();

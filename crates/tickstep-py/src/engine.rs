@@ -667,15 +667,19 @@ impl Engine {
         0..self.bound.len()
     }
 
-    /// Takes the next bound tick and tells from which of the feeds it came; none at the end.
+    /// The next tick of a feed that has one.
     #[inline]
-    pub fn take_next(&mut self, py: Python<'_>) -> PyResult<Option<(usize, tickstep::Tick)>> {
-        let Some(feed) = self.next_feed() else { return Ok(None) };
+    pub fn next_tick(&self, feed: usize) -> tickstep::Tick {
         let one = &self.bound[feed];
-        let tick = one.columns.get().row(one.cursor, one.instrument);
-        self.take(py, &tick)?;
+        one.columns.get().row(one.cursor, one.instrument)
+    }
+
+    /// Takes the tick that `next_tick` gave.
+    #[inline]
+    pub fn take_next(&mut self, py: Python<'_>, feed: usize, tick: &tickstep::Tick) -> PyResult<()> {
+        self.take(py, tick)?;
         self.bound[feed].cursor += 1;
-        Ok(Some((feed, tick)))
+        Ok(())
     }
 
     /// The lots of an instrument.
@@ -685,7 +689,7 @@ impl Engine {
 
     /// The feed with the earliest tick; of equal times the one with the lowest instrument.
     #[inline]
-    fn next_feed(&self) -> Option<usize> {
+    pub fn next_feed(&self) -> Option<usize> {
         if let [one] = self.bound.as_slice() {
             return (one.cursor < one.end).then_some(0);
         }

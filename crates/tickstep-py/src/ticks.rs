@@ -217,8 +217,10 @@ impl Tick {
         self.time.store(tick.time, Relaxed);
         self.price_ticks.store(tick.price_ticks, Relaxed);
         self.qty.store(tick.qty_lots, Relaxed);
-        self.bid_ticks.store(tick.bid_ticks, Relaxed);
-        self.ask_ticks.store(tick.ask_ticks, Relaxed);
+        if self.is_quoted {
+            self.bid_ticks.store(tick.bid_ticks, Relaxed);
+            self.ask_ticks.store(tick.ask_ticks, Relaxed);
+        }
         self.side.store(tick.side.number(), Relaxed);
     }
 }

@@ -85,7 +85,16 @@ impl LotGrid {
     /// # Errors
     /// [`NumberError::FloatOffGrid`] with the two places beside it,
     /// [`NumberError::FloatTooCoarse`], [`NumberError::FloatNotFinite`].
+    #[inline]
     pub fn place(&self, value: f64) -> Result<i64, Error> {
+        if self.is_sure(value) {
+            return Ok(self.sure_place(value));
+        }
+        self.place_exactly(value)
+    }
+
+    /// The rule, decided in integers.
+    fn place_exactly(&self, value: f64) -> Result<i64, Error> {
         if !value.is_finite() {
             return Err(NumberError::FloatNotFinite { value }.into());
         }
@@ -152,6 +161,13 @@ impl LotGrid {
     #[inline]
     fn nearest_place(&self, value: f64) -> f64 {
         value / self.nearest + ROUNDER
+    }
+
+    /// The place of a value that keeps the rule and is above 0: it is below 2^50, so the sum with
+    /// the rounder holds it in its low bits.
+    #[inline]
+    fn sure_place(&self, value: f64) -> i64 {
+        self.nearest_place(value).to_bits().wrapping_sub(ROUNDER.to_bits()) as i64
     }
 
     /// Whether a quantity keeps the rule and is above 0. False may mean doubt.
@@ -295,12 +311,10 @@ impl<'a> FloatQty<'a> {
         (part.clone(), &self.tile_lots[first..first + part.len()])
     }
 
-    /// Checked rows are below 2^50 lots, so the sum with the rounder holds the place in its low
-    /// bits.
+    /// Rows that `check` has let pass, as lots.
     fn convert(&self, rows: Range<usize>, lots_out: &mut [i64]) {
         for (value, lots) in self.units[rows].iter().zip(lots_out) {
-            let bits = self.grid.nearest_place(*value).to_bits();
-            *lots = bits.wrapping_sub(ROUNDER.to_bits()) as i64;
+            *lots = self.grid.sure_place(*value);
         }
     }
 }
@@ -408,7 +422,7 @@ mod tests {
                     sure += 1;
                     let mut lots = [0];
                     FloatQty::new(&[value], grid).convert(0..1, &mut lots);
-                    assert_eq!(grid.place(value), Ok(lots[0]), "{value:?} on {text}");
+                    assert_eq!(grid.place_exactly(value), Ok(lots[0]), "{value:?} on {text}");
                 }
             }
             assert!(sure > 4_000, "{sure} on {text}");

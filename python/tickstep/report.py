@@ -1,0 +1,197 @@
+"""Pictures of results: the only module that draws.
+
+Every panel is thinned to the slices of `Result.curves`, which keep each slice's extremes: a spike of
+one tick and the exact drawdown show at any size, and drawing costs the same for any number of ticks.
+"""
+
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+import numpy.typing as npt
+
+from tickstep.errors import ConfigError
+from tickstep.result import Curves, Result
+
+if TYPE_CHECKING:
+    from matplotlib.axes import Axes
+    from matplotlib.figure import Figure
+
+__all__ = ["ENDINGS", "draw"]
+
+Array = npt.NDArray[Any]
+
+ENDINGS = (".png", ".svg", ".pdf")
+
+INK = "#1f2933"
+MUTED = "#7b8794"
+RULE = "#e4e7eb"
+BUY = "#0b8a6a"
+SELL = "#d0423f"
+EQUITY = "#1d5fa8"
+POSITION = "#6b7f95"
+
+STYLE = {
+    "font.size": 9,
+    "text.color": INK,
+    "axes.labelcolor": INK,
+    "axes.edgecolor": RULE,
+    "xtick.color": MUTED,
+    "ytick.color": MUTED,
+    "axes.grid": True,
+    "grid.color": RULE,
+    "grid.linewidth": 0.7,
+    "axes.axisbelow": True,
+    "axes.spines.top": False,
+    "axes.spines.left": False,
+    "axes.spines.right": False,
+    "xtick.major.size": 0,
+    "ytick.major.size": 0,
+    "svg.hashsalt": "tickstep",  # equal results, equal files
+}
+
+SIZE_INCHES = (11.5, 8.2)
+DOTS_PER_INCH = 150
+HEIGHTS = (4.2, 2.2, 1.2, 1.2)
+MARKS_MAX = 400  # more fills than these are drawn as dots
+
+
+def draw(result: Result, path: Path) -> Path:
+    """Draw a result: price with fills, equity, drawdown and position over UTC time.
+
+    Parameters
+    ----------
+    result : Result
+        What to draw.
+    path : path
+        The picture: .png, .svg or .pdf.
+
+    Returns
+    -------
+    Path
+        The same path.
+
+    Raises
+    ------
+    ConfigError
+        When the ending is none of these.
+    """
+    if path.suffix not in ENDINGS:
+        raise ConfigError(
+            f"a picture {path.name!r} cannot be drawn", hint=f"end it in {', '.join(ENDINGS)}"
+        )
+    # Loaded here because most runs draw nothing, and without pyplot, which keeps global state.
+    import matplotlib as mpl
+    from matplotlib.figure import Figure
+
+    with mpl.rc_context(STYLE):
+        figure = Figure(figsize=SIZE_INCHES, dpi=DOTS_PER_INCH, facecolor="white")
+        _draw_panels(figure, result)
+        figure.savefig(path, metadata=_metadata(path))
+    return path
+
+
+def _draw_panels(figure: "Figure", result: Result) -> None:
+    grid = {"height_ratios": HEIGHTS, "hspace": 0.12}
+    panels = figure.subplots(4, 1, sharex=True, gridspec_kw=grid)
+    curves = result.curves()
+    times = curves.time.view(f"datetime64[{result.ticks.time_unit}]")
+    _draw_price(panels[0], result, curves, times)
+    _draw_equity(panels[1], result, curves, times)
+    _draw_drawdown(panels[2], curves, times)
+    _draw_position(panels[3], curves, times)
+    _lay_out(figure, list(panels), result)
+
+
+def _draw_price(axes: "Axes", result: Result, curves: Curves, times: Array) -> None:
+    _plot_range(axes, times, curves.price_low, curves.price_high, INK, 0.8)
+    fills = result.fills
+    marks = {"BUY": ("^", BUY, "buys"), "SELL": ("v", SELL, "sells")}
+    is_crowded = len(fills) > MARKS_MAX
+    for side, (marker, colour, name) in marks.items():
+        own = fills.filter(fills["side"] == side)
+        axes.plot(
+            own["time"].to_numpy(),
+            own["price"].to_numpy(),
+            linestyle="none",
+            marker="." if is_crowded else marker,
+            markersize=3.5 if is_crowded else 5.5,
+            markeredgewidth=0 if is_crowded else 0.5,
+            markeredgecolor="white",
+            color=colour,
+            label=f"{len(own):,} {name}",
+            zorder=3,
+        )
+    axes.set_title(f"{result.units.symbol} price", loc="left")
+    axes.legend(
+        loc="lower right", bbox_to_anchor=(1.0, 0.98), ncols=2, frameon=False, handletextpad=0.1
+    )
+
+
+def _draw_equity(axes: "Axes", result: Result, curves: Curves, times: Array) -> None:
+    start = result.stats["Equity Start"]
+    assert isinstance(start, float)
+    axes.axhline(start, color=MUTED, linewidth=0.8, linestyle=(0, (4, 3)))
+    _plot_range(axes, times, curves.equity_low, curves.equity_high, EQUITY, 1.0)
+    axes.set_title(f"Equity, from {start:,.2f}", loc="left")
+
+
+def _draw_drawdown(axes: "Axes", curves: Curves, times: Array) -> None:
+    percent = 100 * curves.drawdown
+    axes.fill_between(times, percent, 0, color=SELL, alpha=0.35, linewidth=0)
+    axes.set_ylim(top=0)
+    axes.set_title(f"Drawdown %, deepest {percent.min():.2f}", loc="left")
+
+
+def _draw_position(axes: "Axes", curves: Curves, times: Array) -> None:
+    axes.fill_between(times, curves.position, 0, step="post", color=POSITION, alpha=0.45, linewidth=0)
+    axes.axhline(0, color=MUTED, linewidth=0.8)
+    axes.set_title("Position", loc="left")
+
+
+def _plot_range(
+    axes: "Axes", times: Array, low: Array, high: Array, colour: str, width: float
+) -> None:
+    """Draw one line through the extremes of every slice."""
+    zigzag = np.column_stack((low, high)).ravel()
+    axes.plot(np.repeat(times, 2), zigzag, color=colour, linewidth=width, solid_joinstyle="round")
+
+
+def _lay_out(figure: "Figure", panels: "list[Axes]", result: Result) -> None:
+    from matplotlib.dates import AutoDateLocator, ConciseDateFormatter
+    from matplotlib.ticker import FuncFormatter, MaxNLocator
+
+    for axes, ticks_max in zip(panels, (7, 5, 3, 3), strict=True):
+        axes.yaxis.set_major_locator(MaxNLocator(ticks_max))
+        axes.yaxis.set_major_formatter(FuncFormatter(lambda value, _: f"{value:,.10g}"))
+        axes.title.set_size(9)
+    bottom = panels[-1]
+    locator = AutoDateLocator(minticks=5, maxticks=10)
+    bottom.xaxis.set_major_locator(locator)
+    bottom.xaxis.set_major_formatter(ConciseDateFormatter(locator))
+    bottom.set_xlabel("UTC", loc="left", color=MUTED)
+    bottom.margins(x=0.01)
+    figure.subplots_adjust(left=0.075, right=0.975, top=0.885, bottom=0.075)
+    title = f"{result.strategy} on {result.units.symbol}"
+    figure.text(0.075, 0.962, title, size=14, weight="bold")
+    figure.text(0.075, 0.934, _summary(result), size=9, color=MUTED)
+    figure.text(0.975, 0.012, f"digest {result.digest}", size=6, color=MUTED, ha="right")
+
+
+def _summary(result: Result) -> str:
+    stats = result.stats
+    parameters = ", ".join(f"{name} {value}" for name, value in result.parameters.items())
+    numbers = [
+        ("return", stats["Return [%]"], "%"),
+        ("max. drawdown", stats["Max. Drawdown [%]"], "%"),
+        ("Sharpe", stats["Sharpe Ratio"], ""),
+        ("fees", stats["Fees"], ""),
+    ]
+    told = [f"{name} {value:,.2f}{unit}" for name, value, unit in numbers if value is not None]
+    return "   ·   ".join(([parameters] if parameters else []) + told)
+
+
+def _metadata(path: Path) -> dict[str, Any]:
+    """Nothing of the moment or the machine: equal results, equal files."""
+    dates = {".svg": {"Date": None}, ".pdf": {"CreationDate": None}, ".png": {"Software": None}}
+    return dates[path.suffix]
