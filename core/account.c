@@ -403,7 +403,9 @@ static uint32_t refusal_of_cash(const tks_engine *engine, const tks__instrument 
         return 0;
     if (needs_last_price(order) && instrument->tick_count == 0)
         return TKS_REASON_NO_PRICE;
-    return cash_needed(instrument, order) > cash_free(engine, order) ? TKS_REASON_NO_CASH : 0;
+    tks_i128 needed = cash_needed(instrument, order);
+    /* What costs nothing is allowed even when cash has gone below zero. */
+    return needed > 0 && needed > cash_free(engine, order) ? TKS_REASON_NO_CASH : 0;
 }
 
 static bool is_board_lot(const tks__instrument *instrument, const tks__order *order)

@@ -578,7 +578,7 @@ static bool order_is_valid(const tks_engine *engine, const tks__order *order)
         return false;
     int64_t raw_high = (int64_t)order->raw_fee_high;
     bool filled_fits = order->filled_lots >= 0 &&
-                       (tks__is_alert(order->type) ? order->filled_lots == 0
+                       (tks__is_alert(order->type) ? order->filled_lots == 0 && order->frozen_units == 0
                                                    : order->filled_lots < order->qty_lots);
     bool fees_fit = order->filled_lots > 0 || (order->raw_fee_low == 0 && order->raw_fee_high == 0 &&
                                                order->fees_units == 0);
@@ -605,6 +605,23 @@ static void order_wait(tks_engine *engine, uint32_t slot)
         tks__order_wait_price(engine, slot);
 }
 
+/* Two orders of one priority would execute in an order that nobody can tell. */
+static bool priorities_differ(tks_engine *engine)
+{
+    tks__candidate *all = tks__at(engine, engine->candidates_at);
+    uint32_t count = 0;
+    for (uint32_t slot = engine->first_order; slot != TKS_NONE;) {
+        const tks__order *order = tks__order_at(engine, slot);
+        all[count++] = (tks__candidate){.rank = order->priority};
+        slot = order->next;
+    }
+    tks__candidates_sort(all, count);
+    for (uint32_t i = 1; i < count; i++)
+        if (all[i].rank == all[i - 1].rank)
+            return false;
+    return true;
+}
+
 static tks_status get_orders(reader *s, tks_engine *engine)
 {
     uint64_t last_id = 0;
@@ -620,7 +637,7 @@ static tks_status get_orders(reader *s, tks_engine *engine)
         if (!tks__freeze(engine, &order))
             return TKS_STATUS_STATE_INVALID;
     }
-    return TKS_STATUS_OK;
+    return priorities_differ(engine) ? TKS_STATUS_OK : TKS_STATUS_STATE_INVALID;
 }
 
 static bool amend_is_valid(const tks_engine *engine, const tks__command *command)

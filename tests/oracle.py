@@ -796,14 +796,14 @@ class Oracle:
         require(worst == 0 or is_safe, "OVERFLOW")
 
     def _in_play(self, book: Book, tick: Tick) -> Iterator[Placed]:
+        """Orders that may do anything on this tick but follow it."""
         for placed in self._open_of(tick.instrument):
-            probe = copy(placed)
-            is_trailing = probe.order.type == OrderType.TRAILING_STOP and not probe.has_fired
-            if probe.is_alert or (probe.is_pending and probe.live_from > tick.time):
+            if placed.is_alert or (placed.is_pending and placed.live_from > tick.time):
                 continue
-            if is_trailing:
-                probe.best = best_after(probe, tick.price_ticks)
-            if (probe.is_pending and not is_trailing) or is_chosen(book.rules, probe, tick):
+            after = copy(placed)
+            if placed.order.type == OrderType.TRAILING_STOP and not placed.has_fired:
+                after.best = best_after(placed, tick.price_ticks)
+            if placed.is_pending or is_chosen(book.rules, after, tick):
                 yield placed
 
     def _worst_value(
@@ -1072,11 +1072,11 @@ class Oracle:
     def snapshot(self, instrument: int = 0) -> Snapshot:
         book = self._book(instrument)
         open_here = self._open_of(instrument)
-        cash_side = self.cash + sum(self._equity_part(other) for other in self.books)
+        equity = self.cash + sum(self._equity_part(other) for other in self.books)
         frozen = self._frozen_units()
         views = [
-            BucketView(bucket.qty, frozen, bucket.cost, bucket.base)
-            for bucket, frozen in zip(book.buckets, self._frozen_lots(instrument), strict=True)
+            BucketView(bucket.qty, frozen_lots, bucket.cost, bucket.base)
+            for bucket, frozen_lots in zip(book.buckets, self._frozen_lots(instrument), strict=True)
         ]
         assert all(0 <= view.frozen_lots <= view.qty_lots for view in views)
         result = Snapshot(
@@ -1097,7 +1097,7 @@ class Oracle:
             wallet_fees_units=sum(other.fees for other in self.books),
             wallet_realized_units=sum(other.realized for other in self.books),
             wallet_unrealized_units=sum(self._unrealized(other) for other in self.books),
-            equity_units=cash_side,
+            equity_units=equity,
             frozen_units=frozen,
             available_units=self.cash - frozen,
             buckets=(views[0], views[1], views[2], views[3]),

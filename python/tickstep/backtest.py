@@ -115,9 +115,7 @@ class _Replay:
         self.ticks_total = len(ticks)
         units = Units.of(config)
         market = TicksMarket(ticks, units)
-        self.session = Session(
-            strategy, self.engine, market, units, start_time=int(ticks.time[0])
-        )
+        self.session = Session(strategy, self.engine, market, units, start_time=int(ticks.time[0]))
 
     @property
     def ticks_done(self) -> int:

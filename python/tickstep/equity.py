@@ -100,9 +100,7 @@ class EquityPath:
         array of int64
             Lots, long above 0.
         """
-        lots: Int64Array = self._position_lots[
-            np.searchsorted(self._fill_rows, rows, side="right")
-        ]
+        lots: Int64Array = self._position_lots[np.searchsorted(self._fill_rows, rows, side="right")]
         return lots
 
     def pieces(self, rows_max: int = PIECE_ROWS) -> Iterator[tuple[int, Curve]]:

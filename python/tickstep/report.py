@@ -24,6 +24,7 @@ Array = npt.NDArray[Any]
 ENDINGS = (".png", ".svg", ".pdf")
 
 INK = "#1f2933"
+PRICE = "#8694a5"
 MUTED = "#7b8794"
 RULE = "#e4e7eb"
 BUY = "#0b8a6a"
@@ -31,7 +32,7 @@ SELL = "#d0423f"
 EQUITY = "#1d5fa8"
 POSITION = "#6b7f95"
 
-STYLE = {
+STYLE: dict[Any, Any] = {
     "font.size": 9,
     "text.color": INK,
     "axes.labelcolor": INK,
@@ -53,7 +54,8 @@ STYLE = {
 SIZE_INCHES = (11.5, 8.2)
 DOTS_PER_INCH = 150
 HEIGHTS = (4.2, 2.2, 1.2, 1.2)
-MARKS_MAX = 400  # more fills than these are drawn as dots
+MARK_SIZES = ((150, 5.5), (600, 4.0))  # fills at most, and size of their triangles
+DOT_SIZE = 4.0  # of more fills than that
 
 
 def draw(result: Result, path: Path) -> Path:
@@ -92,7 +94,7 @@ def draw(result: Result, path: Path) -> Path:
 
 
 def _draw_panels(figure: "Figure", result: Result) -> None:
-    grid = {"height_ratios": HEIGHTS, "hspace": 0.12}
+    grid = {"height_ratios": HEIGHTS, "hspace": 0.24}
     panels = figure.subplots(4, 1, sharex=True, gridspec_kw=grid)
     curves = result.curves()
     times = curves.time.view(f"datetime64[{result.ticks.time_unit}]")
@@ -104,19 +106,18 @@ def _draw_panels(figure: "Figure", result: Result) -> None:
 
 
 def _draw_price(axes: "Axes", result: Result, curves: Curves, times: Array) -> None:
-    _plot_range(axes, times, curves.price_low, curves.price_high, INK, 0.8)
+    _plot_range(axes, times, curves.price_low, curves.price_high, PRICE, 0.8)
     fills = result.fills
-    marks = {"BUY": ("^", BUY, "buys"), "SELL": ("v", SELL, "sells")}
-    is_crowded = len(fills) > MARKS_MAX
-    for side, (marker, colour, name) in marks.items():
+    size = next((size for count, size in MARK_SIZES if len(fills) <= count), None)
+    for side, shape, colour, name in (("BUY", "^", BUY, "buys"), ("SELL", "v", SELL, "sells")):
         own = fills.filter(fills["side"] == side)
         axes.plot(
             own["time"].to_numpy(),
             own["price"].to_numpy(),
             linestyle="none",
-            marker="." if is_crowded else marker,
-            markersize=3.5 if is_crowded else 5.5,
-            markeredgewidth=0 if is_crowded else 0.5,
+            marker=shape if size else ".",
+            markersize=size or DOT_SIZE,
+            markeredgewidth=0.4 if size else 0,
             markeredgecolor="white",
             color=colour,
             label=f"{len(own):,} {name}",
@@ -144,7 +145,9 @@ def _draw_drawdown(axes: "Axes", curves: Curves, times: Array) -> None:
 
 
 def _draw_position(axes: "Axes", curves: Curves, times: Array) -> None:
-    axes.fill_between(times, curves.position, 0, step="post", color=POSITION, alpha=0.45, linewidth=0)
+    axes.fill_between(
+        times, curves.position, 0, step="post", color=POSITION, alpha=0.45, linewidth=0
+    )
     axes.axhline(0, color=MUTED, linewidth=0.8)
     axes.set_title("Position", loc="left")
 
@@ -164,18 +167,26 @@ def _lay_out(figure: "Figure", panels: "list[Axes]", result: Result) -> None:
     for axes, ticks_max in zip(panels, (7, 5, 3, 3), strict=True):
         axes.yaxis.set_major_locator(MaxNLocator(ticks_max))
         axes.yaxis.set_major_formatter(FuncFormatter(lambda value, _: f"{value:,.10g}"))
-        axes.title.set_size(9)
+        axes.title.set_fontsize(9)
     bottom = panels[-1]
-    locator = AutoDateLocator(minticks=5, maxticks=10)
+    locator = AutoDateLocator(minticks=3, maxticks=10)  # type: ignore[no-untyped-call]
     bottom.xaxis.set_major_locator(locator)
-    bottom.xaxis.set_major_formatter(ConciseDateFormatter(locator))
-    bottom.set_xlabel("UTC", loc="left", color=MUTED)
-    bottom.margins(x=0.01)
+    formatter = ConciseDateFormatter(locator, show_offset=False)  # type: ignore[no-untyped-call]
+    bottom.xaxis.set_major_formatter(formatter)
+    bottom.set_xlabel(_span(result), loc="left", color=MUTED)
+    first, last = result.ticks.datetimes[[0, -1]]
+    margin = (last - first) // 100
+    bottom.set_xlim(first - margin, last + margin)
     figure.subplots_adjust(left=0.075, right=0.975, top=0.885, bottom=0.075)
     title = f"{result.strategy} on {result.units.symbol}"
     figure.text(0.075, 0.962, title, size=14, weight="bold")
     figure.text(0.075, 0.934, _summary(result), size=9, color=MUTED)
     figure.text(0.975, 0.012, f"digest {result.digest}", size=6, color=MUTED, ha="right")
+
+
+def _span(result: Result) -> str:
+    first, last = (str(moment)[:19].replace("T", " ") for moment in result.ticks.datetimes[[0, -1]])
+    return f"{first} to {last[11:] if first[:10] == last[:10] else last} UTC"
 
 
 def _summary(result: Result) -> str:

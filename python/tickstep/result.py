@@ -496,7 +496,9 @@ class Result:
         ratio, sampling = self._sharpe()
         return {
             "Max. Drawdown [%]": _percent(None if deepest is None else deepest.ratio),
-            "Max. Drawdown": None if deepest is None else self.units.money.value(int(deepest.amount)),
+            "Max. Drawdown": None
+            if deepest is None
+            else self.units.money.value(int(deepest.amount)),
             "Sharpe Ratio": ratio,
             "Sharpe Sampling": sampling,
         }

@@ -11,7 +11,7 @@ meets it again on the same tick.
 
 import re
 from collections.abc import Mapping
-from typing import Any, NamedTuple, Protocol, Self
+from typing import NamedTuple, Protocol, Self
 
 import numpy as np
 import numpy.typing as npt
@@ -23,12 +23,22 @@ from tickstep.metrics import NS_PER_UNIT
 from tickstep.strategy import Alert, Bar, Fill, Strategy
 from tickstep.ticks import Number, Ticks, Time, to_time
 
-__all__ = ["WAKE_ON", "Event", "Market", "Session", "TicksMarket", "Units", "Venue", "interval_length"]
+__all__ = [
+    "WAKE_ON",
+    "Event",
+    "Market",
+    "Session",
+    "TicksMarket",
+    "Units",
+    "Venue",
+    "interval_length",
+]
 
 WAKE_ON = ("FILLED", "ALERT")  # kinds of events after which the session must be called
 
 Events = npt.NDArray[np.void]
 
+ALERTS = ("ALERT_PRICE", "ALERT_TIME")  # order types that trade nothing
 FILLED, ALERT = int(EventKind.FILLED), int(EventKind.ALERT)
 LIQUIDITY_MAKER = 1
 
@@ -157,8 +167,10 @@ class TicksMarket:
     """
 
     def __init__(self, ticks: Ticks, units: Units) -> None:
-        self._ticks = ticks
         self._units = units
+        self._time = ticks.time
+        self._price_ticks = ticks.price_ticks
+        self._qty_lots = ticks.qty_lots
 
     def bar(self, interval: str, start: int, stop: int) -> Bar | None:
         """Cut out one bar.
@@ -175,23 +187,38 @@ class TicksMarket:
         Bar or None
             None without trades.
         """
-        rows = self._ticks.between(start, stop)
-        if len(rows) == 0:
+        first, end = self._time.searchsorted((start, stop)).tolist()
+        if first == end:
             return None
-        ticks = rows.price_ticks
-        extremes = np.array([ticks[0], ticks.max(), ticks.min(), ticks[-1]])
-        prices = self._units.tick.values(extremes).tolist()
-        volume = self._units.lot.value(int(rows.qty_lots.sum()))
-        return Bar(self._units.symbol, interval, start, stop, *prices, volume, len(rows))
+        prices = self._price_ticks[first:end]
+        price = self._units.tick.value
+        return Bar(
+            self._units.symbol,
+            interval,
+            start,
+            stop,
+            price(int(prices[0])),
+            price(int(prices.max())),
+            price(int(prices.min())),
+            price(int(prices[-1])),
+            self._units.lot.value(int(self._qty_lots[first:end].sum())),
+            end - first,
+        )
+
+
+class _Interval(NamedTuple):
+    """A bar in the making, and where it ends."""
+
+    text: str
+    length: int
+    stop: int
 
 
 class _Wait(NamedTuple):
-    """What an alert of ours is for."""
+    """What an alert is for: a price, or a time, or the end of a bar."""
 
-    kind: str  # "bar", "time" or "price"
-    time: int
-    interval: str = ""
-    length: int = 0
+    time: int | None
+    interval: _Interval | None = None
 
 
 class Session:
@@ -284,16 +311,21 @@ class Session:
 
     def open_orders(self) -> list[OpenOrder]:
         """Own orders that wait, alerts not among them."""
-        return [order for order in self._venue.open_orders() if order.order_id not in self._waits]
+        return [order for order in self._venue.open_orders() if order.order_type not in ALERTS]
 
     def place(self, order: Order) -> int:
-        """Place an order and return its id."""
-        return self._venue.place_order(order)
+        """Place an order or an alert and return its id."""
+        order_id = self._venue.place_order(order)
+        if order.order_type in ALERTS:
+            self._waits[order_id] = _Wait(order.expire_ts)
+        return order_id
 
     def cancel(self, order_id: int) -> bool:
         """Cancel an order or an alert; False when it had already ended."""
-        self._waits.pop(order_id, None)
-        return self._venue.cancel_order(order_id)
+        is_cancelled = self._venue.cancel_order(order_id)
+        if is_cancelled:
+            self._waits.pop(order_id, None)
+        return is_cancelled
 
     def cancel_all(self) -> None:
         """Cancel every open order; alerts stay."""
@@ -311,14 +343,12 @@ class Session:
     def at(self, time: Time) -> int:
         """Ask to be woken at a time."""
         moment = to_time(time, self._units.time_unit)
-        return self._wait_until(moment, _Wait("time", moment))
+        return self.place(Order("ALERT_TIME", expire_ts=moment))
 
     def alert_price(self, price: Number, when: str) -> int:
         """Ask to be woken at a price."""
         side = "BUY" if when == "above" else "SELL"
-        order_id = self._venue.place_order(Order("ALERT_PRICE", side, trigger=price))
-        self._waits[order_id] = _Wait("price", self._now)
-        return order_id
+        return self.place(Order("ALERT_PRICE", side, trigger=price))
 
     # How events reach the strategy.
 
@@ -342,33 +372,27 @@ class Session:
         )
 
     def _woken(self, event: Event) -> None:
-        wait = self._waits.pop(event.order_id, None)
-        if wait is None:
-            return  # cancelled by the strategy in this very wake-up, or an alert it placed itself
         self._now = event.time
-        if wait.kind == "bar":
-            self._end_bar(wait)
-        elif wait.kind == "time":
+        wait = self._waits.pop(event.order_id)
+        if wait.interval is not None:
+            self._end_bar(wait.interval)
+        elif wait.time is not None:
             self._strategy.on_time(wait.time)
         else:
             price = self._units.tick.value(event.price_ticks)
             self._strategy.on_alert(Alert(event.time, self._units.symbol, event.order_id, price))
 
-    def _end_bar(self, wait: _Wait) -> None:
-        bar = self._market.bar(wait.interval, wait.time - wait.length, wait.time)
+    def _end_bar(self, interval: _Interval) -> None:
+        bar = self._market.bar(interval.text, interval.stop - interval.length, interval.stop)
         # Set before the strategy is called: an error of its own must not end the bars.
-        self._wait_for_bar(wait.interval, wait.length)
+        self._wait_for_bar(interval.text, interval.length)
         if bar is not None:
             self._strategy.on_bar(bar)
 
-    def _wait_for_bar(self, interval: str, length: int) -> None:
-        end = (self._now // length + 1) * length
-        self._wait_until(end, _Wait("bar", end, interval, length))
-
-    def _wait_until(self, time: int, wait: _Wait) -> int:
-        order_id = self._venue.place_order(Order("ALERT_TIME", expire_ts=time))
-        self._waits[order_id] = wait
-        return order_id
+    def _wait_for_bar(self, text: str, length: int) -> None:
+        stop = (self._now // length + 1) * length
+        order_id = self._venue.place_order(Order("ALERT_TIME", expire_ts=stop))
+        self._waits[order_id] = _Wait(stop, _Interval(text, length, stop))
 
 
 def interval_length(interval: str, time_unit: str) -> int:
@@ -411,4 +435,3 @@ def interval_length(interval: str, time_unit: str) -> int:
             hint="choose a longer interval, or data with finer times",
         )
     return length
-

@@ -73,10 +73,6 @@ class Desk(Protocol):
     def now(self) -> int:
         """Time of the wake-up, in the data's unit."""
 
-    @property
-    def start_time(self) -> int:
-        """Time at which the session begins."""
-
     def snapshot(self) -> Snapshot:
         """The account and the position now."""
 

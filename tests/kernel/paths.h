@@ -49,9 +49,13 @@ typedef struct paths {
     bool quoted;
 } paths;
 
+static void (*tell_where)(void); /* what a test adds to a failure */
+
 static void fail(const char *what, int path_index)
 {
     fprintf(stderr, "path %d: %s\n", path_index, what);
+    if (tell_where)
+        tell_where();
     abort();
 }
 

@@ -722,18 +722,25 @@ static void run_table_in_every_way(const line *lines, int count)
     passed++;
 }
 
-static void run_file(const char *path)
+static char *read_file(const char *path)
 {
-    static char text[1 << 24];
-    static line lines[LINES_MAX];
     FILE *file = fopen(path, "rb");
-    if (file == NULL) {
+    long size = -1;
+    if (file != NULL && fseek(file, 0, SEEK_END) == 0) size = ftell(file);
+    if (size < 0 || fseek(file, 0, SEEK_SET) != 0) {
         perror(path);
         exit(1);
     }
-    size_t size = fread(text, 1, sizeof text - 1, file);
+    char *text = block((size_t)size + 1);
+    text[fread(text, 1, (size_t)size, file)] = 0;
     fclose(file);
-    text[size] = 0;
+    return text;
+}
+
+static void run_file(const char *path)
+{
+    static line lines[LINES_MAX];
+    char *text = read_file(path);
     int count = 0, number_of_line = 0;
     for (char *start = text, *end; *start != 0; start = end) {
         end = start + strcspn(start, "\n");
@@ -750,6 +757,7 @@ static void run_file(const char *path)
         }
     }
     run_table_in_every_way(lines, count);
+    free(text);
 }
 
 int main(int argc, char **argv)

@@ -1,5 +1,7 @@
 //! Batches: columns in place, without the GIL, in pieces between which Ctrl-C is heard.
 
+use std::borrow::Cow;
+
 use pyo3::prelude::*;
 use pyo3::types::{PyDict, PyString};
 use tickstep::{
@@ -7,6 +9,7 @@ use tickstep::{
     When,
 };
 
+use crate::cursor::TickPair;
 use crate::errors::{Kind, raised, raised_batch, raised_row};
 use crate::order::named;
 use crate::ticks::{TickColumns, column_array};
@@ -132,6 +135,8 @@ pub struct BoundTicks {
     pub cursor: usize,
     /// The row to stop before.
     pub end: usize,
+    /// The objects that a cursor hands out.
+    pub shown: TickPair,
 }
 
 impl BoundTicks {
@@ -192,15 +197,32 @@ fn first_rows(bound: &[BoundTicks], ends: &[usize], count: usize) -> Vec<usize> 
     first
 }
 
+/// Why a run of bound ticks ended early: the engine refused, or Python wants to be heard.
+pub enum Stop {
+    Batch(BatchError),
+    Python(PyErr),
+}
+
+impl From<PyErr> for Stop {
+    fn from(error: PyErr) -> Stop {
+        Stop::Python(error)
+    }
+}
+
+impl From<BatchError> for Stop {
+    fn from(error: BatchError) -> Stop {
+        Stop::Batch(error)
+    }
+}
+
 /// Runs bound ticks up to these ends.
 pub fn run_bound(
     py: Python<'_>,
     engine: &mut Engine,
     bound: &mut [BoundTicks],
-    symbols: &[&str],
     ends: &[usize],
     stop_on: u32,
-) -> PyResult<BatchResult> {
+) -> Result<BatchResult, Stop> {
     let mut total = BatchResult::default();
     loop {
         let piece = piece_ends(bound, ends);
@@ -208,18 +230,23 @@ pub fn run_bound(
         let answer = py.detach(|| engine.step_batch(&mut feeds, stop_on));
         let cursors: Vec<usize> = feeds.iter().map(Feed::cursor).collect();
         move_cursors(bound, &cursors);
-        total.add(&answer.map_err(|fault| raised_batch(py, &fault, symbols))?);
+        total.add(&answer?);
         let is_stopped = total.event_kinds & stop_on != 0;
-        if is_stopped || bound.iter().zip(ends).all(|(one, end)| one.cursor == *end) {
+        if is_stopped || cursors == ends {
             return Ok(total);
         }
         py.check_signals()?;
     }
 }
 
-fn piece_ends(bound: &[BoundTicks], ends: &[usize]) -> Vec<usize> {
+/// The ends of the next piece.
+fn piece_ends<'a>(bound: &[BoundTicks], ends: &'a [usize]) -> Cow<'a, [usize]> {
     let all: usize = bound.iter().zip(ends).map(|(one, end)| end - one.cursor).sum();
-    if all <= PIECE_TICKS { ends.to_vec() } else { first_rows(bound, ends, PIECE_TICKS) }
+    if all <= PIECE_TICKS {
+        Cow::Borrowed(ends)
+    } else {
+        Cow::Owned(first_rows(bound, ends, PIECE_TICKS))
+    }
 }
 
 fn feeds<'a>(
@@ -249,9 +276,8 @@ pub fn run_schedule(
     py: Python<'_>,
     engine: &mut Engine,
     bound: &mut [BoundTicks],
-    symbols: &[&str],
     orders: &Bound<'_, PyDict>,
-) -> PyResult<BatchResult> {
+) -> Result<BatchResult, Stop> {
     let columns = OrderColumns::read(orders)?;
     let mut schedule =
         Schedule::new(columns.as_columns()).map_err(|error| raised(py, &error, Kind::Order))?;
@@ -261,7 +287,7 @@ pub fn run_schedule(
     let cursors: Vec<usize> = feeds.iter().map(Feed::cursor).collect();
     move_cursors(bound, &cursors);
     let mut total = BatchResult::default();
-    total.add(&answer.map_err(|fault| raised_batch(py, &fault, symbols))?);
+    total.add(&answer?);
     Ok(total)
 }
 

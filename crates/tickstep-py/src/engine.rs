@@ -1,7 +1,7 @@
 //! `_kernel.Engine`: the engine with the exact sizes of its instruments, and the ticks bound to it.
 
 use std::collections::VecDeque;
-use std::sync::{Mutex, PoisonError};
+use std::sync::{Arc, Mutex, PoisonError};
 
 use numpy::{PyArray1, PyArray2, PyArrayMethods};
 use pyo3::prelude::*;
@@ -12,10 +12,11 @@ use tickstep::{
 };
 
 use crate::batch::{
-    BatchResult, BoundTicks, merged_ends, read_stop_on, run_bare, run_bound, run_schedule,
+    BatchResult, BoundTicks, Stop, merged_ends, read_stop_on, run_bare, run_bound, run_schedule,
 };
 use crate::convert::Number;
-use crate::errors::{Kind, raised, raised_at};
+use crate::cursor::TickPair;
+use crate::errors::{Kind, raised, raised_at, raised_batch, raised_row};
 use crate::order::{OpenOrder, Order, amend_of, named};
 use crate::scale::Scale;
 use crate::snapshot::{Snapshot, average_price};
@@ -72,7 +73,7 @@ impl ConfigNumbers {
             let scale =
                 Scale::new(&one.tick_size, &one.lot, &self.money_unit, one.units_per_tick_lot)
                     .map_err(|error| raised(py, &error, Kind::Config))?;
-            Ok(Market { scale, symbol: one.symbol.clone_ref(py) })
+            Ok(Market { scale: Arc::new(scale), symbol: one.symbol.clone_ref(py) })
         };
         self.instruments.iter().map(market).collect()
     }
@@ -113,7 +114,7 @@ fn chosen<T: Copy>(
 
 /// One instrument as Python names and measures it.
 struct Market {
-    scale: Scale,
+    scale: Arc<Scale>,
     symbol: Py<PyString>,
 }
 
@@ -147,8 +148,6 @@ pub struct Engine {
     kernel: Mutex<tickstep::Engine>,
     markets: Vec<Market>,
     bound: Vec<BoundTicks>,
-    /// Counts the calls of `bind`, for cursors that are still about.
-    binding: u64,
     history: Option<Box<History>>,
 }
 
@@ -174,7 +173,7 @@ impl Engine {
             Box::new(History { rows: VecDeque::new(), rows_max: numbers.history })
         });
         let markets = numbers.markets(py)?;
-        Ok(Engine { kernel: Mutex::new(kernel), markets, bound, binding: 0, history })
+        Ok(Engine { kernel: Mutex::new(kernel), markets, bound, history })
     }
 
     // Ticks.
@@ -266,10 +265,10 @@ impl Engine {
         let mut next = Vec::with_capacity(bound.len());
         for (instrument, columns, start, end) in bound {
             self.check_columns(py, instrument, columns.get(), start, end)?;
-            next.push(BoundTicks { instrument, columns, start, cursor: start, end });
+            let shown = TickPair::default();
+            next.push(BoundTicks { instrument, columns, start, cursor: start, end, shown });
         }
         self.bound = next;
-        self.binding += 1;
         Ok(())
     }
 
@@ -284,10 +283,8 @@ impl Engine {
         self.check_bound(py)?;
         let stop_on = read_stop_on(stop_on)?;
         let ends = merged_ends(&self.bound, count, until);
-        let symbols = self.bound_symbols(py)?;
-        let symbols: Vec<&str> = symbols.iter().map(String::as_str).collect();
         let (kernel, bound) = self.parts();
-        run_bound(py, kernel, bound, &symbols, &ends, stop_on)
+        run_bound(py, kernel, bound, &ends, stop_on).map_err(|stop| self.stop_error(py, stop))
     }
 
     fn _run_schedule(
@@ -296,10 +293,8 @@ impl Engine {
         orders: &Bound<'_, PyDict>,
     ) -> PyResult<BatchResult> {
         self.check_bound(py)?;
-        let symbols = self.bound_symbols(py)?;
-        let symbols: Vec<&str> = symbols.iter().map(String::as_str).collect();
         let (kernel, bound) = self.parts();
-        run_schedule(py, kernel, bound, &symbols, orders)
+        run_schedule(py, kernel, bound, orders).map_err(|stop| self.stop_error(py, stop))
     }
 
     // Orders.
@@ -335,8 +330,8 @@ impl Engine {
         let Some(view) = view.map_err(|error| raised(py, &error, Kind::Order))? else {
             return Ok(false);
         };
-        let scale = self.markets[view.order.instrument as usize].scale;
-        let amend = amend_of(&scale, qty, price, trigger, trail)?;
+        let scale = &self.markets[view.order.instrument as usize].scale;
+        let amend = amend_of(scale, qty, price, trigger, trail)?;
         self.kernel().amend(order_id, &amend).map_err(|error| raised(py, &error, Kind::Order))
     }
 
@@ -419,7 +414,7 @@ impl Engine {
         let instrument = self.index_of(py, symbol, Kind::Config)?;
         let exact = self.exact(py, instrument)?;
         let Market { scale, symbol } = &self.markets[instrument as usize];
-        Ok(Snapshot::new(exact, *scale, symbol.clone_ref(py)))
+        Ok(Snapshot::new(exact, scale.clone(), symbol.clone_ref(py)))
     }
 
     #[getter]
@@ -607,7 +602,7 @@ impl Engine {
 
     fn open_order(&self, py: Python<'_>, view: tickstep::OrderView) -> OpenOrder {
         let Market { scale, symbol } = &self.markets[view.order.instrument as usize];
-        OpenOrder::new(view, *scale, symbol.clone_ref(py))
+        OpenOrder::new(view, scale.clone(), symbol.clone_ref(py))
     }
 
     /// Refuses to run ticks where there are none.
@@ -636,14 +631,19 @@ impl Engine {
         if columns.is_checked_for(&rules) {
             return Ok(());
         }
-        feed.checked(&rules).map(drop).map_err(|fault| crate::errors::raised_row(py, &fault))
+        feed.checked(&rules).map(drop).map_err(|fault| raised_row(py, &fault))
     }
 
-    fn bound_symbols(&self, py: Python<'_>) -> PyResult<Vec<String>> {
-        let name = |one: &BoundTicks| {
-            self.markets[one.instrument as usize].symbol.bind(py).extract::<String>()
+    /// The exception of a run that ended early; rows are named by the symbols of their feeds.
+    #[cold]
+    fn stop_error(&self, py: Python<'_>, stop: Stop) -> PyErr {
+        let fault = match stop {
+            Stop::Python(error) => return error,
+            Stop::Batch(fault) => fault,
         };
-        self.bound.iter().map(name).collect()
+        let name = |one: &BoundTicks| self.markets[one.instrument as usize].symbol.to_string();
+        let symbols: Vec<String> = self.bound.iter().map(name).collect();
+        raised_batch(py, &fault, &symbols)
     }
 
     fn bound_copy(&self, py: Python<'_>) -> Vec<BoundTicks> {
@@ -653,43 +653,26 @@ impl Engine {
             start: one.start,
             cursor: one.cursor,
             end: one.end,
+            shown: TickPair::default(),
         };
         self.bound.iter().map(copy).collect()
     }
 
-    /// Which call of `bind` the bound ticks come from.
-    pub fn binding(&self) -> u64 {
-        self.binding
-    }
-
-    /// Numbers of the feeds.
-    pub fn bound_indexes(&self) -> std::ops::Range<usize> {
-        0..self.bound.len()
-    }
-
-    /// The next tick of a feed that has one.
+    /// Takes the next bound tick and shows it; none at the end.
     #[inline]
-    pub fn next_tick(&self, feed: usize) -> tickstep::Tick {
+    pub fn take_next(&mut self, py: Python<'_>) -> PyResult<Option<Py<Tick>>> {
+        let Some(feed) = self.next_feed() else { return Ok(None) };
         let one = &self.bound[feed];
-        one.columns.get().row(one.cursor, one.instrument)
-    }
-
-    /// Takes the tick that `next_tick` gave.
-    #[inline]
-    pub fn take_next(&mut self, py: Python<'_>, feed: usize, tick: &tickstep::Tick) -> PyResult<()> {
-        self.take(py, tick)?;
-        self.bound[feed].cursor += 1;
-        Ok(())
-    }
-
-    /// The lots of an instrument.
-    pub fn lot_of(&self, instrument: u32) -> crate::convert::Steps {
-        self.markets[instrument as usize].scale.lot
+        let tick = one.columns.get().row(one.cursor, one.instrument);
+        self.take(py, &tick)?;
+        let one = &mut self.bound[feed];
+        one.cursor += 1;
+        one.shown.show(py, &tick, &self.markets[one.instrument as usize].scale.lot).map(Some)
     }
 
     /// The feed with the earliest tick; of equal times the one with the lowest instrument.
     #[inline]
-    pub fn next_feed(&self) -> Option<usize> {
+    fn next_feed(&self) -> Option<usize> {
         if let [one] = self.bound.as_slice() {
             return (one.cursor < one.end).then_some(0);
         }

@@ -68,8 +68,8 @@ pub fn raised_row(py: Python<'_>, fault: &RowError) -> PyErr {
 }
 
 /// The exception of a batch that ended early; `symbols` names the feeds.
-pub fn raised_batch(py: Python<'_>, fault: &BatchError, symbols: &[&str]) -> PyErr {
-    let name = |feed: u32| symbols.get(feed as usize).copied().unwrap_or("?");
+pub fn raised_batch(py: Python<'_>, fault: &BatchError, symbols: &[String]) -> PyErr {
+    let name = |feed: u32| symbols.get(feed as usize).map_or("?", String::as_str);
     let is_order = fault.feed.is_none() && fault.row.is_some();
     let place = match (fault.feed, fault.row) {
         (Some(feed), Some(row)) if symbols.len() > 1 => format!("row {row} of {}: ", name(feed)),

@@ -1,5 +1,7 @@
 //! Orders: what a user asks for, and how an open order stands.
 
+use std::sync::Arc;
+
 use pyo3::prelude::*;
 use pyo3::types::{PyDict, PyString};
 use tickstep::{Amend, Offset, OrderType, OrderView, Side, TimeInForce};
@@ -332,7 +334,7 @@ pub fn named<T: Copy>(
 #[pyclass(frozen, module = "tickstep._kernel")]
 pub struct OpenOrder {
     view: OrderView,
-    scale: Scale,
+    scale: Arc<Scale>,
     symbol: Py<PyString>,
 }
 
@@ -513,7 +515,7 @@ impl OpenOrder {
 }
 
 impl OpenOrder {
-    pub fn new(view: OrderView, scale: Scale, symbol: Py<PyString>) -> OpenOrder {
+    pub fn new(view: OrderView, scale: Arc<Scale>, symbol: Py<PyString>) -> OpenOrder {
         OpenOrder { view, scale, symbol }
     }
 

@@ -1,6 +1,8 @@
 //! One instrument and its account at one moment: floats for reading, integers and Decimals for
 //! reckoning.
 
+use std::sync::Arc;
+
 use pyo3::prelude::*;
 use pyo3::types::{PyDict, PyString};
 use tickstep::Bucket;
@@ -13,12 +15,12 @@ use crate::scale::Scale;
 #[pyclass(frozen, eq, module = "tickstep._kernel")]
 pub struct Snapshot {
     exact: tickstep::Snapshot,
-    scale: Scale,
+    scale: Arc<Scale>,
     symbol: Py<PyString>,
 }
 
 impl Snapshot {
-    pub fn new(exact: tickstep::Snapshot, scale: Scale, symbol: Py<PyString>) -> Snapshot {
+    pub fn new(exact: tickstep::Snapshot, scale: Arc<Scale>, symbol: Py<PyString>) -> Snapshot {
         Snapshot { exact, scale, symbol }
     }
 }

@@ -13,13 +13,20 @@ use crate::errors::{Kind, raised_at, raised_row};
 
 /// How the quantity of a tick is given.
 #[derive(Clone, Copy, PartialEq)]
-enum Qty {
-    /// As the user wrote it; the float is in `Tick::qty`, as bits.
+enum Form {
+    /// `Tick::qty` holds the bits of a float, in units of the instrument.
     Float,
-    /// Any other way of writing it.
-    Exact(Decimal),
-    /// `Tick::qty` counts lots of this size.
-    Lots(Steps),
+    /// `Tick::qty` holds the digits of a decimal with so many decimals.
+    Exact(u8),
+    /// `Tick::qty` counts lots, of the size in `Extra`.
+    Lots,
+}
+
+/// What few ticks have. Kept apart so that a list of plain ticks stays small: reading the objects
+/// from memory is what stepping through a long list costs.
+struct Extra {
+    lot: Option<Steps>,
+    quote: Option<(AtomicI64, AtomicI64)>,
 }
 
 /// One trade.
@@ -31,12 +38,10 @@ pub struct Tick {
     time: AtomicI64,
     price_ticks: AtomicI64,
     qty: AtomicI64,
-    bid_ticks: AtomicI64,
-    ask_ticks: AtomicI64,
-    side: AtomicU8,
+    extra: Option<Box<Extra>>,
     instrument: u32,
-    is_quoted: bool,
-    form: Qty,
+    side: AtomicU8,
+    form: Form,
 }
 
 #[pymethods]
@@ -56,19 +61,23 @@ impl Tick {
     ) -> PyResult<Tick> {
         let py = qty.py();
         let (qty, form) = read_qty(qty)?;
-        if bid_ticks.is_some() != ask_ticks.is_some() {
-            let hint = "give both bid_ticks and ask_ticks, or neither";
-            return Err(Kind::Data.error(py, "a quote needs a bid and an ask", hint));
-        }
+        let extra = match (bid_ticks, ask_ticks) {
+            (None, None) => None,
+            (Some(bid), Some(ask)) => {
+                Some(Box::new(Extra { lot: None, quote: Some((bid.into(), ask.into())) }))
+            }
+            _ => {
+                let hint = "give both bid_ticks and ask_ticks, or neither";
+                return Err(Kind::Data.error(py, "a quote needs a bid and an ask", hint));
+            }
+        };
         Ok(Tick {
             time: ts_ms.into(),
             price_ticks: price_tick_i64.into(),
             qty: qty.into(),
-            bid_ticks: bid_ticks.unwrap_or(0).into(),
-            ask_ticks: ask_ticks.unwrap_or(0).into(),
-            side: read_side(side, Kind::Data)?.number().into(),
+            extra,
             instrument,
-            is_quoted: bid_ticks.is_some(),
+            side: read_side(side, Kind::Data)?.number().into(),
             form,
         })
     }
@@ -95,10 +104,11 @@ impl Tick {
 
     #[getter]
     fn qty(&self) -> f64 {
-        match self.form {
-            Qty::Float => f64::from_bits(self.qty.load(Relaxed).cast_unsigned()),
-            Qty::Exact(decimal) => decimal.to_f64(),
-            Qty::Lots(steps) => steps.value(self.qty.load(Relaxed)),
+        let qty = self.qty.load(Relaxed);
+        match (self.form, self.lot()) {
+            (Form::Float, _) => f64::from_bits(qty.cast_unsigned()),
+            (Form::Lots, Some(lot)) => lot.value(qty),
+            _ => self.exact_qty().map_or(f64::NAN, Decimal::to_f64),
         }
     }
 
@@ -114,12 +124,12 @@ impl Tick {
 
     #[getter]
     fn bid_ticks(&self) -> Option<i64> {
-        self.is_quoted.then(|| self.bid_ticks.load(Relaxed))
+        self.quote().map(|(bid, _)| bid.load(Relaxed))
     }
 
     #[getter]
     fn ask_ticks(&self) -> Option<i64> {
-        self.is_quoted.then(|| self.ask_ticks.load(Relaxed))
+        self.quote().map(|(_, ask)| ask.load(Relaxed))
     }
 
     fn __eq__(&self, other: &Tick) -> bool {
@@ -143,12 +153,9 @@ impl Tick {
         py: Python<'py>,
     ) -> PyResult<(Bound<'py, PyTuple>, Bound<'py, PyDict>)> {
         let qty = match self.form {
-            Qty::Float => Number::Float(self.qty()),
-            Qty::Exact(decimal) => Number::Exact(decimal),
-            Qty::Lots(steps) => Number::Exact(
-                steps
-                    .decimal(self.qty.load(Relaxed))
-                    .map_err(|error| raised_at(py, &error, "qty", Kind::Data))?,
+            Form::Float => Number::Float(self.qty()),
+            Form::Exact(_) | Form::Lots => Number::Exact(
+                self.exact_qty().map_err(|error| raised_at(py, &error, "qty", Kind::Data))?,
             ),
         };
         let fields = (self.time(), self.price_ticks(), qty.to_python(py)?, self.side());
@@ -171,6 +178,25 @@ impl Tick {
         (self.time(), self.price_ticks(), quote.0, quote.1, side, self.instrument)
     }
 
+    fn lot(&self) -> Option<&Steps> {
+        self.extra.as_ref()?.lot.as_ref()
+    }
+
+    fn quote(&self) -> Option<&(AtomicI64, AtomicI64)> {
+        self.extra.as_ref()?.quote.as_ref()
+    }
+
+    /// The quantity of a tick that was not given as a float.
+    fn exact_qty(&self) -> Result<Decimal, Error> {
+        let qty = self.qty.load(Relaxed);
+        match (self.form, self.lot()) {
+            (Form::Lots, Some(lot)) => lot.decimal(qty),
+            (Form::Exact(scale), _) => Decimal::new(qty.into(), scale.into()),
+            _ => Decimal::new(0, 0),
+        }
+    }
+
+    /// Index of the instrument.
     pub fn instrument_index(&self) -> u32 {
         self.instrument
     }
@@ -180,35 +206,31 @@ impl Tick {
     pub fn on(&self, lot: &Steps) -> Result<tickstep::Tick, Error> {
         let qty = self.qty.load(Relaxed);
         let lots = match self.form {
-            Qty::Float => lot.index(Number::Float(f64::from_bits(qty.cast_unsigned())))?,
-            Qty::Exact(decimal) => lot.index(Number::Exact(decimal))?,
-            Qty::Lots(steps) if steps == *lot => qty,
-            Qty::Lots(steps) => lot.index(Number::Exact(steps.decimal(qty)?))?,
+            Form::Float => lot.index(Number::Float(f64::from_bits(qty.cast_unsigned())))?,
+            Form::Lots if self.lot() == Some(lot) => qty,
+            Form::Exact(_) | Form::Lots => lot.index(Number::Exact(self.exact_qty()?))?,
         };
         let price_ticks = self.price_ticks.load(Relaxed);
         let tick = tickstep::Tick::new(self.time.load(Relaxed), price_ticks, lots, self.aggressor())
             .instrument(self.instrument);
-        if !self.is_quoted {
-            return Ok(tick);
-        }
-        Ok(tick.quote(self.bid_ticks.load(Relaxed), self.ask_ticks.load(Relaxed)))
+        Ok(match self.quote() {
+            None => tick,
+            Some((bid, ask)) => tick.quote(bid.load(Relaxed), ask.load(Relaxed)),
+        })
     }
 
     /// A tick of a column, in lots of this size.
     pub fn of_lots(tick: &tickstep::Tick, lot: Steps) -> Tick {
-        let made = Tick {
-            time: 0.into(),
-            price_ticks: 0.into(),
-            qty: 0.into(),
-            bid_ticks: 0.into(),
-            ask_ticks: 0.into(),
-            side: 0.into(),
+        let quote = tick.is_quoted.then(|| (tick.bid_ticks.into(), tick.ask_ticks.into()));
+        Tick {
+            time: tick.time.into(),
+            price_ticks: tick.price_ticks.into(),
+            qty: tick.qty_lots.into(),
+            extra: Some(Box::new(Extra { lot: Some(lot), quote })),
             instrument: tick.instrument,
-            is_quoted: tick.is_quoted,
-            form: Qty::Lots(lot),
-        };
-        made.write(tick);
-        made
+            side: tick.side.number().into(),
+            form: Form::Lots,
+        }
     }
 
     /// Becomes another tick of the same columns. For an object that nobody else can see.
@@ -217,21 +239,27 @@ impl Tick {
         self.time.store(tick.time, Relaxed);
         self.price_ticks.store(tick.price_ticks, Relaxed);
         self.qty.store(tick.qty_lots, Relaxed);
-        if self.is_quoted {
-            self.bid_ticks.store(tick.bid_ticks, Relaxed);
-            self.ask_ticks.store(tick.ask_ticks, Relaxed);
-        }
         self.side.store(tick.side.number(), Relaxed);
+        if let Some((bid, ask)) = self.quote() {
+            bid.store(tick.bid_ticks, Relaxed);
+            ask.store(tick.ask_ticks, Relaxed);
+        }
     }
 }
 
-fn read_qty(value: &Bound<'_, PyAny>) -> PyResult<(i64, Qty)> {
-    let number = Number::read(value, "qty", Kind::Data)?;
-    Ok(match number {
-        Number::Float(float) => (float.to_bits().cast_signed(), Qty::Float),
-        Number::Whole(whole) => (0, Qty::Exact(Decimal::from(whole))),
-        Number::Exact(decimal) => (0, Qty::Exact(decimal)),
-    })
+fn read_qty(value: &Bound<'_, PyAny>) -> PyResult<(i64, Form)> {
+    let exact = match Number::read(value, "qty", Kind::Data)? {
+        Number::Float(float) => return Ok((float.to_bits().cast_signed(), Form::Float)),
+        Number::Whole(whole) => return Ok((whole, Form::Exact(0))),
+        Number::Exact(decimal) => decimal,
+    };
+    match (i64::try_from(exact.mantissa()), u8::try_from(exact.scale())) {
+        (Ok(digits), Ok(scale)) => Ok((digits, Form::Exact(scale))),
+        _ => {
+            let message = format!("qty {exact} has more digits than a quantity can");
+            Err(Kind::Data.error(value.py(), &message, "give at most 18 digits"))
+        }
+    }
 }
 
 /// A side by its name.
@@ -459,7 +487,7 @@ impl TickColumns {
     }
 
     /// One row; the caller has seen that it exists.
-    #[inline]
+    #[inline(always)]
     pub fn row(&self, row: usize, instrument: u32) -> tickstep::Tick {
         let side = if self.side.as_slice()[row] == 0 { Side::Buy } else { Side::Sell };
         let (time, price) = (self.time.as_slice()[row], self.price_ticks.as_slice()[row]);

@@ -1,0 +1,297 @@
+"""The command line: `tickstep …`, the same as `python -m tickstep …`.
+
+Results go to standard output, with the digest last; what is going on goes to standard error. The
+exit code is 0 when all is well, 1 when `verify` finds a difference, 2 for a mistake in what was asked
+for, 130 after Ctrl-C.
+"""
+
+import argparse
+import os
+import sys
+import traceback
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Any
+
+from tickstep import __version__
+from tickstep.backtest import run
+from tickstep.demo import TICKS_DEFAULT
+from tickstep.errors import ConfigError, TickstepError
+from tickstep.progress import ProgressLine
+from tickstep.result import FORMATS, Result
+from tickstep.runfile import StrategySource, TicksSource, parameter_values, verify
+from tickstep.session import interval_length
+from tickstep.strategy import Strategy
+from tickstep.ticks import Ticks
+
+__all__ = ["main"]
+
+DIFFERENT, MISTAKE, STOPPED = 1, 2, 130
+
+DEMO_CASH = 10_000
+DEMO_FOLDER = "tickstep-demo"
+PICTURE = "picture.png"
+
+MAIN_EXAMPLE = """\
+example:
+  tickstep demo
+"""
+BACKTEST_EXAMPLE = """\
+example:
+  tickstep backtest grid.py BTCUSDT-aggTrades-2024-08-08.zip \\
+      --cash 50000 --maker-fee 0.0002 --param step=10 --out grid-run
+
+Trades are CSV files of Binance (plain, .gz or .zip) or recorded feeds; several files follow one
+another in time. A picture, the fills, the equity, all events and run.json go to the folder.
+"""
+DEMO_EXAMPLE = """\
+example:
+  tickstep demo --ticks 1000000 --out demo
+
+Runs a grid of limit orders over a computed market. The digest is the same on every machine.
+"""
+VERIFY_EXAMPLE = """\
+example:
+  tickstep verify grid-run/run.json
+
+Reads the strategy file and the trades again, runs, and compares every event. A difference is shown as
+the first diverging event, and the exit code is 1.
+"""
+
+
+def main(argv: Sequence[str] | None = None) -> int:
+    """Run the command line.
+
+    Parameters
+    ----------
+    argv : sequence of str, optional
+        Arguments; those of the process by default.
+
+    Returns
+    -------
+    int
+        Exit code.
+
+    Examples
+    --------
+    >>> from tickstep.__main__ import main
+    >>> main(["verify", "no-such-run.json"])
+    2
+    """
+    _accept_any_encoding()
+    arguments = _parser().parse_args(argv)
+    try:
+        code: int = arguments.command(arguments)
+        sys.stdout.flush()
+    except TickstepError as error:
+        return _mistake(error.message, error.hint, _place_in_strategy(error))
+    except BrokenPipeError:
+        # The reader has seen enough; a second flush at exit must not complain.
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+        return 0
+    except OSError as error:
+        named = f"{error.filename}: {error.strerror}" if error.filename else str(error)
+        return _mistake(named, None, None)
+    except KeyboardInterrupt:
+        print("stopped", file=sys.stderr)
+        return STOPPED
+    return code
+
+
+# --- The commands. --------------------------------------------------------------------------------
+
+
+def _backtest(arguments: argparse.Namespace) -> int:
+    strategy = StrategySource.read(arguments.strategy)
+    values = parameter_values(strategy.kind, _pairs(arguments.param))
+    source = TicksSource(tuple(arguments.trades), arguments.tick_size, arguments.lot)
+    with ProgressLine("read") as line:
+        ticks = source.read(line)
+        line.done(f"{len(ticks):,} trades")
+    settings = _settings(arguments, ticks)
+    result = _run(strategy.kind(**values), ticks, arguments.skip_scan, settings)
+    assert strategy.file is not None, "it was read from a file"
+    folder = arguments.out or Path(f"{strategy.file.stem}-run")
+    return _finish(result, folder, arguments, strategy, source)
+
+
+def _demo(arguments: argparse.Namespace) -> int:
+    strategy, source = StrategySource.built_in(), TicksSource((), sample_ticks=arguments.ticks)
+    settings = {"cash": DEMO_CASH}
+    result = _run(strategy.kind(), source.read(), arguments.skip_scan, settings)
+    return _finish(result, arguments.out or Path(DEMO_FOLDER), arguments, strategy, source)
+
+
+def _verify(arguments: argparse.Namespace) -> int:
+    with ProgressLine("run again") as line:
+        verdict = verify(arguments.run, line)
+    print("\n".join(verdict.lines))
+    return 0 if verdict.is_same else DIFFERENT
+
+
+def _run(strategy: Strategy, ticks: Ticks, skip_scan: bool, settings: dict[str, Any]) -> Result:
+    with ProgressLine("run") as line:
+        result = run(strategy, ticks, skip_scan=skip_scan, progress=line, **settings)
+        line.done(f"{len(result.ticks):,} ticks, {len(result.events):,} events")
+    return result
+
+
+def _finish(
+    result: Result,
+    folder: Path,
+    arguments: argparse.Namespace,
+    strategy: StrategySource,
+    source: TicksSource,
+) -> int:
+    if not result.is_complete:
+        print(result)
+        print("stopped: nothing was written", file=sys.stderr)
+        return STOPPED
+    record = {"strategy": strategy.record(folder), "data": source.record(folder)}
+    with ProgressLine(f"wrote {folder}") as line:
+        files = result.write(folder, format=arguments.format, source=record)
+        if arguments.plot:
+            files.append(result.plot(folder / PICTURE))
+        line.done(", ".join(file.name for file in files))
+    print(result)
+    return 0
+
+
+# --- Arguments. -----------------------------------------------------------------------------------
+
+
+def _settings(arguments: argparse.Namespace, ticks: Ticks) -> dict[str, Any]:
+    names = ("cash", "maker_fee", "taker_fee", "spread_bps", "fill")
+    settings = {name: getattr(arguments, name) for name in names}
+    if arguments.latency is not None:
+        settings["latency"] = _latency(arguments.latency, ticks.time_unit)
+    return {name: value for name, value in settings.items() if value is not None}
+
+
+def _latency(text: str, time_unit: str) -> int:
+    return int(text) if text.isdigit() else interval_length(text, time_unit)
+
+
+def _pairs(texts: Sequence[str]) -> dict[str, str]:
+    pairs = {}
+    for text in texts:
+        name, equals, value = text.partition("=")
+        if not equals:
+            raise ConfigError(f"--param {text} has no value", hint=f"write --param {text}=VALUE")
+        pairs[name] = value
+    return pairs
+
+
+def _parser() -> argparse.ArgumentParser:
+    parser = argparse.ArgumentParser(
+        prog="tickstep",
+        description="Exact, deterministic backtesting.",
+        epilog=MAIN_EXAMPLE,
+        formatter_class=argparse.RawDescriptionHelpFormatter,
+    )
+    parser.add_argument("--version", action="version", version=f"tickstep {__version__}")
+    commands = parser.add_subparsers(title="commands", metavar="COMMAND", required=True)
+    _add_backtest(commands)
+    _add_demo(commands)
+    _add_verify(commands)
+    return parser
+
+
+def _add_backtest(commands: Any) -> None:
+    added = _command(
+        commands, "backtest", "run a strategy file over trades", BACKTEST_EXAMPLE, _backtest
+    )
+    added.add_argument("strategy", metavar="STRATEGY.py[:Class]", help="file with a ts.Strategy")
+    added.add_argument("trades", nargs="+", type=Path, metavar="TRADES", help="files of trades")
+    added.add_argument(
+        "--param", action="append", default=[], metavar="NAME=VALUE", help="set a parameter"
+    )
+    added.add_argument("--cash", metavar="MONEY", help="initial cash (100000)")
+    added.add_argument("--maker-fee", metavar="FRACTION", help="of the value (0.0001)")
+    added.add_argument("--taker-fee", metavar="FRACTION", help="of the value (0.0002)")
+    added.add_argument("--spread-bps", metavar="BPS", help="the whole bid-ask spread (2)")
+    added.add_argument(
+        "--fill",
+        choices=("touch", "through"),
+        help="when resting limits trade: at their price (default), or only beyond it",
+    )
+    added.add_argument("--tick-size", metavar="MONEY", help="step of prices (found in the data)")
+    added.add_argument("--lot", metavar="QTY", help="step of quantities (found in the data)")
+    added.add_argument(
+        "--latency", metavar="TIME", help="from an order to the market: 50ms, 1s (none)"
+    )
+    _add_output(added, "folder for the results (named after the strategy)")
+
+
+def _add_demo(commands: Any) -> None:
+    added = _command(commands, "demo", "run a grid over a computed market", DEMO_EXAMPLE, _demo)
+    added.add_argument(
+        "--ticks", type=int, default=TICKS_DEFAULT, metavar="N", help=f"length ({TICKS_DEFAULT:,})"
+    )
+    _add_output(added, f"folder for the results ({DEMO_FOLDER})")
+
+
+def _add_verify(commands: Any) -> None:
+    added = _command(commands, "verify", "run a run again and compare", VERIFY_EXAMPLE, _verify)
+    added.add_argument("run", type=Path, metavar="run.json", help="record of a run")
+
+
+def _add_output(added: argparse.ArgumentParser, out_help: str) -> None:
+    added.add_argument("--out", type=Path, metavar="DIR", help=out_help)
+    added.add_argument(
+        "--format", choices=FORMATS, default=FORMATS[0], help="of fills and equity (csv)"
+    )
+    added.add_argument("--no-plot", dest="plot", action="store_false", help="draw no picture")
+    added.add_argument(
+        "--no-skip-scan",
+        dest="skip_scan",
+        action="store_false",
+        help="take every tick by itself: slower, same digest",
+    )
+
+
+def _command(
+    commands: Any, name: str, summary: str, example: str, command: Any
+) -> argparse.ArgumentParser:
+    added: argparse.ArgumentParser = commands.add_parser(
+        name,
+        help=summary,
+        description=f"{summary[0].upper()}{summary[1:]}.",
+        epilog=example,
+        formatter_class=argparse.RawDescriptionHelpFormatter,
+    )
+    added.set_defaults(command=command)
+    return added
+
+
+# --- What goes wrong. -----------------------------------------------------------------------------
+
+
+def _mistake(message: str, hint: str | None, place: str | None) -> int:
+    print(f"error: {message}", file=sys.stderr)
+    if place is not None:
+        print(f"in: {place}", file=sys.stderr)
+    if hint is not None:
+        print(f"hint: {hint}", file=sys.stderr)
+    return MISTAKE
+
+
+def _place_in_strategy(error: TickstepError) -> str | None:
+    """The innermost line of the user's own code, where the error came out of it."""
+    ours = Path(__file__).parent
+    frames = traceback.extract_tb(error.__traceback__)
+    own = [frame for frame in frames if ours not in Path(frame.filename).parents]
+    if not own or not own[-1].filename.endswith(".py"):
+        return None
+    return f"{own[-1].filename}, line {own[-1].lineno}, {own[-1].name}: {own[-1].line}"
+
+
+def _accept_any_encoding() -> None:
+    """A terminal that lacks a character shows another one instead of failing."""
+    for stream in (sys.stdout, sys.stderr):
+        if hasattr(stream, "reconfigure"):
+            stream.reconfigure(errors="replace")
+
+
+if __name__ == "__main__":
+    sys.exit(main())
