@@ -39,6 +39,10 @@ bool tks__value_wide(const tks_instrument *rules, int64_t qty_lots, int64_t pric
 int64_t tks__value_bound(const tks_instrument *rules, int64_t qty_lots, int64_t price_ticks)
 {
     tks_i128 value;
+    int64_t small;
+    if (!__builtin_mul_overflow(tks__abs(price_ticks), rules->units_per_tick_lot, &small) &&
+        !__builtin_mul_overflow(small, qty_lots, &small))
+        return tks__min(small, TKS_MONEY_END);
     if (!tks__value_wide(rules, qty_lots, tks__abs(price_ticks), &value) || value >= TKS_MONEY_END)
         return TKS_MONEY_END;
     return (int64_t)value;
@@ -50,7 +54,7 @@ static int64_t value_of(const tks_instrument *rules, int64_t qty_lots, int64_t p
     return qty_lots == 0 ? 0 : price_ticks * rules->units_per_tick_lot * qty_lots;
 }
 
-int64_t tks__half_spread(const tks_instrument *rules, int64_t price_ticks)
+static int64_t half_spread(const tks_instrument *rules, int64_t price_ticks)
 {
     int64_t price = tks__abs(price_ticks);
     uint64_t divisor = 2 * (uint64_t)TKS_PPB;
@@ -61,7 +65,7 @@ int64_t tks__half_spread(const tks_instrument *rules, int64_t price_ticks)
 
 int64_t tks__far_side(const tks_instrument *rules, uint8_t side, int64_t price_ticks)
 {
-    int64_t half = tks__half_spread(rules, price_ticks);
+    int64_t half = half_spread(rules, price_ticks);
     if (side == TKS_SIDE_BUY)
         return price_ticks + half;
     if (rules->flags & TKS_INSTRUMENT_ALLOW_NEGATIVE)

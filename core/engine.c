@@ -658,8 +658,7 @@ static void wait_anew(tks_engine *engine, uint32_t slot, int64_t from)
     tks__order *order = tks__order_at(engine, slot);
     order->priority = engine->event_sequence + 1; /* of its AMENDED event */
     order->live_from = from;
-    for (int kind = 0; kind < TKS__HEAP_EXPIRY; kind++)
-        tks__heap_remove(engine, (tks__heap_kind)kind, slot);
+    tks__order_leave_heaps(engine, slot, TKS__HEAP_EXPIRY);
     tks__order_wait_pending(engine, slot);
 }
 

@@ -316,6 +316,8 @@ void tks__order_remove(tks_engine *engine, uint32_t slot);
 void tks__heap_push(tks_engine *engine, tks__heap_kind kind, uint32_t slot, int64_t key,
                     uint64_t rank);
 void tks__heap_remove(tks_engine *engine, tks__heap_kind kind, uint32_t slot);
+/* Out of the first `kinds` heaps: TKS__HEAP_EXPIRY of them tell where it waits. */
+void tks__order_leave_heaps(tks_engine *engine, uint32_t slot, int kinds);
 /* Collect the entries with key <= bound; returns how many were written. */
 uint32_t tks__heap_collect(const tks_engine *engine, const tks__heap *heap, int64_t bound,
                            uint32_t class, tks__candidate *out);
@@ -339,8 +341,7 @@ int64_t tks__value_bound(const tks_instrument *rules, int64_t qty_lots, int64_t 
 /* qty * price * unit; false when it needs more than 100 bits (so that sums of many still fit). */
 bool tks__value_wide(const tks_instrument *rules, int64_t qty_lots, int64_t price_ticks,
                      tks_i128 *value_out);
-/* Half the spread at a price, rounded up to a tick. */
-int64_t tks__half_spread(const tks_instrument *rules, int64_t price_ticks);
+/* The price a market order of a side gets: half the spread away, rounded up to a tick. */
 int64_t tks__far_side(const tks_instrument *rules, uint8_t side, int64_t price_ticks);
 
 /* Lots an order of this side and offset could close, whoever reserved them. */

@@ -248,10 +248,12 @@ uint32_t tks__order_insert(tks_engine *engine, const tks__order *order)
     return slot;
 }
 
-static void leave_heaps(tks_engine *engine, uint32_t slot)
+void tks__order_leave_heaps(tks_engine *engine, uint32_t slot, int kinds)
 {
-    for (int kind = 0; kind < TKS__HEAP_KINDS; kind++)
-        tks__heap_remove(engine, (tks__heap_kind)kind, slot);
+    const tks__order *order = tks__order_at(engine, slot);
+    for (int kind = 0; kind < kinds; kind++)
+        if (order->heap_at[kind] != TKS_NONE)
+            tks__heap_remove(engine, (tks__heap_kind)kind, slot);
 }
 
 void tks__order_remove(tks_engine *engine, uint32_t slot)
@@ -262,7 +264,7 @@ void tks__order_remove(tks_engine *engine, uint32_t slot)
         instrument->alert_count--;
     else
         instrument->order_count--;
-    leave_heaps(engine, slot);
+    tks__order_leave_heaps(engine, slot, TKS__HEAP_KINDS);
     group_remove(engine, slot);
     list_remove(engine, order);
     table_remove(engine, ids(engine), false,
@@ -443,8 +445,7 @@ void tks__order_wait_market(tks_engine *engine, uint32_t slot)
     tks__order *order = tks__order_at(engine, slot);
     order->state = TKS__ORDER_MARKET;
     order->live_from = TKS_TIME_NONE;
-    for (int kind = 0; kind < TKS__HEAP_EXPIRY; kind++)
-        tks__heap_remove(engine, (tks__heap_kind)kind, slot);
+    tks__order_leave_heaps(engine, slot, TKS__HEAP_EXPIRY);
     tks__heap_push(engine, TKS__HEAP_PENDING, slot, TKS_TIME_NONE, order->priority);
 }
 
@@ -462,8 +463,7 @@ static void wait_trailing(tks_engine *engine, uint32_t slot, const tks__order *o
 void tks__order_wait_price(tks_engine *engine, uint32_t slot)
 {
     tks__order *order = tks__order_at(engine, slot);
-    for (int kind = 0; kind < TKS__HEAP_EXPIRY; kind++)
-        tks__heap_remove(engine, (tks__heap_kind)kind, slot);
+    tks__order_leave_heaps(engine, slot, TKS__HEAP_EXPIRY);
     order->state = TKS__ORDER_RESTING;
     order->live_from = TKS_TIME_NONE;
     int64_t threshold = tks__threshold(tks__instrument_at(engine, order->instrument), order);

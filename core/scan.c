@@ -210,16 +210,27 @@ static uint64_t first_hit_in(const search *s, uint64_t row, uint64_t end)
     return row;
 }
 
-/* First hit in [row, end), or end. A few rows one by one (dense orders), then blocks. */
+/* Blocks of `rows` without a hit, up to `end`: the row where the last of them ended. */
+static uint64_t skip_blocks(const search *s, uint64_t row, uint64_t end, uint64_t rows)
+{
+    while (end - row >= rows && !block_has_hit(s, row, rows))
+        row += rows;
+    return row;
+}
+
+/* First hit in [row, end), or end: a few rows one by one (dense orders), then small blocks, then
+ * large ones. */
 static uint64_t search_rows(search *s, uint64_t row, uint64_t end)
 {
-    enum { SINGLE = 8, BLOCK = 64 };
+    enum { SINGLE = 4, SMALL = 16, LARGE = 64 };
     uint64_t begin = row;
     uint64_t near = end - row < SINGLE ? end : row + SINGLE;
     row = first_hit_in(s, row, near);
     if (row == near) {
-        while (end - row >= BLOCK && !block_has_hit(s, row, BLOCK))
-            row += BLOCK;
+        uint64_t middle = end - row < 2 * LARGE ? end : row + 2 * LARGE;
+        row = skip_blocks(s, row, middle, SMALL);
+        if (row == middle)
+            row = skip_blocks(s, row, end, LARGE);
         row = first_hit_in(s, row, end);
     }
     s->rows_read += row - begin + (row < end);

@@ -697,6 +697,7 @@ class Oracle:
             if placed.id in self.open:
                 got = self._execute(book, tick, placed, pool)
                 pool = None if pool is None else pool - got
+                self._reserve(placed)
 
     def _execute(self, book: Book, tick: Tick, placed: Placed, pool: int | None) -> int:
         """Step 3 of a tick for one order: the lots it got."""
@@ -731,11 +732,9 @@ class Oracle:
         if order.time_in_force == TimeInForce.FOK and qty < placed.rest:
             self._end(placed, EventKind.CANCELLED, Reason.FOK_REST)
             return 0
-        if qty == 0 and order.time_in_force == TimeInForce.IOC:
-            self._end(placed, EventKind.CANCELLED, Reason.IOC_REST)
-            return 0
         if qty == 0:
-            self._reserve(placed)
+            if order.time_in_force == TimeInForce.IOC:
+                self._end(placed, EventKind.CANCELLED, Reason.IOC_REST)
             return 0
         reason = self._refusal_of_fill(placed, qty, price, liquidity)
         if reason:
@@ -750,7 +749,6 @@ class Oracle:
             self._end(placed, EventKind.CANCELLED, Reason.IOC_REST)
         elif self._is_bounded(placed) and self._free_lots(placed) == 0:
             self._end(placed, EventKind.CANCELLED, self._bound_reason(placed))
-        self._reserve(placed)
         return qty
 
     def _take_from_siblings(self, placed: Placed, qty: int) -> None:

@@ -89,9 +89,8 @@ __all__ = [
     "read_trades",
 ]
 
-__version__ = "{}.{}.{}".format(
-    _kernel.VERSION // 10_000, _kernel.VERSION // 100 % 100, _kernel.VERSION % 100
-)
+_major, _rest = divmod(_kernel.VERSION, 10_000)
+__version__ = f"{_major}.{_rest // 100}.{_rest % 100}"
 
 # Names whose modules load when they are first used: `import tickstep` stays quick.
 _LAZY = {"read_trades": "tickstep.data.load"}

@@ -28,7 +28,6 @@ from tickstep._kernel import (
 )
 from tickstep.errors import ConfigError, DataError, OrderError, StateError
 from tickstep.ticks import (
-    Float64Array,
     Int64Array,
     Number,
     Ticks,
@@ -397,8 +396,11 @@ class EngineConfig:
         >>> ts.EngineConfig.from_canonical(config.canonical()).canonical() == config.canonical()
         True
         """
-        instruments = [Instrument(**each) for each in canonical["instruments"]]
-        return cls(**{**canonical, "instruments": instruments})
+        shared = {name: value for name, value in canonical.items() if name != "instruments"}
+        first, *others = canonical["instruments"]
+        if not others and first["symbol"] == SYMBOL_DEFAULT:
+            return cls(**shared, **{name: first[name] for name in _SHARED})
+        return cls(**shared, instruments=[Instrument(**each) for each in canonical["instruments"]])
 
 
 # --- From what the user wrote to the kernel's integers, and back. ---------------------------------
@@ -853,7 +855,7 @@ class Engine(_kernel.Engine):
         k: int | None = None,
         *,
         until: Time | None = None,
-        stop_on: str | Sequence[str] | int | None = None,
+        stop_on: str | Sequence[str] | None = None,
     ) -> BatchResult:
         """Take bound ticks until one of the limits, or the end of the data.
 
@@ -1012,7 +1014,8 @@ class Engine(_kernel.Engine):
     def fills(self) -> npt.NDArray[np.void]:
         """The FILLED events among `events`: exact integers."""
         events = self.events
-        return events[events["kind"] == EventKind.FILLED]
+        is_fill: npt.NDArray[np.bool_] = events["kind"] == EventKind.FILLED
+        return events[is_fill]
 
     @property
     def trades(self) -> npt.NDArray[np.void]:
@@ -1175,7 +1178,7 @@ class Engine(_kernel.Engine):
                     hint=f"EngineConfig({name}={their!r}), or read the data with {name}={our!r}",
                 )
 
-    def _qty_lots(self, qtys: npt.ArrayLike, symbol: str | None) -> npt.NDArray[Any]:
+    def _qty_lots(self, qtys: Any, symbol: str | None) -> npt.NDArray[Any]:
         array = np.asarray(qtys)
         if array.dtype.kind in "iu" and not isinstance(qtys, np.ndarray):
             array = array.astype(np.float64)  # a list of whole numbers is in units like any other
@@ -1273,12 +1276,13 @@ class _Schedule:
     def _check_shapes(self) -> None:
         for name, column in self.given.items():
             is_point = name == self.point
-            if column.ndim > 1 or (is_point and column.ndim == 0) or (
-                column.ndim == 1 and column.size != self.rows
+            if (
+                column.ndim > 1
+                or (is_point and column.ndim == 0)
+                or (column.ndim == 1 and column.size != self.rows)
             ):
                 raise OrderError(
-                    f"the column {name!r} has the shape {column.shape}, "
-                    f"expected ({self.rows},)",
+                    f"the column {name!r} has the shape {column.shape}, expected ({self.rows},)",
                     hint="give one value for each row, or one value for all",
                 )
 
@@ -1336,7 +1340,7 @@ class _Schedule:
             flags |= np.where(self._full(column), np.uint32(bit), np.uint32(0))
         return flags
 
-    def _whole(self, name: str, kind: type[np.generic]) -> npt.NDArray[Any]:
+    def _whole(self, name: str, kind: type[Any]) -> npt.NDArray[Any]:
         column = self.given[name]
         if column.dtype == kind:
             return column

@@ -118,11 +118,19 @@ STATUSES = (
     Status(4, "MEMORY_ALIGN", InternalError, _REPORT),
     Status(5, "CAPACITY_RANGE", CapacityError, "drain events and close orders you do not need"),
     Status(6, "CAPACITY_SMALLER", InternalError, _REPORT),
-    Status(7, "CONFIG_MISMATCH", StateError, "load a state with the configuration it was saved with"),
+    Status(
+        7, "CONFIG_MISMATCH", StateError, "load a state with the configuration it was saved with"
+    ),
     Status(10, "INSTRUMENT_COUNT", ConfigError, "give from 1 to 65536 instruments"),
-    Status(11, "UNIT_RANGE", ConfigError, "choose a coarser money_unit, or a finer tick_size or lot"),
-    Status(12, "SPREAD_RANGE", ConfigError, "spread_bps is the whole spread: 0 or more, below 20000"),
-    Status(13, "FEE_RANGE", ConfigError, "fees are fractions of the value: 0.0002 is 2 basis points"),
+    Status(
+        11, "UNIT_RANGE", ConfigError, "choose a coarser money_unit, or a finer tick_size or lot"
+    ),
+    Status(
+        12, "SPREAD_RANGE", ConfigError, "spread_bps is the whole spread: 0 or more, below 20000"
+    ),
+    Status(
+        13, "FEE_RANGE", ConfigError, "fees are fractions of the value: 0.0002 is 2 basis points"
+    ),
     Status(14, "RULE", ConfigError),
     Status(15, "QTY_RULE", ConfigError, "qty_step and qty_min must be at least one lot"),
     Status(16, "BAND", ConfigError, "price_band is (lowest, highest), both allowed prices"),
@@ -130,7 +138,9 @@ STATUSES = (
     Status(18, "LATENCY_RANGE", ConfigError, "latency is 0 or more, in the engine's time unit"),
     Status(19, "PARTICIPATION", ConfigError, "with quantity='volume' give 0 < participation <= 1"),
     Status(20, "WALLET", InternalError, _REPORT),
-    Status(21, "CASH_ACCOUNT", ConfigError, "use account=None, or settle='spot' and position='net'"),
+    Status(
+        21, "CASH_ACCOUNT", ConfigError, "use account=None, or settle='spot' and position='net'"
+    ),
     Status(30, "INSTRUMENT", ConfigError, "engine.symbols lists the instruments"),
     Status(31, "SIDE", OrderError, "side is 'BUY' or 'SELL'"),
     Status(32, "ORDER_TYPE", OrderError),

@@ -355,14 +355,19 @@ class Ticks:
 
     def _computed_digest(self) -> str:
         columns = (
-            self.time, self.price_ticks, self.qty_lots, self.side, self.bid_ticks, self.ask_ticks
+            self.time,
+            self.price_ticks,
+            self.qty_lots,
+            self.side,
+            self.bid_ticks,
+            self.ask_ticks,
         )
         present = "".join("0" if column is None else "1" for column in columns)
         head = f"{self._tick.step} {self._lot.step} {self.time_unit} {len(self)} {present}"
         digest = hashlib.sha256(f"tickstep ticks 1 {head}\n".encode())
         for column in columns:
             if column is not None:
-                digest.update(column)
+                digest.update(column.data)
         return digest.hexdigest()
 
 
@@ -380,10 +385,9 @@ def to_time(value: Time, unit: str) -> int:
     """Turn a date into a whole number of `unit` since 1970-01-01 UTC; integers pass as they are."""
     if isinstance(value, (int, np.integer)) and not isinstance(value, bool):
         return int(value)
-    if isinstance(value, datetime):
-        value = _without_zone(value)
+    moment: Any = _without_zone(value) if isinstance(value, datetime) else value
     try:
-        stamp = np.datetime64(value)
+        stamp = np.datetime64(moment)
     except (ValueError, TypeError) as error:
         raise DataError(
             f"{value!r} is not a time",
@@ -444,7 +448,9 @@ def grid_column(
     if array.dtype.kind == "f":
         return grid.indexes(np.ascontiguousarray(array, dtype=np.float64), name, error)
     if array.dtype.kind in "OU":
-        found = [grid.index(value, f"{name} at row {row}", error) for row, value in enumerate(array)]
+        found = [
+            grid.index(value, f"{name} at row {row}", error) for row, value in enumerate(array)
+        ]
         return np.array(found, dtype=np.int64)
     return integer_column(array, name, error)
 
@@ -455,7 +461,7 @@ def side_column(
     """Return sides as 0 and 1 from such numbers, booleans (True is SELL) or "BUY" and "SELL"."""
     array = np.asarray(values)
     if array.dtype.kind in "OU":
-        is_sell = array == "SELL"
+        is_sell: npt.NDArray[np.bool_] = np.asarray(array == "SELL")
         bad = np.flatnonzero(~(is_sell | (array == "BUY")))
         if bad.size:
             side = array[bad[0]]

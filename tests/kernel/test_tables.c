@@ -75,6 +75,11 @@ _Noreturn static void fail(const line *at, const char *format, ...)
     longjmp(table_end, 1);
 }
 
+static void require_ok(const line *at, const char *call, tks_status status)
+{
+    if (status != TKS_STATUS_OK) fail(at, "%s: %s", call, tks_status_name((int32_t)status));
+}
+
 /* ---- Names and numbers ---------------------------------------------------------------------- */
 
 typedef struct name {
@@ -294,13 +299,13 @@ static void reload(const line *at)
     tks_digest before, after;
     tks_state_hash(run.engine, &before);
     tks_status status = tks_state_size(run.engine, &size);
-    if (status != TKS_STATUS_OK) fail(at, "tks_state_size: %s", tks_status_name(status));
+    require_ok(at, "tks_state_size", status);
     void *bytes = block(size);
     status = tks_state_save(run.engine, bytes, size, &written);
-    if (status != TKS_STATUS_OK) fail(at, "tks_state_save: %s", tks_status_name(status));
+    require_ok(at, "tks_state_save", status);
     memset(run.engine, 0xA5, run.size);
     status = tks_state_load(run.engine, run.size, &run.config, bytes, written, &run.engine);
-    if (status != TKS_STATUS_OK) fail(at, "tks_state_load: %s", tks_status_name(status));
+    require_ok(at, "tks_state_load", status);
     free(bytes);
     tks_state_hash(run.engine, &after);
     if (memcmp(&before, &after, sizeof before) != 0) fail(at, "another state after the reload");
@@ -335,7 +340,7 @@ static void add_zone_map(tks_feed *feed, rows *from)
     feed->zone_map = from->zones;
     tks_status status =
         tks_zone_map_build(from->zones, feed->zone_map_size, from->price, from->count);
-    if (status != TKS_STATUS_OK) fail(run.command, "tks_zone_map_build: %s", tks_status_name(status));
+    require_ok(run.command, "tks_zone_map_build", status);
 }
 
 static uint32_t feeds_of_rows(tks_feed *feeds)
@@ -487,7 +492,7 @@ static void drain(const line *at)
     uint32_t count = 0;
     run.event_first = run.event_count = 0;
     tks_status status = tks_events_drain(run.engine, run.events, EVENTS_MAX, &count);
-    if (status != TKS_STATUS_OK) fail(at, "tks_events_drain: %s", tks_status_name(status));
+    require_ok(at, "tks_events_drain", status);
     run.event_count = count;
 }
 
@@ -604,7 +609,7 @@ static void expect_open(const line *at)
     uint32_t count = 0;
     tks_status status =
         tks_orders_open(run.engine, instrument_or_all(at), 0, views, PARTS_MAX, &count);
-    if (status != TKS_STATUS_OK) fail(at, "tks_orders_open: %s", tks_status_name(status));
+    require_ok(at, "tks_orders_open", status);
     compare(at, "open orders", count, at->word_count - 1);
     for (uint32_t i = 0; i < count; i++)
         compare(at, "id", (int64_t)views[i].order_id, number_of(at, at->words[i + 1]));
@@ -627,13 +632,13 @@ static void expect(const line *at)
         tks_snapshot snapshot = {.struct_size = sizeof snapshot};
         uint32_t instrument = (uint32_t)number(at, "i", 0);
         tks_status status = tks_snapshot_get(run.engine, instrument, &snapshot);
-        if (status != TKS_STATUS_OK) fail(at, "tks_snapshot_get: %s", tks_status_name(status));
+        require_ok(at, "tks_snapshot_get", status);
         compare_keys(at, &snapshot, snapshot_parts, "");
     } else if (strcmp(what, "order") == 0) {
         tks_order_view view;
         uint64_t id = (uint64_t)number_of(at, word(at, 1));
         tks_status status = tks_order_get(run.engine, id, &view);
-        if (status != TKS_STATUS_OK) fail(at, "tks_order_get: %s", tks_status_name(status));
+        require_ok(at, "tks_order_get", status);
         compare_keys(at, &view, view_parts, "");
     } else if (strcmp(what, "open") == 0) {
         expect_open(at);

@@ -222,13 +222,8 @@ impl Grid {
             Number::Float(float) => shortest(float),
             Number::Exact(decimal) => Ok(decimal),
         };
-        let steps = decimal.and_then(|step| {
-            // Said here as well as in the crate, to name the setting rather than "grid".
-            let too_small = step.mantissa() <= 0;
-            if too_small { Err(not_positive(step)) } else { Steps::new(step) }
-        });
-        let steps = steps.map_err(|error| raised_at(py, &error, name, Kind::Config))?;
-        Ok(Grid { steps })
+        let steps = decimal.and_then(Steps::new);
+        Ok(Grid { steps: steps.map_err(|error| raised_at(py, &error, name, Kind::Config))? })
     }
 
     #[getter]
@@ -296,12 +291,26 @@ impl Grid {
         convert: impl Fn(&Steps, Number) -> Result<i64, Error>,
     ) -> PyResult<i64> {
         let number = Number::read(value, name, kind)?;
-        convert(&self.steps, number).map_err(|error| raised_at(value.py(), &error, name, kind))
+        convert(&self.steps, number)
+            .map_err(|error| off_grid(value.py(), &error, (name, number), &self.steps, kind))
     }
 }
 
-fn not_positive(value: Decimal) -> Error {
-    NumberError::NotPositive { name: "it", value }.into()
+/// The exception for a number that is no multiple of a step.
+pub fn off_grid(
+    py: Python<'_>,
+    error: &Error,
+    (name, number): (&str, Number),
+    steps: &Steps,
+    kind: Kind,
+) -> PyErr {
+    match error {
+        Error::Number(fault) if matches!(**fault, NumberError::Range) => {
+            let message = format!("{name} {number} is beyond 2^63 steps of {}", steps.step());
+            kind.error(py, &message, "give a smaller number, or choose a coarser grid")
+        }
+        _ => raised_at(py, error, name, kind),
+    }
 }
 
 /// Money units of one lot moving one tick.

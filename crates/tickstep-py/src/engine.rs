@@ -14,7 +14,7 @@ use tickstep::{
 use crate::batch::{
     BatchResult, BoundTicks, Stop, merged_ends, read_stop_on, run_bare, run_bound, run_schedule,
 };
-use crate::convert::Number;
+use crate::convert::{Number, off_grid};
 use crate::cursor::TickPair;
 use crate::errors::{Kind, raised, raised_at, raised_batch, raised_row};
 use crate::order::{OpenOrder, Order, amend_of, named};
@@ -371,8 +371,10 @@ impl Engine {
         };
         let entry = named(kind, "kind", Entry::ALL, Entry::name)?;
         let number = Number::read(amount, "amount", Kind::Order)?;
-        let units = self.markets[instrument as usize].scale.money.floor(number);
-        let units = units.map_err(|error| raised_at(py, &error, "amount", Kind::Order))?;
+        let steps = &self.markets[instrument as usize].scale.money;
+        let units = steps
+            .floor(number)
+            .map_err(|error| off_grid(py, &error, ("amount", number), steps, Kind::Order))?;
         let posted = self.kernel().ledger_post(instrument, entry, units);
         posted.map_err(|error| raised(py, &error, Kind::Order))
     }
@@ -596,8 +598,9 @@ impl Engine {
 
     fn price_ticks(&self, instrument: u32, price: &Bound<'_, PyAny>) -> PyResult<i64> {
         let number = Number::read(price, "price", Kind::Order)?;
-        let index = self.markets[instrument as usize].scale.tick.index(number);
-        index.map_err(|error| raised_at(price.py(), &error, "price", Kind::Order))
+        let steps = &self.markets[instrument as usize].scale.tick;
+        let index = steps.index(number);
+        index.map_err(|error| off_grid(price.py(), &error, ("price", number), steps, Kind::Order))
     }
 
     fn open_order(&self, py: Python<'_>, view: tickstep::OrderView) -> OpenOrder {

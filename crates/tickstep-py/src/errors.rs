@@ -59,7 +59,16 @@ pub fn raised(py: Python<'_>, error: &Error, kind: Kind) -> PyErr {
 
 /// As [`raised`], with the name of the argument in front.
 pub fn raised_at(py: Python<'_>, error: &Error, place: &str, kind: Kind) -> PyErr {
-    made(|| from_parts(py, error, &format!("{place}: {error}"), kind.class(py)?))
+    let message = match error {
+        Error::Number(number) => match &**number {
+            NumberError::NotPositive { value, .. } => {
+                format!("{place} is {value}: it must be above 0")
+            }
+            other => format!("{place}: {other}"),
+        },
+        other => format!("{place}: {other}"),
+    };
+    made(|| from_parts(py, error, &message, kind.class(py)?))
 }
 
 /// The exception of a refused column of ticks.

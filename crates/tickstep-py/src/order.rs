@@ -6,8 +6,8 @@ use pyo3::prelude::*;
 use pyo3::types::{PyDict, PyString};
 use tickstep::{Amend, Offset, OrderType, OrderView, Side, TimeInForce};
 
-use crate::convert::{Number, python_decimal};
-use crate::errors::{Kind, raised, raised_at};
+use crate::convert::{Number, Steps, off_grid, python_decimal};
+use crate::errors::{Kind, raised};
 use crate::scale::Scale;
 use crate::ticks::read_side;
 
@@ -188,9 +188,10 @@ impl Order {
 
     /// The order as the kernel takes it, on the grids of an instrument.
     pub fn on(&self, py: Python<'_>, instrument: u32, scale: &Scale) -> PyResult<tickstep::Order> {
-        let place = |number: Option<Number>, name: &str, steps: &crate::convert::Steps| {
-            let index = number.map_or(Ok(0), |number| steps.index(number));
-            index.map_err(|error| raised_at(py, &error, name, Kind::Order))
+        let place = |number: Option<Number>, name: &str, steps: &Steps| {
+            let Some(number) = number else { return Ok(0) };
+            let index = steps.index(number);
+            index.map_err(|error| off_grid(py, &error, (name, number), steps, Kind::Order))
         };
         let is_limit = matches!(self.order_type, OrderType::Limit | OrderType::StopLimit);
         Ok(tickstep::Order {
@@ -545,10 +546,13 @@ pub fn amend_of(
     trigger: Option<&Bound<'_, PyAny>>,
     trail: Option<&Bound<'_, PyAny>>,
 ) -> PyResult<Amend> {
-    let place = |value: Option<&Bound<'_, PyAny>>, name: &str, steps: &crate::convert::Steps| {
+    let place = |value: Option<&Bound<'_, PyAny>>, name: &str, steps: &Steps| {
         let Some(value) = value else { return Ok(None) };
-        let index = steps.index(Number::read(value, name, Kind::Order)?);
-        index.map(Some).map_err(|error| raised_at(value.py(), &error, name, Kind::Order))
+        let number = Number::read(value, name, Kind::Order)?;
+        let index = steps.index(number);
+        index
+            .map(Some)
+            .map_err(|error| off_grid(value.py(), &error, (name, number), steps, Kind::Order))
     };
     Ok(Amend {
         qty_lots: place(qty, "qty", &scale.lot)?,

@@ -1,0 +1,1062 @@
+"""Native module: the kernel, its columns, and exact conversions.
+
+Import public names from `tickstep`. What begins with an underscore, `Grid` and `TickColumns` serve
+the Python layer and may change.
+"""
+
+from collections.abc import Iterator, Mapping, Sequence
+from decimal import Decimal
+from typing import Any, Final, Literal, Self, TypeAlias, final
+
+import numpy as np
+import numpy.typing as npt
+from typing_extensions import disjoint_base
+
+from tickstep.errors import ConfigError, DataError, OrderError
+
+__all__ = [
+    "ENTRIES",
+    "EVENT_KINDS",
+    "OFFSETS",
+    "ORDER_TYPES",
+    "SIDES",
+    "TIMES_IN_FORCE",
+    "VERSION",
+    "BatchResult",
+    "Engine",
+    "Grid",
+    "OpenOrder",
+    "Order",
+    "Snapshot",
+    "Tick",
+    "TickColumns",
+    "TickCursor",
+    "TradesParser",
+    "default_lot_and_unit",
+    "reason_message",
+    "reason_name",
+    "status_message",
+    "status_name",
+    "units_per_tick_lot",
+]
+
+_Number: TypeAlias = float | int | str | Decimal
+_Side: TypeAlias = Literal["BUY", "SELL"]
+_OrderType: TypeAlias = Literal[
+    "MARKET",
+    "LIMIT",
+    "STOP",
+    "STOP_LIMIT",
+    "MARKET_IF_TOUCHED",
+    "TRAILING_STOP",
+    "ALERT_PRICE",
+    "ALERT_TIME",
+]
+_TimeInForce: TypeAlias = Literal["GTC", "GTD", "DAY", "IOC", "FOK"]
+_Offset: TypeAlias = Literal["NONE", "OPEN", "CLOSE", "CLOSE_TODAY", "CLOSE_YESTERDAY"]
+_StopOn: TypeAlias = str | Sequence[str] | int
+_Error: TypeAlias = type[ConfigError] | type[DataError] | type[OrderError]
+_Int64Array: TypeAlias = npt.NDArray[np.int64]
+_UInt8Array: TypeAlias = npt.NDArray[np.uint8]
+_Float64Array: TypeAlias = npt.NDArray[np.float64]
+
+VERSION: Final[int]
+SIDES: Final[dict[str, int]]
+ORDER_TYPES: Final[dict[str, int]]
+TIMES_IN_FORCE: Final[dict[str, int]]
+OFFSETS: Final[dict[str, int]]
+EVENT_KINDS: Final[dict[str, int]]
+ENTRIES: Final[dict[str, int]]
+
+def status_name(number: int) -> str: ...
+def status_message(number: int) -> str: ...
+def reason_name(number: int) -> str: ...
+def reason_message(number: int) -> str: ...
+def units_per_tick_lot(tick_size: str, lot: str, multiplier: str, money_unit: str) -> int:
+    """Return the money units of one lot moving one tick, or raise a `ConfigError`."""
+
+def default_lot_and_unit(tick_size: _Number) -> tuple[str, str]:
+    """Return the finest lot of 0.000001 to 1 that suits a tick size, and its money unit."""
+
+@final
+class Grid:
+    """Multiples of a positive decimal step, counted by whole numbers, without rounding.
+
+    A float counts as the multiple n when it is within 4 of its own smallest steps of n times the
+    step, and that smallest step is at most a sixteenth of the grid's.
+
+    Parameters
+    ----------
+    step : float, int, str or Decimal
+        Distance of two multiples; a float is taken as its shortest decimal.
+    name : str
+        What errors call it.
+    """
+
+    def __new__(cls, step: _Number, name: str) -> Self: ...
+    @property
+    def step(self) -> str:
+        """The step as plain decimal text."""
+
+    def index(self, value: _Number, name: str, error: _Error) -> int:
+        """Return which multiple a value is, or raise `error` with the neighbours."""
+
+    def amount(self, value: _Number, name: str, error: _Error) -> int:
+        """As `index`, but a float too large for the rule is taken as its shortest decimal."""
+
+    def indexes(self, values: _Float64Array, name: str, error: _Error) -> _Int64Array:
+        """Return which multiples the floats of an array are; errors name the row."""
+
+    def value(self, index: int) -> float:
+        """Return a multiple as a float."""
+
+    def values(self, indexes: _Int64Array) -> _Float64Array:
+        """Return multiples as floats."""
+
+    def decimal(self, index: int) -> Decimal:
+        """Return a multiple exactly."""
+
+    def __eq__(self, other: object, /) -> bool: ...
+    def __ne__(self, other: object, /) -> bool: ...
+    __hash__: None  # type: ignore[assignment]
+
+@final
+class Tick:
+    """One trade of the market.
+
+    Parameters
+    ----------
+    ts_ms : int
+        Time in the engine's unit: milliseconds unless it was given another.
+    price_tick_i64 : int
+        Price in ticks.
+    qty : float, int, str or Decimal
+        Quantity in units of the instrument, a whole number of lots.
+    side : {"BUY", "SELL"}
+        Side of the aggressor.
+    instrument : int
+        Index of the instrument in `Engine.symbols`.
+    bid_ticks, ask_ticks : int, optional
+        Best quotes in ticks; orders then take at these instead of the price and half the spread.
+
+    Examples
+    --------
+    >>> import tickstep as ts
+    >>> ts.Tick(1000, 10000, 2.0, "SELL")
+    Tick(ts_ms=1000, price_tick_i64=10000, qty=2.0, side='SELL')
+    """
+
+    def __new__(
+        cls,
+        ts_ms: int,
+        price_tick_i64: int,
+        qty: _Number,
+        side: str,
+        *,
+        instrument: int = 0,
+        bid_ticks: int | None = None,
+        ask_ticks: int | None = None,
+    ) -> Self: ...
+    @property
+    def ts_ms(self) -> int:
+        """Time in the engine's unit."""
+
+    @property
+    def time(self) -> int:
+        """Time in the engine's unit, under its plain name."""
+
+    @property
+    def price_tick_i64(self) -> int:
+        """Price in ticks."""
+
+    @property
+    def price_ticks(self) -> int:
+        """Price in ticks, under its plain name."""
+
+    @property
+    def qty(self) -> float:
+        """Quantity in units of the instrument."""
+
+    @property
+    def side(self) -> _Side:
+        """Side of the aggressor."""
+
+    @property
+    def instrument(self) -> int:
+        """Index of the instrument."""
+
+    @property
+    def bid_ticks(self) -> int | None:
+        """Best bid in ticks, where there is one."""
+
+    @property
+    def ask_ticks(self) -> int | None:
+        """Best ask in ticks, where there is one."""
+
+    def __eq__(self, other: object, /) -> bool: ...
+    def __ne__(self, other: object, /) -> bool: ...
+    def __hash__(self) -> int: ...
+    def __getnewargs_ex__(self) -> tuple[tuple[Any, ...], dict[str, Any]]: ...
+
+@final
+class TickColumns:
+    """Checked, read-only columns with their zone map; `tickstep.Ticks` is made from it."""
+
+    def __new__(
+        cls,
+        time: npt.NDArray[Any],
+        price_ticks: npt.NDArray[Any],
+        qty_lots: npt.NDArray[Any],
+        side: npt.NDArray[Any],
+        bid_ticks: npt.NDArray[Any] | None,
+        ask_ticks: npt.NDArray[Any] | None,
+        allow_negative_prices: bool,
+    ) -> Self: ...
+    @property
+    def time(self) -> _Int64Array: ...
+    @property
+    def price_ticks(self) -> _Int64Array: ...
+    @property
+    def qty_lots(self) -> _Int64Array: ...
+    @property
+    def side(self) -> _UInt8Array: ...
+    @property
+    def bid_ticks(self) -> _Int64Array | None: ...
+    @property
+    def ask_ticks(self) -> _Int64Array | None: ...
+    @property
+    def allow_negative_prices(self) -> bool: ...
+    @property
+    def nbytes(self) -> int: ...
+    def tick(self, row: int, lot: Grid) -> Tick: ...
+    def __len__(self) -> int: ...
+
+@final
+class Order:
+    """An order to place; what needs no engine to be checked is checked here.
+
+    Parameters
+    ----------
+    order_type : str
+        "MARKET", "LIMIT", "STOP", "STOP_LIMIT", "MARKET_IF_TOUCHED", "TRAILING_STOP",
+        "ALERT_PRICE" or "ALERT_TIME". Alerts trade nothing; they emit an ALERT event.
+    side : {"BUY", "SELL"}
+        Which way. Of "ALERT_PRICE": "BUY" waits for a price at or above the trigger, "SELL" for
+        one at or below. "ALERT_TIME" needs none.
+    qty : number, units of the instrument
+        How much, a whole number of lots; none for alerts.
+    price : number, money
+        The limit of LIMIT and STOP_LIMIT. The price of a MARKET order is ignored.
+    trigger : number, money
+        Of STOP, STOP_LIMIT, MARKET_IF_TOUCHED and ALERT_PRICE.
+    trail : number, money
+        Distance of a TRAILING_STOP from the best price since it is live.
+    time_in_force : {"GTC", "GTD", "DAY", "IOC", "FOK"}, optional
+        "GTD" when `expire_ts` is given, else "GTC". "DAY" ends at `Engine.day_roll`.
+    expire_ts : int
+        GTD: the order ends before trading on the first tick at or after this time. ALERT_TIME: when.
+    post_only : bool
+        Be cancelled rather than take liquidity.
+    reduce_only : bool
+        Trade no more than the position on the other side.
+    oco_group : int
+        0, or a number of your own: a fill of one order takes its quantity off the other open orders
+        of its group.
+    tag : int
+        Yours; it comes back in every event of the order.
+    offset : {"OPEN", "CLOSE", "CLOSE_TODAY", "CLOSE_YESTERDAY"}, optional
+        Which position is meant; with position="hedge" only.
+    symbol : str, optional
+        The instrument, where the engine has several.
+
+    Raises
+    ------
+    OrderError
+        When a name is not known, a number is missing or not positive, or a field does not belong to
+        the type.
+
+    Examples
+    --------
+    >>> import tickstep as ts
+    >>> ts.Order("LIMIT", "SELL", 2.5, price=101)
+    Order('LIMIT', 'SELL', qty=2.5, price=101)
+    """
+
+    def __new__(
+        cls,
+        order_type: str,
+        side: str | None = None,
+        qty: _Number | None = None,
+        price: _Number | None = None,
+        *,
+        trigger: _Number | None = None,
+        trail: _Number | None = None,
+        time_in_force: str | None = None,
+        expire_ts: int | None = None,
+        post_only: bool = False,
+        reduce_only: bool = False,
+        oco_group: int = 0,
+        tag: int = 0,
+        offset: str | None = None,
+        symbol: str | None = None,
+    ) -> Self: ...
+    @property
+    def order_type(self) -> _OrderType:
+        """What the order waits for."""
+
+    @property
+    def side(self) -> _Side:
+        """Which way."""
+
+    @property
+    def qty(self) -> _Number | None:
+        """Quantity as it was given."""
+
+    @property
+    def price(self) -> _Number | None:
+        """Limit as it was given."""
+
+    @property
+    def trigger(self) -> _Number | None:
+        """Trigger as it was given."""
+
+    @property
+    def trail(self) -> _Number | None:
+        """Distance from the best price as it was given."""
+
+    @property
+    def time_in_force(self) -> _TimeInForce:
+        """How long the order stays."""
+
+    @property
+    def expire_ts(self) -> int | None:
+        """When it ends or tells."""
+
+    @property
+    def post_only(self) -> bool:
+        """Whether it is cancelled rather than take."""
+
+    @property
+    def reduce_only(self) -> bool:
+        """Whether it only reduces."""
+
+    @property
+    def oco_group(self) -> int:
+        """Number of its group, or 0."""
+
+    @property
+    def tag(self) -> int:
+        """Yours."""
+
+    @property
+    def offset(self) -> _Offset | None:
+        """Which position is meant."""
+
+    @property
+    def symbol(self) -> str | None:
+        """Name of the instrument, where it was given."""
+
+    def __getnewargs_ex__(self) -> tuple[tuple[Any, ...], dict[str, Any]]: ...
+
+@final
+class OpenOrder:
+    """An open order as it stands; from `Engine.order` and `Engine.open_orders`.
+
+    Floats are for reading; `_lots` and `_ticks` are exact.
+    """
+
+    @property
+    def order_id(self) -> int:
+        """Its id."""
+
+    @property
+    def symbol(self) -> str:
+        """Name of the instrument."""
+
+    @property
+    def order_type(self) -> _OrderType:
+        """What it waits for."""
+
+    @property
+    def side(self) -> _Side:
+        """Which way."""
+
+    @property
+    def time_in_force(self) -> _TimeInForce:
+        """How long it stays."""
+
+    @property
+    def offset(self) -> _Offset | None:
+        """Which position is meant."""
+
+    @property
+    def qty(self) -> float:
+        """Total quantity, amendments included."""
+
+    @property
+    def filled(self) -> float:
+        """What of it is filled."""
+
+    @property
+    def rest(self) -> float:
+        """What is still to be filled."""
+
+    @property
+    def price(self) -> float | None:
+        """Limit in money."""
+
+    @property
+    def trigger(self) -> float | None:
+        """Trigger in money."""
+
+    @property
+    def trail(self) -> float | None:
+        """Distance from the best price in money."""
+
+    @property
+    def trigger_now(self) -> float | None:
+        """Present trigger of a TRAILING_STOP that is live, in money."""
+
+    @property
+    def qty_lots(self) -> int:
+        """Total quantity in lots."""
+
+    @property
+    def filled_lots(self) -> int:
+        """Filled lots."""
+
+    @property
+    def price_ticks(self) -> int:
+        """Limit in ticks, or 0."""
+
+    @property
+    def trigger_ticks(self) -> int:
+        """Trigger in ticks, or 0."""
+
+    @property
+    def trail_ticks(self) -> int:
+        """Distance in ticks, or 0."""
+
+    @property
+    def expire_ts(self) -> int | None:
+        """When it ends or tells."""
+
+    @property
+    def placed_ts(self) -> int:
+        """Engine clock when it was placed; 0 before the first tick."""
+
+    @property
+    def post_only(self) -> bool:
+        """Whether it is cancelled rather than take."""
+
+    @property
+    def reduce_only(self) -> bool:
+        """Whether it only reduces."""
+
+    @property
+    def oco_group(self) -> int:
+        """Number of its group, or 0."""
+
+    @property
+    def tag(self) -> int:
+        """Yours."""
+
+    @property
+    def fees(self) -> float:
+        """Fees paid so far, money."""
+
+    @property
+    def fees_decimal(self) -> Decimal:
+        """Fees paid so far, exactly."""
+
+    @property
+    def frozen(self) -> float:
+        """Cash reserved for it, money."""
+
+    @property
+    def frozen_qty(self) -> float:
+        """Quantity reserved for it, units of the instrument."""
+
+    @property
+    def is_triggered(self) -> bool:
+        """Whether it is a stop that has fired."""
+
+    @property
+    def is_resting(self) -> bool:
+        """Whether it is past its first live tick."""
+
+@final
+class Snapshot:
+    """One instrument and its account at one moment.
+
+    Every sum of money is there three times: as a float for reading, as `..._decimal`, and as
+    `..._units`, a whole number of money units. These hold exactly, in units:
+
+    cash = deposits + income - account fees + realized - cost of what is held (spot), and
+    equity = deposits + income - account fees + account realized + account unrealized.
+
+    Realized profit is before fees.
+    """
+
+    @property
+    def ts_ms(self) -> int:
+        """Engine clock in its unit; 0 before the first tick."""
+
+    @property
+    def time(self) -> int:
+        """Engine clock, under its plain name."""
+
+    @property
+    def symbol(self) -> str:
+        """Name of the instrument."""
+
+    @property
+    def instrument(self) -> int:
+        """Index of the instrument."""
+
+    @property
+    def tick_index(self) -> int:
+        """Number of the instrument's last tick, counted from 0; -1 before its first."""
+
+    @property
+    def last_price(self) -> float:
+        """Last price in money; 0 before the first tick."""
+
+    @property
+    def last_price_ticks(self) -> int:
+        """Last price in ticks."""
+
+    @property
+    def position(self) -> float:
+        """Position of the instrument in its units, long above 0."""
+
+    @property
+    def position_decimal(self) -> Decimal:
+        """Position, exactly."""
+
+    @property
+    def position_lots(self) -> int:
+        """Position in lots."""
+
+    @property
+    def avg_entry_price(self) -> float:
+        """Average price in money at which the position was opened; 0 without one."""
+
+    @property
+    def cash(self) -> float:
+        """Cash of the account."""
+
+    @property
+    def cash_decimal(self) -> Decimal: ...
+    @property
+    def cash_units(self) -> int: ...
+    @property
+    def equity(self) -> float:
+        """Worth of the account at the last prices."""
+
+    @property
+    def equity_decimal(self) -> Decimal: ...
+    @property
+    def equity_units(self) -> int: ...
+    @property
+    def available(self) -> float:
+        """Cash that no order has reserved."""
+
+    @property
+    def available_decimal(self) -> Decimal: ...
+    @property
+    def available_units(self) -> int: ...
+    @property
+    def frozen(self) -> float:
+        """Cash that open orders have reserved; with account="cash" only."""
+
+    @property
+    def frozen_decimal(self) -> Decimal: ...
+    @property
+    def frozen_units(self) -> int: ...
+    @property
+    def realized_pnl(self) -> float:
+        """Profit of what the instrument has closed, before fees."""
+
+    @property
+    def realized_pnl_decimal(self) -> Decimal: ...
+    @property
+    def realized_pnl_units(self) -> int: ...
+    @property
+    def unrealized_pnl(self) -> float:
+        """Profit of the instrument's position at the last price."""
+
+    @property
+    def unrealized_pnl_decimal(self) -> Decimal: ...
+    @property
+    def unrealized_pnl_units(self) -> int: ...
+    @property
+    def fees(self) -> float:
+        """Fees of the instrument."""
+
+    @property
+    def fees_decimal(self) -> Decimal: ...
+    @property
+    def fees_units(self) -> int: ...
+    @property
+    def cost(self) -> float:
+        """Value of the instrument's position at its open prices, below 0 when short."""
+
+    @property
+    def cost_decimal(self) -> Decimal: ...
+    @property
+    def cost_units(self) -> int: ...
+    @property
+    def deposits(self) -> float:
+        """Initial cash, deposits and withdrawals."""
+
+    @property
+    def deposits_decimal(self) -> Decimal: ...
+    @property
+    def deposits_units(self) -> int: ...
+    @property
+    def income(self) -> float:
+        """Funding, dividends, interest and borrow."""
+
+    @property
+    def income_decimal(self) -> Decimal: ...
+    @property
+    def income_units(self) -> int: ...
+    @property
+    def account_realized_pnl(self) -> float:
+        """Profit of what all instruments have closed, before fees."""
+
+    @property
+    def account_realized_pnl_decimal(self) -> Decimal: ...
+    @property
+    def account_realized_pnl_units(self) -> int: ...
+    @property
+    def account_unrealized_pnl(self) -> float:
+        """Profit of all positions at the last prices."""
+
+    @property
+    def account_unrealized_pnl_decimal(self) -> Decimal: ...
+    @property
+    def account_unrealized_pnl_units(self) -> int: ...
+    @property
+    def account_fees(self) -> float:
+        """Fees of all instruments."""
+
+    @property
+    def account_fees_decimal(self) -> Decimal: ...
+    @property
+    def account_fees_units(self) -> int: ...
+    @property
+    def order_count(self) -> int:
+        """Open orders of the instrument, alerts not counted."""
+
+    @property
+    def alert_count(self) -> int:
+        """Open alerts of the instrument."""
+
+    @property
+    def buckets(self) -> dict[str, tuple[int, int, int, int]]:
+        """Lots, frozen lots, cost units and base units of "long_today", "long_yesterday", \
+"short_today" and "short_yesterday"."""
+
+    def __eq__(self, other: object, /) -> bool: ...
+    def __ne__(self, other: object, /) -> bool: ...
+    __hash__: None  # type: ignore[assignment]
+
+@final
+class BatchResult:
+    """What a batch did."""
+
+    @property
+    def ticks_done(self) -> int:
+        """Ticks taken, over all instruments."""
+
+    @property
+    def ticks_executed(self) -> int:
+        """Ticks that could touch an order; the others were proved untouched."""
+
+    @property
+    def ticks_scanned(self) -> int:
+        """Ticks whose price was compared one by one."""
+
+    @property
+    def zone_lines(self) -> int:
+        """64-byte lines of zone maps read."""
+
+    @property
+    def rows_done(self) -> int:
+        """Rows of `Engine.run_orders` placed."""
+
+    @property
+    def event_kinds(self) -> int:
+        """Bits (1 << EventKind) of what the last executed tick emitted."""
+
+    def has(self, kind: str) -> bool:
+        """Return whether the last executed tick emitted an event of this kind."""
+
+    def __eq__(self, other: object, /) -> bool: ...
+    def __ne__(self, other: object, /) -> bool: ...
+    __hash__: None  # type: ignore[assignment]
+
+@final
+class TickCursor:
+    """Iterator over the bound ticks of an engine; from `Engine.cursor`."""
+
+    def __new__(cls, engine: Engine, /) -> Self: ...
+    def __iter__(self) -> Iterator[Tick]: ...
+    def __next__(self) -> Tick: ...
+
+@disjoint_base
+class Engine:
+    """The engine in the kernel's integers; `tickstep.Engine` is made from it."""
+
+    def __new__(
+        cls,
+        numbers: Mapping[str, Any],
+        *,
+        source: Engine | None = None,
+        state: bytes | None = None,
+    ) -> Self: ...
+    def step(
+        self,
+        time: int,
+        price_ticks: int,
+        qty_lots: int,
+        side: int,
+        instrument: int = 0,
+        bid_ticks: int | None = None,
+        ask_ticks: int | None = None,
+        /,
+    ) -> None:
+        """Take one tick as plain integers: the quickest way to take a single one.
+
+        Parameters
+        ----------
+        time : int
+            In the engine's unit, not before the last.
+        price_ticks : int
+            Price in ticks.
+        qty_lots : int
+            Quantity in lots, at least 1.
+        side : int
+            Side of the aggressor: 0 is BUY, 1 is SELL.
+        instrument : int
+            Index of the instrument in `symbols`.
+        bid_ticks, ask_ticks : int, optional
+            Best quotes in ticks.
+
+        Raises
+        ------
+        DataError
+            When the tick breaks a rule; it was not taken.
+
+        Examples
+        --------
+        >>> import tickstep as ts
+        >>> engine = ts.Engine()
+        >>> engine.step(1000, 10000, 2_000_000, 1)
+        >>> engine.time
+        1000
+        """
+
+    def step_tick(self, tick: Tick, /) -> None:
+        """Take one tick.
+
+        Raises
+        ------
+        DataError
+            When the tick breaks a rule or its quantity is not on the lot grid; it was not taken.
+
+        Examples
+        --------
+        >>> import tickstep as ts
+        >>> engine = ts.Engine()
+        >>> engine.step_tick(ts.Tick(1000, 10000, 2.0, "SELL"))
+        >>> engine.get_snapshot().last_price
+        100.0
+        """
+
+    def step_batch_numpy(
+        self,
+        timestamps: _Int64Array,
+        price_ticks: _Int64Array,
+        qtys: _Float64Array | _Int64Array,
+        sides: _UInt8Array,
+        *,
+        symbol: str | None = None,
+        stop_on: _StopOn | None = None,
+    ) -> BatchResult:
+        """Take many ticks from arrays, in place: nothing is copied or converted.
+
+        The arrays are read without the interpreter lock; do not write to them meanwhile. All rows
+        are checked before the first is taken. Ctrl-C stops between two ticks with what is done.
+
+        Parameters
+        ----------
+        timestamps : array of int64
+            Times in the engine's unit, ascending.
+        price_ticks : array of int64
+            Prices in ticks.
+        qtys : array of float64 or int64
+            Quantities in units of the instrument, or in lots.
+        sides : array of uint8
+            Side of the aggressor: 0 is BUY, 1 is SELL.
+        symbol : str, optional
+            The instrument, where the engine has several.
+        stop_on : str or sequence of str, optional
+            Return after the first tick that emits an event of these kinds, such as "FILLED".
+
+        Returns
+        -------
+        BatchResult
+            How many ticks were taken, and how many were looked at.
+
+        Raises
+        ------
+        DataError
+            When an array has another type, is not contiguous or not as long as the others, or a row
+            breaks a rule. Then no tick was taken.
+
+        Examples
+        --------
+        >>> import numpy as np
+        >>> import tickstep as ts
+        >>> engine = ts.Engine()
+        >>> engine.step_batch_numpy(
+        ...     np.array([1, 2]), np.array([100, 101]), np.array([1.0, 0.5]),
+        ...     np.array([0, 1], dtype=np.uint8)).ticks_done
+        2
+        """
+
+    def place_order(self, order: Order, /) -> int:
+        """Place an order; it is live from the next tick on.
+
+        What the market or the account refuses is a REJECTED event and uses up the id.
+
+        Returns
+        -------
+        int
+            The id of the order: 1, 2, 3 and so on.
+
+        Raises
+        ------
+        OrderError
+            When a number is off its grid or out of range; the engine is unchanged.
+
+        Examples
+        --------
+        >>> import tickstep as ts
+        >>> ts.Engine().place_order(ts.Order("LIMIT", "BUY", 1.5, price=99.99))
+        1
+        """
+
+    def cancel_order(self, order_id: int, /) -> bool:
+        """Cancel an open order or alert, now or after the latency.
+
+        Returns
+        -------
+        bool
+            False when the order had already ended.
+
+        Raises
+        ------
+        UnknownOrderError
+            When no order ever had this id.
+
+        Examples
+        --------
+        >>> import tickstep as ts
+        >>> engine = ts.Engine()
+        >>> order_id = engine.place_order(ts.Order("MARKET", "BUY", 1))
+        >>> engine.cancel_order(order_id), engine.cancel_order(order_id)
+        (True, False)
+        """
+
+    def amend_order(
+        self,
+        order_id: int,
+        /,
+        *,
+        qty: _Number | None = None,
+        price: _Number | None = None,
+        trigger: _Number | None = None,
+        trail: _Number | None = None,
+    ) -> bool:
+        """Change an open order, now or after the latency.
+
+        Only less quantity keeps the priority; any other change makes the order new.
+
+        Parameters
+        ----------
+        order_id : int
+            Its id.
+        qty : number, units of the instrument
+            New total, what is filled included; no more than that cancels the order.
+        price, trigger, trail : number, money
+            New values, where the order has them.
+
+        Returns
+        -------
+        bool
+            False when the order had already ended.
+
+        Raises
+        ------
+        OrderError
+            When nothing is named, or something that this order does not have.
+
+        Examples
+        --------
+        >>> import tickstep as ts
+        >>> engine = ts.Engine()
+        >>> order_id = engine.place_order(ts.Order("LIMIT", "BUY", 2, price=99))
+        >>> engine.amend_order(order_id, qty=1)
+        True
+        """
+
+    def order(self, order_id: int, /) -> OpenOrder | None:
+        """Return an order as it stands; None when it has ended.
+
+        Raises
+        ------
+        UnknownOrderError
+            When no order ever had this id.
+
+        Examples
+        --------
+        >>> import tickstep as ts
+        >>> engine = ts.Engine()
+        >>> engine.order(engine.place_order(ts.Order("LIMIT", "BUY", 2, price=99)))
+        OpenOrder(1, LIMIT BUY, qty=2.0, filled=0.0, price=99.0)
+        """
+
+    def open_orders(self, symbol: str | None = None) -> list[OpenOrder]:
+        """Return open orders and alerts in order of id; of one instrument, or of all.
+
+        Examples
+        --------
+        >>> import tickstep as ts
+        >>> engine = ts.Engine()
+        >>> engine.place_order(ts.Order("ALERT_PRICE", "BUY", trigger=101))
+        1
+        >>> engine.open_orders()
+        [OpenOrder(1, ALERT_PRICE BUY, qty=0.0, filled=0.0, trigger=101.0)]
+        """
+
+    def ledger_post(self, kind: str, amount: _Number, *, symbol: str | None = None) -> None:
+        """Post money that is not a trade: above 0 is received, below 0 is paid.
+
+        An amount between two money units is rounded down: less is received, more is paid.
+
+        Parameters
+        ----------
+        kind : str
+            "DEPOSIT" (above 0), "WITHDRAWAL" (below 0), "FUNDING", "DIVIDEND", "INTEREST" or
+            "BORROW".
+        amount : number, money
+            How much.
+        symbol : str, optional
+            The instrument concerned, for the record.
+
+        Examples
+        --------
+        >>> import tickstep as ts
+        >>> engine = ts.Engine()
+        >>> engine.ledger_post("FUNDING", -1.25)
+        >>> engine.get_snapshot().cash
+        99998.75
+        """
+
+    def settle(self, price: _Number, *, symbol: str | None = None) -> None:
+        """Settle the position of an instrument at a price; mark instruments pay the difference.
+
+        Examples
+        --------
+        >>> import tickstep as ts
+        >>> engine = ts.Engine(ts.EngineConfig(settle="mark"))
+        >>> engine.settle(100.5)
+        """
+
+    def get_snapshot(self, symbol: str | None = None) -> Snapshot:
+        """Return one instrument and the account as they stand.
+
+        Parameters
+        ----------
+        symbol : str, optional
+            The instrument, where the engine has several.
+
+        Examples
+        --------
+        >>> import tickstep as ts
+        >>> ts.Engine().get_snapshot().cash_decimal
+        Decimal('100000')
+        """
+
+    @property
+    def position(self) -> float:
+        """Position of the one instrument in its units, long above 0."""
+
+    @property
+    def equity(self) -> float:
+        """Worth of the account at the last prices."""
+
+    @property
+    def time(self) -> int:
+        """Engine clock in its unit; 0 before the first tick."""
+
+    @property
+    def digest(self) -> str:
+        """128-bit digest of all events since the start, as hex: equal runs, equal digests."""
+
+    @property
+    def state_hash(self) -> str:
+        """128-bit hash of the state, as hex: equal however the engine came to it."""
+
+    @property
+    def event_count(self) -> int:
+        """How many events `events` holds."""
+
+    def reset(self) -> None:
+        """Go back to the start: no clock, orders or events, bound ticks at their first row.
+
+        Examples
+        --------
+        >>> import tickstep as ts
+        >>> engine = ts.Engine()
+        >>> engine.step(1000, 10000, 1, 0)
+        >>> engine.reset()
+        >>> engine.time
+        0
+        """
+
+    def _bind(self, bound: Sequence[tuple[int, TickColumns, int, int]]) -> None: ...
+    def _advance(
+        self, count: int | None, until: int | None, stop_on: _StopOn | None
+    ) -> BatchResult: ...
+    def _run_schedule(self, orders: dict[str, npt.NDArray[Any]]) -> BatchResult: ...
+    def _cancel_all(self, instrument: int | None) -> None: ...
+    def _day_roll(self, prices: Sequence[_Number] | None) -> None: ...
+    def _index_of(self, symbol: str | None, error: _Error = ...) -> int: ...
+    def _event_bytes(self, start: int = 0) -> _UInt8Array: ...
+    def _drained_bytes(self) -> _UInt8Array: ...
+    def _history(self) -> tuple[_Int64Array, npt.NDArray[np.uint32], _Float64Array]: ...
+    def _state_bytes(self) -> bytes: ...
+
+@final
+class TradesParser:
+    """Turn the bytes of a trades file into integer columns; `tickstep.read_trades` drives it."""
+
+    def __new__(
+        cls,
+        *,
+        tick_size: str | None = None,
+        lot: str | None = None,
+        skip_bad: bool = False,
+        exact_only: bool = False,
+    ) -> Self: ...
+    @property
+    def rows(self) -> int: ...
+    def push(self, piece: Any) -> None: ...
+    def finish(
+        self,
+    ) -> tuple[_Int64Array, _Int64Array, _Int64Array, _UInt8Array, dict[str, Any]]: ...
