@@ -46,7 +46,9 @@ def main() -> None:
     data = {"walk": random_walk(options.rows)}
     if options.trades:
         data["trades"] = bootstrapped(ts.read_trades(options.trades), options.rows)
-    rows = [row for name, columns in data.items() for row in kernel_rows(name, columns, options.pairs)]
+    rows = [
+        row for name, columns in data.items() for row in kernel_rows(name, columns, options.pairs)
+    ]
     rows += edge_rows(options.pairs)
     rows.append(memory_row(data["walk"]))
     write(options.out, rows)
@@ -92,8 +94,8 @@ def kernel_rows(name: str, columns: Columns, pairs: int) -> list[dict[str, objec
         sources = [ROOT / "benchmarks" / "bench_kernel.c", *sorted((ROOT / "core").glob("*.c"))]
         flags = ["-std=c11", "-O3", "-DNDEBUG", f"-I{ROOT / 'include'}"]
         subprocess.run(["cc", *flags, "-o", str(program), *map(str, sources)], check=True)
-        for file_name, column in zip(NAMES, columns, strict=True):
-            column.tofile(Path(folder) / file_name)
+        for i, file_name in enumerate(NAMES):
+            (Path(folder) / file_name).write_bytes(columns[i].tobytes())
         command = [str(program), name, folder, str(pairs)]
         lines = subprocess.run(command, check=True, capture_output=True, text=True).stdout
     return [json.loads(line) for line in lines.splitlines()]
@@ -109,10 +111,14 @@ def edge_rows(pairs: int) -> list[dict[str, object]]:
     nothing = _kernel.CallCost()
     rows = range(calls)
     bound = ts.Ticks(
-        np.arange(calls), np.full(calls, 100), np.ones(calls, np.int64), np.zeros(calls, np.uint8),
-        tick_size=1, lot=1,
+        np.arange(calls),
+        np.full(calls, 100),
+        np.ones(calls, np.int64),
+        np.zeros(calls, np.uint8),
+        tick_size=1,
+        lot=1,
     )
-    ready = list(bound)
+    ready = list(range(calls))
 
     def steps() -> None:
         engine.reset()
@@ -148,7 +154,9 @@ def edge_rows(pairs: int) -> list[dict[str, object]]:
 
     return [
         compared("step(), four numbers, to a no-op method", steps, four_arguments, calls, pairs, 2),
-        compared("step_tick(), a ready Tick, to a no-op", step_ticks, one_argument, calls, pairs, 2),
+        compared(
+            "step_tick(), a ready Tick, to a no-op", step_ticks, one_argument, calls, pairs, 2
+        ),
         compared("the cursor, to iterating a list", cursor, iterate_list, calls, pairs, 3),
     ]
 
@@ -162,7 +170,8 @@ def compared(
     goal: float,
 ) -> dict[str, object]:
     """How many times dearer ours is than the other: lower is better."""
-    ours(), other()
+    ours()
+    other()
     measured = [(timed(ours), timed(other)) for _ in range(pairs)]
     ratios = [a / b for a, b in measured]
     ratio = statistics.median(ratios)
@@ -221,7 +230,9 @@ def table(rows: list[dict[str, object]]) -> str:
     lines = [f"{'data':8}{'workload':62}{'ratio':>11}{'spread':>24}{'goal':>9}"]
     for row in rows:
         if "ratio" not in row:
-            lines.append(f"{row['data']:8}{row['workload']:62}{row['gigabytes_per_second']:>7} GB/s")
+            lines.append(
+                f"{row['data']:8}{row['workload']:62}{row['gigabytes_per_second']:>7} GB/s"
+            )
             continue
         spread = f"{row['ratio_low']:.4g} to {row['ratio_high']:.4g}" if "ratio_low" in row else ""
         mark = "" if row["met"] else "  not met"

@@ -75,7 +75,9 @@ _folders: list[tempfile.TemporaryDirectory[str]] = []
 class CabiEngine:
     """`way` says how ticks are taken; `orders_max` and `events_max` are what growth begins from."""
 
-    def __init__(self, config: Config, way: str = "step", orders_max: int = 2, events_max: int = 4):
+    def __init__(
+        self, config: Config, way: str = "step", orders_max: int = 2, events_max: int = 4
+    ) -> None:
         self.ffi, self.lib = load()
         self.way = way
         self._drained: list[Event] = []
@@ -166,7 +168,8 @@ class CabiEngine:
         struct = self.ffi.new("tks_snapshot *")
         self._call(lambda: self.lib.tks_snapshot_get(self._engine, instrument, struct))
         buckets = [
-            BucketView(b.qty_lots, b.frozen_lots, b.cost_units, b.base_units) for b in struct.buckets
+            BucketView(b.qty_lots, b.frozen_lots, b.cost_units, b.base_units)
+            for b in struct.buckets
         ]
         names = [field.name for field in fields(Snapshot) if field.name != "buckets"]
         numbers = {name: int(getattr(struct, name)) for name in names}
@@ -182,13 +185,10 @@ class CabiEngine:
         views: list[OrderView] = []
         structs = self.ffi.new("tks_order_view[]", 64)
         count = self.ffi.new("uint32_t *", 1)
+        ask = self.lib.tks_orders_open
         while count[0]:
             after = views[-1].order_id if views else 0
-            self._call(
-                lambda after=after: self.lib.tks_orders_open(
-                    self._engine, which, after, structs, 64, count
-                )
-            )
+            self._check(ask(self._engine, which, after, structs, 64, count))
             views += [view_of(structs[i]) for i in range(count[0])]
         return views
 
@@ -263,7 +263,9 @@ class CabiEngine:
             self._check(self.lib.tks_events_drain(self._engine, structs, 256, count))
             names = [field.name for field in fields(Event)]
             for i in range(count[0]):
-                self._drained.append(Event(**{name: int(getattr(structs[i], name)) for name in names}))
+                self._drained.append(
+                    Event(**{name: int(getattr(structs[i], name)) for name in names})
+                )
             drained += count[0]
         return drained
 

@@ -14,6 +14,7 @@ from enum import IntEnum
 from typing import Any
 
 import numpy as np
+import numpy.typing as npt
 
 import tickstep as ts
 from records import (
@@ -34,6 +35,7 @@ from records import (
     Config,
     Entry,
     Event,
+    EventKind,
     Feed,
     FillRule,
     Instrument,
@@ -165,20 +167,18 @@ class NativeEngine:
     def step_batch(self, feeds: Sequence[Feed], stop_on: int = 0) -> BatchResult:
         if self.way == "bare" and len(feeds) == 1 and not is_quoted(feeds[0]):
             return self._step_bare(feeds[0], stop_on)
-        result = self._bound(feeds, lambda engine: engine.advance(stop_on=stop_on))
+        result = self._bound(feeds, lambda engine: engine.advance(stop_on=names_of(stop_on)))
         return BatchResult(ticks_done=result.ticks_done, event_kinds=result.event_kinds)
 
     def _step_bare(self, feed: Feed, stop_on: int) -> BatchResult:
-        rows = feed.ticks[feed.cursor :]
-        columns = (
-            np.array([tick.time for tick in rows], dtype=np.int64),
-            np.array([tick.price_ticks for tick in rows], dtype=np.int64),
-            np.array([tick.qty_lots for tick in rows], dtype=np.int64),
-            np.array([tick.side for tick in rows], dtype=np.uint8),
-        )
-        symbol = symbol_of(feed.instrument)
+        times, prices = column_of(feed, "time"), column_of(feed, "price_ticks")
+        qtys, sides = column_of(feed, "qty_lots"), column_of(feed, "side").astype(np.uint8)
+        options: dict[str, Any] = {
+            "symbol": symbol_of(feed.instrument),
+            "stop_on": names_of(stop_on),
+        }
         result = self._do(
-            lambda engine: engine.step_batch_numpy(*columns, symbol=symbol, stop_on=stop_on)
+            lambda engine: engine.step_batch_numpy(times, prices, qtys, sides, **options)
         )
         feed.cursor += result.ticks_done
         return BatchResult(ticks_done=result.ticks_done, event_kinds=result.event_kinds)
@@ -290,6 +290,10 @@ def name_of(kinds: type[IntEnum], number: int) -> str:
         raise StatusError("UNNAMED") from error
 
 
+def names_of(stop_on: int) -> list[str] | None:
+    return [kind.name for kind in EventKind if stop_on & 1 << kind] or None
+
+
 def python_order(order: Order) -> ts.Order:
     is_alert = order.type in (OrderType.ALERT_PRICE, OrderType.ALERT_TIME)
     if order.flags & ~(FLAG_POST_ONLY | FLAG_REDUCE_ONLY):
@@ -371,20 +375,23 @@ def is_quoted(feed: Feed) -> bool:
 
 
 def ticks_of(feed: Feed, allow_negative_prices: bool) -> ts.Ticks:
-    rows = feed.ticks[feed.cursor :]
-    column = lambda name: np.array([getattr(tick, name) for tick in rows], dtype=np.int64)  # noqa: E731
-    quotes = {name: column(name) for name in ("bid_ticks", "ask_ticks") if is_quoted(feed)}
+    has_quotes = is_quoted(feed)
     return ts.Ticks(
-        column("time"),
-        column("price_ticks"),
-        column("qty_lots"),
-        column("side").astype(np.uint8),
+        column_of(feed, "time"),
+        column_of(feed, "price_ticks"),
+        column_of(feed, "qty_lots"),
+        column_of(feed, "side").astype(np.uint8),
         tick_size=1,
         lot=1,
         symbol=symbol_of(feed.instrument),
+        bid_ticks=column_of(feed, "bid_ticks") if has_quotes else None,
+        ask_ticks=column_of(feed, "ask_ticks") if has_quotes else None,
         allow_negative_prices=allow_negative_prices,
-        **quotes,
     )
+
+
+def column_of(feed: Feed, name: str) -> npt.NDArray[np.int64]:
+    return np.array([getattr(tick, name) for tick in feed.ticks[feed.cursor :]], dtype=np.int64)
 
 
 def schedule_columns(schedule: Schedule) -> dict[str, Any]:

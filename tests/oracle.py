@@ -310,7 +310,6 @@ def check_order(rules: Instrument, order: Order) -> None:
         order.trail_ticks if not is_trailing else 0,
         order.expire_time if not has_expiry else 0,
         order.oco_group if is_alert else 0,
-        order.side if kind == OrderType.ALERT_TIME else 0,
     ]
     require(not any(unused), "FIELD_UNUSED")
     require(value_at_own_price(rules, order) < RANGE_END, "OVERFLOW")
@@ -467,10 +466,10 @@ class Oracle:
             prices = [book.last_price for book in self.books]
         else:
             prices = list(prices_ticks)
-            is_complete = len(prices) == len(self.books) and all(
-                is_price(book.rules, price) for book, price in zip(self.books, prices, strict=True)
-            )
-            require(is_complete, "SETTLE_PRICE")
+            require(len(prices) == len(self.books), "SETTLE_PRICE")
+            for book, price in zip(self.books, prices, strict=True):
+                has_lots = any(bucket.qty for bucket in book.buckets)
+                require(not has_lots or is_price(book.rules, price), "SETTLE_PRICE")
         self._check_settlement(list(zip(self.books, prices, strict=True)))
         for instrument, book in enumerate(self.books):
             if any(bucket.qty for bucket in book.buckets):

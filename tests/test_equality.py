@@ -9,6 +9,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from itertools import pairwise
+from typing import Protocol
 
 import pytest
 from hypothesis import HealthCheck, given, settings
@@ -18,14 +19,26 @@ import native
 from oracle import Oracle
 from records import Config
 from scripts import Script, Trace, play, scripts
-from table import Driver, Engine, Line
-from test_tables import TABLES, Table
+from table import Driver, Engine, Line, Table
+from test_tables import TABLES
 
-ENGINES: dict[str, Callable[[Config], Engine]] = {
-    f"cffi-{way}": (lambda config, way=way: cabi.CabiEngine(config, way)) for way in cabi.WAYS
-} | {
-    f"python-{way}": (lambda config, way=way: native.NativeEngine(config, way))
-    for way in native.WAYS
+
+class StatefulEngine(Engine, Protocol):
+    """A native engine: it can also tell the hash of its state."""
+
+    def state_hash(self) -> tuple[int, int]: ...
+
+
+def cffi_engine(way: str) -> Callable[[Config], StatefulEngine]:
+    return lambda config: cabi.CabiEngine(config, way)
+
+
+def python_engine(way: str) -> Callable[[Config], StatefulEngine]:
+    return lambda config: native.NativeEngine(config, way)
+
+
+ENGINES = {f"cffi-{way}": cffi_engine(way) for way in cabi.WAYS} | {
+    f"python-{way}": python_engine(way) for way in native.WAYS
 }
 
 
@@ -82,10 +95,10 @@ def test_scripts(pytestconfig: pytest.Config) -> None:
             actual = play(engine, script)
             assert same_statuses(name, actual.statuses, expected.statuses), name
             assert answers(actual) == answers(expected), name
-            state_hashes.add(engine.state_hash())  # type: ignore[attr-defined]
+            state_hashes.add(engine.state_hash())
             engine = make(script.config)
             assert answers(play(engine, batched)) == answers(expected), f"{name}, in batches"
-            state_hashes.add(engine.state_hash())  # type: ignore[attr-defined]
+            state_hashes.add(engine.state_hash())
         assert len(state_hashes) == 1
         hashes_seen.update(state_hashes)
 

@@ -28,7 +28,7 @@ static void require(bool holds, const char *what)
 
 static void require_ok(tks_status status)
 {
-    require(status == TKS_STATUS_OK, tks_status_message(status));
+    require(status == TKS_STATUS_OK, tks_status_message((int32_t)status));
 }
 
 /* ---- Columns ------------------------------------------------------------------------------------ */

@@ -1317,19 +1317,20 @@ class _Schedule:
 
     def _on_grid(self, name: str, size: str) -> Int64Array:
         column = self._full(self.given.get(name, np.asarray(0)))
-        given = ~np.isnan(column) if column.dtype.kind == "f" else np.full(self.rows, True)
+        given = self._given(name, column)
         result = np.zeros(self.rows, dtype=np.int64)
         for index, numbers in enumerate(self.engine.config._numbers["instruments"]):
             rows = given & (self.instrument == index)
             # The other rows become 0, which is on every grid, so that errors name the right row.
             masked = np.where(rows, column, 0)
             result += grid_column(masked, Grid(numbers[size], size), name, OrderError)
-        return self._without_market_price(result) if name == "price" else result
+        return result
 
-    def _without_market_price(self, price_ticks: Int64Array) -> Int64Array:
-        # A MARKET order's price means nothing, here as in Order.
-        is_market = self._full(self._codes("order_type", _kernel.ORDER_TYPES)) == MARKET
-        return np.where(is_market, 0, price_ticks)
+    def _given(self, name: str, column: npt.NDArray[Any]) -> npt.NDArray[np.bool_]:
+        given = ~np.isnan(column) if column.dtype.kind == "f" else np.full(self.rows, True)
+        if name == "price":  # that of a MARKET order means nothing, here as in Order
+            given &= self._full(self._codes("order_type", _kernel.ORDER_TYPES)) != MARKET
+        return given
 
     def _flags(self) -> npt.NDArray[np.uint32]:
         flags = np.zeros(self.rows, dtype=np.uint32)

@@ -175,7 +175,7 @@ def _lay_out(figure: "Figure", panels: "list[Axes]", result: Result) -> None:
     bottom.xaxis.set_major_formatter(formatter)
     bottom.set_xlabel(_span(result), loc="left", color=MUTED)
     first, last = result.ticks.datetimes[[0, -1]]
-    margin = (last - first) // 100
+    margin = max((last - first) // 100, np.timedelta64(1, result.ticks.time_unit))
     bottom.set_xlim(first - margin, last + margin)
     figure.subplots_adjust(left=0.075, right=0.975, top=0.885, bottom=0.075)
     title = f"{result.strategy} on {result.units.symbol}"

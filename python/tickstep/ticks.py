@@ -23,6 +23,7 @@ __all__ = ["TIME_UNITS", "Ticks"]
 TIME_UNITS = ("s", "ms", "us", "ns")
 
 Number = float | int | str | Decimal
+Column = npt.ArrayLike | Sequence[Number]
 Time = int | str | datetime | np.datetime64
 Int64Array = npt.NDArray[np.int64]
 UInt8Array = npt.NDArray[np.uint8]
@@ -127,8 +128,8 @@ class Ticks:
     def from_arrays(
         cls,
         time: npt.ArrayLike,
-        prices: npt.ArrayLike,
-        qtys: npt.ArrayLike,
+        prices: Column,
+        qtys: Column,
         sides: npt.ArrayLike,
         *,
         tick_size: Number,
@@ -136,8 +137,8 @@ class Ticks:
         time_unit: str = "ms",
         symbol: str | None = None,
         source: str | None = None,
-        bids: npt.ArrayLike | None = None,
-        asks: npt.ArrayLike | None = None,
+        bids: Column | None = None,
+        asks: Column | None = None,
         allow_negative_prices: bool = False,
     ) -> Self:
         """Make ticks from plain arrays or lists; floats are checked against the grid.
@@ -438,7 +439,7 @@ def integer_column(
 
 
 def grid_column(
-    values: npt.ArrayLike,
+    values: Column,
     grid: Grid,
     name: str,
     error: type[DataError | OrderError] = DataError,

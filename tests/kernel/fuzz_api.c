@@ -9,8 +9,7 @@
  * right checksum) are fed too. After a wrong flag results may be wrong, so only the first line holds.
  *
  *     clang -fsanitize=fuzzer,address,undefined -DTICKSTEP_LIBFUZZER …   the fuzzer
- *     fuzz_api FILE…                                                     run these inputs
- *     fuzz_api [-n COUNT] [-s SEED]                                      run random inputs
+ *     fuzz_api [-n COUNT] [-s SEED] [FILE…]      run these inputs, and so many random ones (20000)
  */
 #include "inspect.h"
 
@@ -858,8 +857,11 @@ static void ask(world *w)
     tks_digest before = hash_of(w->engine);
     tks_snapshot_get(w->engine, instrument, &snapshot);
     tks_order_get(w->engine, make_id(w), views);
-    tks_orders_open(w->engine, get_byte(&w->in) % 2 ? instrument : TKS_INSTRUMENT_ALL, make_id(w),
-                    views, get_byte(&w->in) % 9, &count);
+    uint64_t after_id = make_id(w);
+    uint32_t capacity = get_byte(&w->in) % 9;
+    if (get_byte(&w->in) % 2)
+        instrument = TKS_INSTRUMENT_ALL;
+    tks_orders_open(w->engine, instrument, after_id, views, capacity, &count);
     require(is_same(before, hash_of(w->engine)), "a question changes the state");
 }
 
@@ -979,7 +981,7 @@ static void run_file(const char *name)
 
 int main(int argc, char **argv)
 {
-    long inputs = 20000;
+    long inputs = argc > 1 ? 0 : 20000;
     uint64_t seed = 1;
     long files = 0;
     for (int i = 1; i < argc; i++) {
@@ -990,9 +992,8 @@ int main(int argc, char **argv)
         else
             run_file(argv[i]), files++;
     }
-    if (files == 0)
-        run_random(inputs, seed);
-    printf("%ld passed, 0 failed\n", files ? files : inputs);
+    run_random(inputs, seed);
+    printf("%ld passed, 0 failed\n", files + inputs);
     return 0;
 }
 

@@ -539,8 +539,9 @@ static int64_t column_value(int shape, uint64_t row, int64_t before)
     case 2: return (int64_t)row * 3 - 50;
     case 3: return random_in(1 - TKS_PRICE_END, TKS_PRICE_END - 1);
     case 4: /* mostly near, now and then beyond what 32 bits hold */
-        return random_in(0, 40) ? random_in(-5, 5)
-                                : (INT64_C(1) << random_in(30, 40)) * (random_in(0, 1) ? 1 : -1);
+        if (random_in(0, 40))
+            return random_in(-5, 5);
+        return random_in(0, 1) ? INT64_C(1) << random_in(30, 40) : -(INT64_C(1) << random_in(30, 40));
     default: /* the base itself lies far away from the rest */
         return row == 0 ? (INT64_C(1) << 45) : random_in(-200, 200);
     }
@@ -551,7 +552,8 @@ static int64_t random_threshold(const int64_t *price, uint64_t count)
 {
     if (count == 0 || random_in(0, 5) == 0)
         return random_in(-400, 400);
-    int64_t near = price[random_in(0, (int64_t)count - 1)] + random_in(-2, 2);
+    int64_t near = price[random_in(0, (int64_t)count - 1)];
+    near += random_in(-2, 2);
     return random_in(0, 3) ? near : near * random_in(0, 2);
 }
 

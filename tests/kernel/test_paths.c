@@ -222,7 +222,13 @@ static void random_ticks(world *w)
     }
 }
 
-static void script_run(uint64_t seed, uint64_t *events)
+/* Of all scripts: the same for every compiler. */
+typedef struct outcome {
+    uint64_t events;
+    uint64_t digest;
+} outcome;
+
+static void script_run(uint64_t seed, outcome *sum)
 {
     static columns space[INSTRUMENTS_MAX];
     world w;
@@ -239,7 +245,10 @@ static void script_run(uint64_t seed, uint64_t *events)
         if (paths_run(&w.all, space) != TKS_STATUS_OK)
             break;
     }
-    *events += w.all.at[0].engine->event_sequence;
+    tks_digest digest;
+    tks_event_digest(w.all.at[0].engine, &digest);
+    sum->events += w.all.at[0].engine->event_sequence;
+    sum->digest = (sum->digest << 1 | sum->digest >> 63) ^ digest.low ^ digest.high;
     paths_free(&w.all);
 }
 
@@ -247,13 +256,14 @@ int main(int argc, char **argv)
 {
     long scripts = argc > 1 ? atol(argv[1]) : 2000;
     uint64_t seed = argc > 2 ? strtoull(argv[2], NULL, 10) : 1;
-    uint64_t events = 0;
+    outcome sum = {0, 0};
     for (long i = 0; i < scripts; i++) {
         if (getenv("TICKSTEP_SHOW_SEED"))
             fprintf(stderr, "seed %llu\n", (unsigned long long)(seed + (uint64_t)i));
-        script_run(seed + (uint64_t)i, &events);
+        script_run(seed + (uint64_t)i, &sum);
     }
-    printf("paths: %ld scripts, %llu events, every path the same\n", scripts, (unsigned long long)events);
+    printf("paths: %ld scripts, %llu events, every path the same, digest %016llx\n", scripts,
+           (unsigned long long)sum.events, (unsigned long long)sum.digest);
     printf("%ld passed, 0 failed\n", scripts);
     return 0;
 }

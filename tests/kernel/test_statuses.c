@@ -33,8 +33,8 @@ static void expect_at(tks_status status, tks_status expected, int line)
         return;
     }
     failed++;
-    fprintf(stderr, "test_statuses.c:%d: expected %s, was %s\n", line, tks_status_name(expected),
-            tks_status_name(status));
+    fprintf(stderr, "test_statuses.c:%d: expected %s, was %s\n", line,
+            tks_status_name((int32_t)expected), tks_status_name((int32_t)status));
 }
 
 #define CHECK(condition) check_at((condition), #condition, __LINE__)

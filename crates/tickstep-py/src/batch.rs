@@ -179,7 +179,7 @@ fn first_rows(bound: &[BoundTicks], ends: &[usize], count: usize) -> Vec<usize> 
     // The last time of which at least one tick is taken: the smallest with `count` ticks up to it.
     let (mut low, mut high) = (-(1_i64 << 62), 1_i64 << 62);
     while low < high {
-        let middle = low + (high - low) / 2;
+        let middle = low + (high.abs_diff(low) / 2).cast_signed();
         if taken(&ends_where(&|time| time <= middle)) >= count {
             high = middle;
         } else {

@@ -8,7 +8,7 @@ use pyo3::prelude::*;
 use pyo3::types::{PyBytes, PyDict, PyString};
 use tickstep::{
     Columns, Config, Entry, Event, Feed, FillRule, FloatQty, Instrument, PositionMode, QtyRule,
-    Settle, Side,
+    Settle, Side, Status,
 };
 
 use crate::batch::{
@@ -529,14 +529,20 @@ impl Engine {
         match self.kernel().step(tick) {
             Ok(()) if self.history.is_none() => Ok(()),
             Ok(()) => self.remember(py, tick.instrument),
-            Err(error) => Err(self.tick_error(py, &error)),
+            Err(error) => Err(self.tick_error(py, tick, &error)),
         }
     }
 
     #[cold]
-    fn tick_error(&mut self, py: Python<'_>, error: &tickstep::Error) -> PyErr {
+    fn tick_error(
+        &mut self,
+        py: Python<'_>,
+        tick: &tickstep::Tick,
+        error: &tickstep::Error,
+    ) -> PyErr {
         match (error.status(), self.exact(py, 0)) {
-            (Some(tickstep::Status::TimeBackwards), Ok(exact)) => {
+            (Some(Status::Instrument), _) => self.no_instrument(py, tick.instrument),
+            (Some(Status::TimeBackwards), Ok(exact)) => {
                 raised_at(py, error, &format!("the clock is at {}", exact.time), Kind::Data)
             }
             _ => raised(py, error, Kind::Data),
