@@ -433,12 +433,12 @@ static bool is_in_band(const tks_instrument *rules, const tks__order *order)
                             order->trigger_ticks <= rules->band_high_ticks);
 }
 
-uint32_t tks__refusal_at_placement(const tks_engine *engine, const tks__order *order)
+uint32_t tks__refusal_at_placement(const tks_engine *engine, const tks__order *order, bool new_qty)
 {
     if (tks__is_alert(order->type))
         return 0;
     const tks__instrument *instrument = tks__instrument_at(engine, order->instrument);
-    if (!is_board_lot(instrument, order))
+    if (new_qty && !is_board_lot(instrument, order))
         return TKS_REASON_BOARD_LOT;
     if (!is_in_band(&instrument->rules, order))
         return TKS_REASON_PRICE_BAND;

@@ -478,7 +478,7 @@ tks_status tks_order_place(tks_engine *engine, const tks_order *order, uint64_t 
     if (tks__event_room(engine) < 1 || !tks__orders_have_room(engine, order->instrument))
         return TKS_STATUS_CAPACITY;
     tks__order made = order_of(engine, order);
-    uint32_t refusal = tks__refusal_at_placement(engine, &made);
+    uint32_t refusal = tks__refusal_at_placement(engine, &made, true);
     if (refusal)
         tks__event_emit_order(engine, &made, TKS_EVENT_REJECTED, refusal, 0, made.qty_lots);
     else
@@ -670,7 +670,8 @@ void tks__amend_now(tks_engine *engine, uint32_t slot, const tks_amend *amend, i
         tks__order_end(engine, slot, TKS_EVENT_CANCELLED, TKS_REASON_AMENDED_AWAY);
         return;
     }
-    uint32_t refusal = tks__refusal_at_placement(engine, &amended);
+    bool new_qty = amended.qty_lots != order->qty_lots;
+    uint32_t refusal = tks__refusal_at_placement(engine, &amended, new_qty);
     if (refusal) {
         tks__event_emit_order(engine, order, TKS_EVENT_REJECTED, refusal, 0, amended.qty_lots);
         return;

@@ -351,8 +351,9 @@ int64_t tks__closable_free(const tks_engine *engine, const tks__order *order);
 /* Fee of a fill of q lots, given what the order has been charged. */
 int64_t tks__fee_of_fill(const tks_engine *engine, const tks__order *order, int64_t qty_lots,
                          int64_t price_ticks, tks_liquidity liquidity);
-/* First reason to refuse an order (new, or amended in place), or 0. */
-uint32_t tks__refusal_at_placement(const tks_engine *engine, const tks__order *order);
+/* First reason to refuse an order, new or with amended values, or 0. The board lot is asked of a
+ * quantity that somebody chose, not of one that siblings' fills have left. */
+uint32_t tks__refusal_at_placement(const tks_engine *engine, const tks__order *order, bool new_qty);
 /* First reason to refuse a fill, or 0. */
 uint32_t tks__refusal_at_fill(const tks_engine *engine, const tks__order *order, int64_t qty_lots,
                               int64_t price_ticks, int64_t fee_units);

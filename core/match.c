@@ -340,13 +340,17 @@ static int64_t weight_price(const turn *t, const tks__order *order, int64_t limi
     return has_limit ? tks__max(price, tks__abs(limit_ticks)) : price;
 }
 
-static tks_u128 command_weight(const tks_engine *engine, const turn *t, const tks__command *command)
+static bool ends_in_time(const tks_engine *engine, const turn *t, const tks__order *order);
+
+static tks_u128 command_weight(const tks_engine *engine, const turn *t, const tks__command *command,
+                               bool skips_ending)
 {
     uint32_t slot = tks__order_find(engine, command->order_id);
     if (command->kind != TKS__COMMAND_AMEND || slot == TKS_NONE)
         return 0;
     const tks__order *order = tks__order_at(engine, slot);
-    if (tks__instrument_at(engine, order->instrument) != t->instrument)
+    if (tks__instrument_at(engine, order->instrument) != t->instrument ||
+        (skips_ending && ends_in_time(engine, t, order)))
         return 0;
     const tks_amend *amend = &command->amend;
     int64_t qty = amend->fields & TKS_AMEND_QTY ? amend->qty_lots : tks__rest(order);
@@ -358,6 +362,7 @@ typedef struct need { /* at most */
     uint64_t events;
     tks_u128 weight;
     bool has_orders;
+    bool skips_ending; /* look closely: orders that end in step 1 do not weigh */
 } need;
 
 /* A limit order that will only begin to rest tells nothing. */
@@ -385,12 +390,42 @@ static uint64_t need_of_group(tks_engine *engine, const tks__order *order)
     return (alike ? 1 : members) * (members - 1);
 }
 
+static bool cancels(const tks__command *command, const tks__order *order)
+{
+    if (command->kind == TKS__COMMAND_CANCEL)
+        return command->order_id == order->id;
+    return command->kind == TKS__COMMAND_CANCEL_ALL && order->id < command->order_id &&
+           (command->instrument == TKS_INSTRUMENT_ALL || command->instrument == order->instrument);
+}
+
+/* An order that ends in step 1 weighs nothing. Otherwise one that is too heavy to execute could, under
+ * latency, never be got rid of: its cancel would wait for a tick that is always refused. */
+static bool ends_in_time(const tks_engine *engine, const turn *t, const tks__order *order)
+{
+    if (order->time_in_force == TKS_TIF_GTD && order->expire_time <= t->tick->time)
+        return true;
+    for (uint32_t i = 0; i < engine->command_count; i++) {
+        const tks__command *command = tks__command_at(engine, i);
+        if (command->due > t->tick->time)
+            return false;
+        if (cancels(command, order))
+            return true;
+    }
+    return false;
+}
+
+static void weigh(need *sum, tks_u128 weight)
+{
+    sum->weight += weight;
+    sum->has_orders = true;
+}
+
 /* TRIGGERED, FILLED and CANCELLED of its own, and those of its siblings, once for each group. */
 static void need_of_order(tks_engine *engine, const turn *t, const tks__order *order, need *sum)
 {
-    sum->weight += tks__order_weight(&t->instrument->rules, tks__rest(order),
-                                     weight_price(t, order, order->price_ticks));
-    sum->has_orders = true;
+    if (!sum->skips_ending || !ends_in_time(engine, t, order))
+        weigh(sum, tks__order_weight(&t->instrument->rules, tks__rest(order),
+                                     weight_price(t, order, order->price_ticks)));
     if (is_silent(t, order))
         return;
     sum->events += 3;
@@ -412,9 +447,9 @@ static void need_of_candidates(tks_engine *engine, const turn *t, need *sum)
 /* An amended order may join the set, with other wishes than its siblings': it counts once more. */
 static void need_of_command(tks_engine *engine, const turn *t, const tks__command *command, need *sum)
 {
-    tks_u128 weight = command_weight(engine, t, command);
-    sum->weight += weight;
-    sum->has_orders |= weight > 0;
+    tks_u128 weight = command_weight(engine, t, command, sum->skips_ending);
+    if (weight > 0)
+        weigh(sum, weight);
     sum->events += command->kind == TKS__COMMAND_CANCEL_ALL ? engine->open_count : 1;
     uint32_t slot = tks__order_find(engine, command->order_id);
     if (command->kind != TKS__COMMAND_AMEND || slot == TKS_NONE)
@@ -448,9 +483,9 @@ static void forget_counted(tks_engine *engine, const turn *t)
     }
 }
 
-static tks_status check_room(tks_engine *engine, const turn *t, bool has_timed)
+static need need_of_tick(tks_engine *engine, const turn *t, bool has_timed, bool skips_ending)
 {
-    need sum = {0};
+    need sum = {.skips_ending = skips_ending};
     need_of_candidates(engine, t, &sum);
     forget_counted(engine, t);
     if (has_timed) {
@@ -458,8 +493,24 @@ static tks_status check_room(tks_engine *engine, const turn *t, bool has_timed)
         sum.events += tks__heap_collect(engine, &engine->expiry, t->tick->time, 0,
                                         t->set + t->set_count);
     }
-    if (sum.has_orders && !tks__money_has_room(engine, t->instrument, sum.weight))
-        return TKS_STATUS_OVERFLOW;
+    return sum;
+}
+
+static bool has_money_room(const tks_engine *engine, const turn *t, const need *sum)
+{
+    return !sum->has_orders || tks__money_has_room(engine, t->instrument, sum->weight);
+}
+
+/* The close look costs a walk through the commands for each order, so it comes second. */
+static tks_status check_room(tks_engine *engine, const turn *t, bool has_timed)
+{
+    need sum = need_of_tick(engine, t, has_timed, false);
+    if (!has_money_room(engine, t, &sum)) {
+        if (has_timed)
+            sum = need_of_tick(engine, t, has_timed, true);
+        if (!has_money_room(engine, t, &sum))
+            return TKS_STATUS_OVERFLOW;
+    }
     return sum.events > tks__event_room(engine) ? TKS_STATUS_CAPACITY : TKS_STATUS_OK;
 }
 
@@ -493,8 +544,10 @@ static void tell_alerts(tks_engine *engine, turn *t)
     tks__candidates_sort(t->alerts, t->alert_count);
     for (uint32_t i = 0; i < t->alert_count; i++) {
         uint32_t slot = t->alerts[i].slot;
-        tks__event_emit_order(engine, tks__order_at(engine, slot), TKS_EVENT_ALERT, 0,
-                              t->tick->price_ticks, 0);
+        const tks__order *order = tks__order_at(engine, slot);
+        /* A time alert may ring on another instrument's tick: it tells no price. */
+        int64_t price = order->type == TKS_ORDER_ALERT_PRICE ? t->tick->price_ticks : 0;
+        tks__event_emit_order(engine, order, TKS_EVENT_ALERT, 0, price, 0);
         tks__order_remove(engine, slot);
     }
 }

@@ -119,8 +119,8 @@ NATIVE_CHECKS := $(BUILD)/gcc-O3/worlds.full $(BUILD)/gcc-O3/growth.full $(NATIV
 	native-pure native-header native-exports
 
 native-test: ## every C test in every build, and the proofs about the kernel
-	@$(MAKE) --no-print-directory -j$(NATIVE_JOBS) $(NATIVE_CHECKS)
-	@$(MAKE) --no-print-directory native-same
+	@$(MAKE) -s --no-print-directory -j$(NATIVE_JOBS) $(NATIVE_CHECKS)
+	@$(MAKE) -s --no-print-directory native-same
 
 native-same: $(NATIVE_OUTPUTS)
 	@for test in $(NATIVE_TESTS); do for build in $(SAME_BUILDS); do \

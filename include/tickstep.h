@@ -531,8 +531,8 @@ TKS_API tks_status tks_run_orders(tks_engine *engine, tks_feed *feeds, uint32_t 
  *             took lots off. ACCEPTED: order type + 256 * offset. FILLED: tks_liquidity + 256 * offset.
  *             LEDGER: tks_entry.
  *   tick_index of the instrument's last tick so far, -1 before its first.
- *   price     FILLED: of the fill. ACCEPTED AMENDED: limit, else trigger, else trail. TRIGGERED ALERT:
- *             the tick's price. LEDGER SETTLEMENT: the settlement price.
+ *   price     FILLED: of the fill. ACCEPTED AMENDED: limit, else trigger, else trail. TRIGGERED, price
+ *             alerts: the tick's price. LEDGER SETTLEMENT: the settlement price.
  *   qty       positive for buys, negative for sells. FILLED: filled now. TRIGGERED CANCELLED EXPIRED:
  *             what was still open. ACCEPTED REJECTED AMENDED: the (new, asked) total.
  *   realized  FILLED: profit of the closed part, gross of fees. LEDGER: the money posted.

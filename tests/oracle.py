@@ -664,7 +664,7 @@ class Oracle:
             return
         candidate = copy(placed)
         candidate.order = new
-        reason = self._refusal(candidate)
+        reason = self._refusal(candidate, is_new_qty=new.qty_lots != old.qty_lots)
         if reason:
             self._emit_order(EventKind.REJECTED, placed, reason, qty=new.qty_lots)
             return
@@ -772,7 +772,8 @@ class Oracle:
                 is_met = is_mine and is_triggered(placed, tick.price_ticks)
             if is_met:
                 del self.open[placed.id]
-                self._emit_order(EventKind.ALERT, placed, 0, tick.price_ticks)
+                told = tick.price_ticks if order.type == OrderType.ALERT_PRICE else 0
+                self._emit_order(EventKind.ALERT, placed, 0, told)
 
     def _check_overflow(self, book: Book, tick: Tick) -> None:
         rules = book.rules
@@ -781,13 +782,15 @@ class Oracle:
             placed = self.open.get(command.order_id)
             if command.amend is None or placed is None or command.due > tick.time:
                 continue
+            if self._ends_by_time(placed, tick.time):
+                continue
             if placed.order.instrument == tick.instrument:
                 new = amended(placed.order, command.amend)
                 is_total = bool(command.amend.fields & AMEND_QTY)
                 worst += self._worst_value(rules, placed, new, tick, is_total)
         realized = sum(other.realized for other in self.books)
         fees = sum(other.fees for other in self.books)
-        totals = (self.cash, self.money_in, self.income, fees, realized, book.realized)
+        totals = (self.cash, self.money_in, self.income, fees, realized, book.realized, book.fees)
         held = sum(abs(b.cost) + abs(b.base) + b.qty for b in book.buckets)
         is_safe = max(abs(total) for total in totals) + held + 2 * worst < RANGE_END
         require(worst == 0 or is_safe, "OVERFLOW")
@@ -800,8 +803,24 @@ class Oracle:
             after = copy(placed)
             if placed.order.type == OrderType.TRAILING_STOP and not placed.has_fired:
                 after.best = best_after(placed, tick.price_ticks)
-            if placed.is_pending or is_chosen(book.rules, after, tick):
+            is_met = placed.is_pending or is_chosen(book.rules, after, tick)
+            if is_met and not self._ends_by_time(placed, tick.time):
                 yield placed
+
+    def _ends_by_time(self, placed: Placed, time: int) -> bool:
+        """In step 1 of a tick at this time, so that its cancel cannot be blocked by the order itself."""
+        if placed.order.time_in_force == TimeInForce.GTD and placed.order.expire_time <= time:
+            return True
+        return any(
+            command.due <= time and command.amend is None and self._is_cancelled_by(command, placed)
+            for command in self.commands
+        )
+
+    def _is_cancelled_by(self, command: Command, placed: Placed) -> bool:
+        if command.order_id:
+            return command.order_id == placed.id
+        is_named = command.instrument in (None, placed.order.instrument)
+        return is_named and placed.id <= command.last_id and not placed.is_alert
 
     def _worst_value(
         self, rules: Instrument, placed: Placed, order: Order, tick: Tick, is_total: bool = False
@@ -816,14 +835,14 @@ class Oracle:
 
     # ---- The account: what is checked and reserved
 
-    def _refusal(self, placed: Placed) -> Reason:
+    def _refusal(self, placed: Placed, is_new_qty: bool = True) -> Reason:
         """The reason to refuse an order at placement or with its amended values; NONE is 0."""
         order, book = placed.order, self.books[placed.order.instrument]
         rules = book.rules
         if placed.is_alert:
             return Reason.NONE
         is_lot = order.qty_lots % rules.qty_step_lots == 0 and order.qty_lots >= rules.qty_min_lots
-        if not is_lot and placed.rest != self._closable(placed):
+        if is_new_qty and not is_lot and placed.rest != self._closable(placed):
             return Reason.BOARD_LOT
         prices = [order.price_ticks] if order.type in LIMITS else []
         prices += [order.trigger_ticks] if order.type in TRIGGERS else []

@@ -240,10 +240,8 @@ def test_verify_shows_the_first_diverging_event(shell: Shell) -> None:
     assert answer.code == 1
     lines = answer.out.splitlines()
     assert lines[0] == "different"
-    assert any(line.startswith("first diverging event: number 3 (") for line in lines)
-    assert [line.split() for line in lines if line.startswith("* ")] == [
-        ["*", "qty", "5.000", "6.000"]
-    ]
+    assert "first diverging event: number 3 (" in answer.out
+    assert [line.split() for line in lines if line.startswith("* ")] == [["*", "qty", "5", "6"]]
 
 
 def test_verify_finds_a_changed_fee(shell: Shell) -> None:

@@ -1,9 +1,13 @@
 """The engine as Python uses it: the seed's edge, exact numbers, equal paths, and what is refused."""
 
+import ast
+import doctest
+import hashlib
 import signal
 import threading
 from collections.abc import Callable, Sequence
 from decimal import Decimal
+from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -13,7 +17,9 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 import tickstep as ts
-from tickstep import _kernel
+from tickstep import _kernel, errors
+from tickstep import engine as engine_module
+from tickstep import ticks as ticks_module
 
 UNIT = 10**8  # money units of the default configuration
 LOT = 10**6  # lots of one unit of quantity
@@ -350,8 +356,9 @@ def test_cancel_amend_and_look() -> None:
     assert not engine.amend_order(order_id, qty=3)
     assert engine.order(order_id) is None
     for call in (engine.cancel_order, engine.order, engine.amend_order):
-        with pytest.raises(ts.UnknownOrderError, match="order_id is 9: no order has this id"):
-            call(9)
+        for unknown in (9, 0, -1):
+            with pytest.raises(ts.UnknownOrderError, match=f"order_id is {unknown}: no order has"):
+                call(unknown)
     engine.place_order(ts.Order("LIMIT", "BUY", 2, 99))
     engine.place_order(ts.Order("ALERT_PRICE", "SELL", trigger=98))
     engine.cancel_all()
@@ -571,7 +578,7 @@ def test_lists_are_read_exactly() -> None:
 
 # One market, many ways through it: the digests are equal.
 
-Path = Callable[[ts.Engine, ts.Ticks, dict[int, list[ts.Order]]], None]
+Way = Callable[[ts.Engine, ts.Ticks, dict[int, list[ts.Order]]], None]
 
 
 def by_step(engine: ts.Engine, ticks: ts.Ticks, plan: dict[int, list[ts.Order]]) -> None:
@@ -684,7 +691,7 @@ ORDERS = st.builds(
 )
 
 
-@settings(max_examples=60, deadline=None)
+@settings(max_examples=200, deadline=None)
 @given(
     moves=st.lists(st.tuples(st.integers(0, 2), st.integers(-4, 4)), min_size=1, max_size=80),
     plan=st.dictionaries(st.integers(0, 79), st.lists(ORDERS, min_size=1, max_size=3), max_size=12),
@@ -707,7 +714,7 @@ def test_all_paths_through_one_market_are_equal(
     plan = {row: orders for row, orders in plan.items() if row < len(moves)}
     config = ts.EngineConfig(**rules)
     outcomes = []
-    paths: tuple[Path, ...] = (
+    paths: tuple[Way, ...] = (
         by_step, by_step_tick, by_cursor, by_advance, by_arrays, by_lists, by_schedule,
     )  # fmt: skip
     for path in paths:
@@ -720,7 +727,7 @@ def test_all_paths_through_one_market_are_equal(
     assert stopped.saved.state_hash == outcomes[0][1]  # type: ignore[attr-defined]
 
 
-@settings(max_examples=40, deadline=None)
+@settings(max_examples=200, deadline=None)
 @given(
     first=st.lists(st.integers(0, 9), max_size=40),
     second=st.lists(st.integers(0, 9), max_size=40),
@@ -770,7 +777,8 @@ def test_advance_stops_where_it_is_told() -> None:
     assert engine.advance().ticks_done == 0
     with pytest.raises(ts.OrderError, match="stop_on 'FILLS' is not known"):
         engine.advance(stop_on="FILLS")
-    with pytest.raises(OverflowError):
+    assert engine.advance(0).ticks_done == 0
+    with pytest.raises(ts.DataError, match="k is -1: it must be 0 or more"):
         engine.advance(-1)
     with pytest.raises(ts.StateError, match="no ticks are bound"):
         engine_of().advance()
@@ -1004,6 +1012,21 @@ def test_damaged_bytes_are_not_loaded() -> None:
             ts.Engine.load(saved[:cut])
 
 
+def test_a_forged_configuration_is_not_loaded() -> None:
+    body = engine_of().save()[:-32]
+    for old, new in (
+        (b'"0.000001"', b'"0.000002"'),
+        (b'"0.0001"', b'"0.0003"'),
+        (b'"tick_size"', b'"tock_size"'),
+        (b'"touch"', b'"tooth"'),
+        (b'"initial_cash"', b'"initial_cask"'),
+        (b"{", b"["),
+    ):
+        forged = body.replace(old, new)
+        with pytest.raises(ts.StateError):
+            ts.Engine.load(forged + hashlib.sha256(forged).digest())
+
+
 def test_forks_are_independent() -> None:
     engine = engine_of()
     engine.bind(ticks_of([100, 101, 102, 103]))
@@ -1015,6 +1038,28 @@ def test_forks_are_independent() -> None:
     assert engine.advance().ticks_done == other.advance().ticks_done == 3
     assert (engine.position, other.position) == (1.0, 0.0)
     assert isinstance(other, ts.Engine)
+
+
+# Documentation.
+
+
+def examples() -> list[doctest.DocTest]:
+    finder = doctest.DocTestFinder()
+    found = [
+        test for module in (ts, engine_module, errors, ticks_module) for test in finder.find(module)
+    ]
+    stub = ast.parse(Path(ts.__file__).with_name("_kernel.pyi").read_text())
+    parser = doctest.DocTestParser()
+    for node in ast.walk(stub):
+        if isinstance(node, (ast.ClassDef, ast.FunctionDef)):
+            text = ast.get_docstring(node) or ""
+            found.append(parser.get_doctest(text, {}, f"_kernel.{node.name}", None, node.lineno))
+    return [test for test in found if test.examples]
+
+
+@pytest.mark.parametrize("example", examples(), ids=lambda example: example.name)
+def test_examples_in_the_documentation_run(example: doctest.DocTest) -> None:
+    assert doctest.DocTestRunner().run(example).failed == 0
 
 
 # Threads and signals.

@@ -213,10 +213,11 @@ def test_negative_prices_are_allowed_where_they_are_asked_for() -> None:
 
 
 def test_from_arrays_reads_floats_lists_and_dates() -> None:
+    qtys: list[str | Decimal] = ["0.5", Decimal("0.25")]
     ticks = ts.Ticks.from_arrays(
         np.array(["2024-01-01T00:00:00.001", "2024-01-01T00:00:00.002"], dtype="datetime64[ns]"),
         [100.0, 100.01],
-        ["0.5", Decimal("0.25")],
+        qtys,
         ["BUY", "SELL"],
         tick_size=0.01,
         lot="0.25",

@@ -117,13 +117,14 @@ def _times(count: int) -> Int64Array:
 
 
 def _walk(count: int) -> Int64Array:
-    """Add up moves of -3 to 3 ticks, larger in wild stretches, and fold the sum into the band."""
+    """Add up moves of -3 to 3 ticks, more of them in wild stretches, and fold the sum into the band."""
     moves = _bits("move", count, 2) - _bits("move", count, 2, shift=2)
     blocks = _bits("wild", count // BLOCK_TRADES + 1, 2)
     is_moving = _bits("move", count, 2, shift=4) <= np.repeat(blocks, BLOCK_TRADES)[:count]
     walked = np.cumsum(moves * is_moving) + BAND_TICKS
-    folded = walked % (4 * BAND_TICKS)
-    return PRICE_START - BAND_TICKS + np.minimum(folded, 4 * BAND_TICKS - folded)
+    turn = 4 * BAND_TICKS
+    folded: Int64Array = np.minimum(walked % turn, turn - walked % turn)
+    return PRICE_START - BAND_TICKS + folded
 
 
 def _qtys(count: int) -> Int64Array:

@@ -339,6 +339,8 @@ class EngineConfig:
     _numbers: dict[str, Any] = field(init=False, repr=False, compare=False)
 
     def __post_init__(self) -> None:
+        if self.instruments is not None:
+            object.__setattr__(self, "instruments", tuple(self.instruments))
         object.__setattr__(self, "_numbers", _numbers_of(self))
 
     @property
@@ -735,7 +737,7 @@ class Engine(_kernel.Engine):
     (99849.954997, 1.5)
     """
 
-    config: EngineConfig
+    _config: EngineConfig
 
     def __new__(cls, config: EngineConfig | None = None) -> Self:
         config = EngineConfig() if config is None else config
@@ -749,8 +751,13 @@ class Engine(_kernel.Engine):
     @classmethod
     def _made(cls, config: EngineConfig, **origin: Any) -> Self:
         engine = super().__new__(cls, config._numbers, **origin)
-        engine.config = config
+        engine._config = config
         return engine
+
+    @property
+    def config(self) -> EngineConfig:
+        """What the engine was made from."""
+        return self._config
 
     @property
     def symbols(self) -> tuple[str, ...]:
@@ -1202,7 +1209,13 @@ def _opened(saved: bytes) -> tuple[EngineConfig, bytes]:
         )
     start = len(_SAVED_MAGIC) + 8
     stop = start + int.from_bytes(body[start - 8 : start], "little")
-    return EngineConfig.from_canonical(json.loads(body[start:stop])), body[stop:]
+    try:
+        return EngineConfig.from_canonical(json.loads(body[start:stop])), body[stop:]
+    except (AttributeError, KeyError, TypeError, ValueError) as error:
+        raise StateError(
+            f"the configuration in the saved engine cannot be read: {error}",
+            hint="give the bytes that Engine.save() returned, by this version of tickstep",
+        ) from error
 
 
 # --- Orders as columns. ---------------------------------------------------------------------------

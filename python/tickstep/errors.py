@@ -43,7 +43,7 @@ class TickstepError(Exception):
     ...     ts.EngineConfig(tick_size=0)
     ... except ts.TickstepError as error:
     ...     print(error.name, "|", error.hint is not None)
-    ConfigError | True
+    NOT_POSITIVE | True
     """
 
     def __init__(

@@ -51,6 +51,10 @@ STYLE: dict[Any, Any] = {
     "svg.hashsalt": "tickstep",  # equal results, equal files
 }
 
+# Ticks at years, months, days, hours, minutes, seconds; and where a longer one of these begins.
+DATES = ("%Y", "%b", "%d %b", "%H:%M", "%H:%M", "%H:%M:%S.%f")
+FIRST_DATES = ("", "%b %Y", "%d %b", "%d %b", "%H:%M", "%H:%M:%S")
+
 SIZE_INCHES = (11.5, 8.2)
 DOTS_PER_INCH = 150
 HEIGHTS = (4.2, 2.2, 1.2, 1.2)
@@ -171,12 +175,15 @@ def _lay_out(figure: "Figure", panels: "list[Axes]", result: Result) -> None:
     bottom = panels[-1]
     locator = AutoDateLocator(minticks=3, maxticks=10)  # type: ignore[no-untyped-call]
     bottom.xaxis.set_major_locator(locator)
-    formatter = ConciseDateFormatter(locator, show_offset=False)  # type: ignore[no-untyped-call]
+    formatter = ConciseDateFormatter(  # type: ignore[no-untyped-call]
+        locator, formats=DATES, zero_formats=FIRST_DATES, show_offset=False
+    )
     bottom.xaxis.set_major_formatter(formatter)
     bottom.set_xlabel(_span(result), loc="left", color=MUTED)
-    first, last = result.ticks.datetimes[[0, -1]]
-    margin = max((last - first) // 100, np.timedelta64(1, result.ticks.time_unit))
-    bottom.set_xlim(first - margin, last + margin)
+    first, last = result.ticks.time[[0, -1]].tolist()
+    margin = max((last - first) // 100, 1)
+    limits = np.array([first - margin, last + margin])
+    bottom.set_xlim(*limits.view(f"datetime64[{result.ticks.time_unit}]"))
     figure.subplots_adjust(left=0.075, right=0.975, top=0.885, bottom=0.075)
     title = f"{result.strategy} on {result.units.symbol}"
     figure.text(0.075, 0.962, title, size=14, weight="bold")

@@ -412,12 +412,17 @@ class Result:
     def _units_per_tick_lot(self) -> int:
         canonical = self.config.canonical()
         (instrument,) = canonical["instruments"]
-        sizes = (instrument[name] for name in ("tick_size", "lot", "multiplier"))
-        return units_per_tick_lot(*sizes, canonical["money_unit"])
+        return units_per_tick_lot(
+            instrument["tick_size"],
+            instrument["lot"],
+            instrument["multiplier"],
+            canonical["money_unit"],
+        )
 
     @cached_property
     def _fill_events(self) -> Events:
-        return self.events[self.events["kind"] == EventKind.FILLED]
+        fills: Events = self.events[self.events["kind"] == EventKind.FILLED]
+        return fills
 
     @property
     def _title(self) -> str:

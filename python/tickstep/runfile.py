@@ -42,7 +42,14 @@ __all__ = [
 Events = npt.NDArray[np.void]
 
 RUN_FORMAT = "tickstep run 1"
-RECORD_PARTS = ("version", "strategy", "data", "config", "event_digest", "digest")
+RECORD_PARTS = {
+    "version": str,
+    "strategy.parameters": dict,
+    "data.digest": str,
+    "config.instruments": list,
+    "event_digest": str,
+    "digest": str,
+}
 MODULE_NAME = "tickstep_strategy_file"
 ORDER_TYPE_NAMES = {number: name for name, number in ORDER_TYPES.items()}
 TRUTHS = {"true": True, "yes": True, "1": True, "false": False, "no": False, "0": False}
@@ -105,12 +112,12 @@ class StrategySource(NamedTuple):
         """Load what `record` wrote down."""
         if record.get("built_in"):
             return cls.built_in()
-        if "file" not in record:
+        if not isinstance(record.get("file"), str):
             raise ConfigError(
                 "run.json names no strategy file: a program made it, not `tickstep backtest`",
                 hint="run the program again and compare the digests",
             )
-        return cls.read(f"{folder / record['file']}:{record['class']}")
+        return cls.read(f"{folder / record['file']}:{record.get('class')}")
 
 
 def _strategies_in(file: Path, source: bytes) -> dict[str, type[Strategy]]:
@@ -124,8 +131,8 @@ def _strategies_in(file: Path, source: bytes) -> dict[str, type[Strategy]]:
     module = ModuleType(MODULE_NAME)
     module.__file__ = str(file)
     sys.modules[MODULE_NAME] = module
-    # Running the user's file is what is asked for; from the very bytes that are hashed: no cache is read, and none is written beside the file.
-    exec(compile(source, str(file), "exec", dont_inherit=True), vars(module))  # noqa: S102
+    # From the very bytes that are hashed: no cache is read, and none is written beside the file.
+    exec(compile(source, str(file), "exec", dont_inherit=True), vars(module))
     return {
         name: value
         for name, value in vars(module).items()
@@ -261,15 +268,15 @@ class TicksSource(NamedTuple):
     @classmethod
     def recorded(cls, record: Mapping[str, Any], folder: Path) -> "TicksSource":
         """Read what `record` wrote down."""
-        if record.get("built_in"):
-            return cls((), sample_ticks=int(record["ticks"]))
-        if "files" not in record:
+        if record.get("built_in") and isinstance(record.get("ticks"), int):
+            return cls((), sample_ticks=record["ticks"])
+        if not isinstance(record.get("files"), list):
             raise ConfigError(
                 "run.json names no files of trades: a program made it, not `tickstep backtest`",
                 hint="run the program again and compare the digests",
             )
-        files = tuple(folder / name for name in record["files"])
-        return cls(files, record["tick_size"], record["lot"])
+        files = tuple(folder / str(name) for name in record["files"])
+        return cls(files, record.get("tick_size"), record.get("lot"))
 
 
 def _joined(parts: Sequence[Ticks], files: Sequence[Path]) -> Ticks:
@@ -348,7 +355,8 @@ def verify(path: str | Path, progress: Progress | None = None) -> Verdict:
     record = _read_record(file)
     config = _config(record, file)
     strategy = StrategySource.recorded(record["strategy"], file.parent)
-    values = parameter_values(strategy.kind, record["strategy"]["parameters"])
+    texts = {name: str(text) for name, text in record["strategy"]["parameters"].items()}
+    values = parameter_values(strategy.kind, texts)
     ticks = TicksSource.recorded(record["data"], file.parent).read()
     again = run(strategy.kind(**values), ticks, config=config, progress=progress)
     return _compared(record, _read_events(file.parent / "events.npy"), strategy, again)
@@ -366,9 +374,18 @@ def _read_record(file: Path) -> dict[str, Any]:
             f"{file.name} is not the record of a run in the format {RUN_FORMAT!r}",
             hint="give the run.json that `tickstep backtest` wrote, to the version that wrote it",
         )
-    missing = [name for name in RECORD_PARTS if name not in record]
-    if missing:
-        raise DataError(f"{file.name} lacks {missing[0]!r}", hint="run the backtest again")
+    for path, kind in RECORD_PARTS.items():
+        if not isinstance(_part(record, path), kind):
+            raise DataError(
+                f"{file.name} lacks {path!r}, or it is no {kind.__name__}",
+                hint="run the backtest again",
+            )
+    return record
+
+
+def _part(record: Any, path: str) -> Any:
+    for name in path.split("."):
+        record = record.get(name) if isinstance(record, dict) else None
     return record
 
 
@@ -422,7 +439,7 @@ def _changes(record: Mapping[str, Any], strategy: StrategySource, again: Result)
         ("SHA-256 of the data", record["data"]["digest"], now["data"]["digest"]),
     ]
     if strategy.file is not None:
-        was = record["strategy"]["sha256"]
+        was = record["strategy"].get("sha256")
         pairs.append((f"SHA-256 of {strategy.file.name}", was, strategy.sha256))
     return [
         f"changed: {name} was {was}, is {is_now}" for name, was, is_now in pairs if was != is_now

@@ -133,7 +133,16 @@ class Venue(Protocol):
     def cancel_all(self) -> None:
         """Cancel every open order; alerts stay."""
 
-    def amend_order(self, order_id: int, /, **changes: Number) -> bool:
+    def amend_order(
+        self,
+        order_id: int,
+        /,
+        *,
+        qty: Number | None = None,
+        price: Number | None = None,
+        trigger: Number | None = None,
+        trail: Number | None = None,
+    ) -> bool:
         """Change an order; False when it had already ended."""
 
 

@@ -88,7 +88,10 @@ pub fn run_bare(
     let (mut total, mut cursor) = (BatchResult::default(), feed.cursor());
     while cursor < feed.end() {
         let end = feed.end().min(cursor + PIECE_TICKS);
-        let piece = feed.clone().rows(cursor..end).map_err(|error| raised(py, &error, Kind::Data))?;
+        let piece = feed
+            .clone()
+            .rows(cursor..end)
+            .map_err(|error| raised(py, &error, Kind::Data))?;
         let (piece, answer) = py.detach(|| run_piece(engine, piece, qty.as_mut(), stop_on));
         cursor = piece.cursor();
         total.add(&answer.map_err(|fault| raised_batch(py, &fault, &[]))?);
@@ -156,7 +159,11 @@ pub fn merged_ends(bound: &[BoundTicks], count: Option<usize>, until: Option<i64
         .iter()
         .map(|one| until.map_or(one.end, |time| before(one, one.end, time)))
         .collect();
-    let all: usize = bound.iter().zip(&ends).map(|(one, end)| end - one.cursor).sum();
+    let all: usize = bound
+        .iter()
+        .zip(&ends)
+        .map(|(one, end)| end - one.cursor)
+        .sum();
     match count {
         Some(count) if count < all => first_rows(bound, &ends, count),
         _ => ends,
@@ -174,12 +181,16 @@ fn first_rows(bound: &[BoundTicks], ends: &[usize], count: usize) -> Vec<usize> 
             .collect()
     };
     let taken = |ends: &[usize]| -> usize {
-        bound.iter().zip(ends).map(|(one, end)| end - one.cursor).sum()
+        bound
+            .iter()
+            .zip(ends)
+            .map(|(one, end)| end - one.cursor)
+            .sum()
     };
     // The last time of which at least one tick is taken: the smallest with `count` ticks up to it.
     let (mut low, mut high) = (-(1_i64 << 62), 1_i64 << 62);
     while low < high {
-        let middle = low + (high.abs_diff(low) / 2).cast_signed();
+        let middle = low + (high.abs_diff(low) / 2) as i64;
         if taken(&ends_where(&|time| time <= middle)) >= count {
             high = middle;
         } else {
@@ -241,7 +252,11 @@ pub fn run_bound(
 
 /// The ends of the next piece.
 fn piece_ends<'a>(bound: &[BoundTicks], ends: &'a [usize]) -> Cow<'a, [usize]> {
-    let all: usize = bound.iter().zip(ends).map(|(one, end)| end - one.cursor).sum();
+    let all: usize = bound
+        .iter()
+        .zip(ends)
+        .map(|(one, end)| end - one.cursor)
+        .sum();
     if all <= PIECE_TICKS {
         Cow::Borrowed(ends)
     } else {
@@ -258,7 +273,12 @@ fn feeds<'a>(
     let rules = &engine.config().instruments;
     let feed = |(one, end): (&'a BoundTicks, &usize)| {
         let columns = one.columns.get();
-        columns.feed(one.instrument, &rules[one.instrument as usize], one.cursor, *end)
+        columns.feed(
+            one.instrument,
+            &rules[one.instrument as usize],
+            one.cursor,
+            *end,
+        )
     };
     let feeds: Result<Vec<_>, _> = bound.iter().zip(ends).map(feed).collect();
     feeds.map_err(|error| raised(py, &error, Kind::Data))
@@ -333,10 +353,13 @@ impl OrderColumns {
     }
 
     fn as_columns(&self) -> ScheduleColumns<'_> {
-        let when = if self.is_by_time { When::Times } else { When::TickIndexes };
+        let when = if self.is_by_time {
+            When::Times
+        } else {
+            When::TickIndexes
+        };
         let when = when(&self.when);
-        let mut columns =
-            ScheduleColumns::new(when, &self.order_type, &self.side, &self.qty_lots);
+        let mut columns = ScheduleColumns::new(when, &self.order_type, &self.side, &self.qty_lots);
         columns.instrument = Some(&self.instrument);
         columns.time_in_force = self.time_in_force.as_deref();
         columns.offset = self.offset.as_deref();
@@ -356,7 +379,9 @@ fn given<T: numpy::Element + Copy>(
     name: &str,
 ) -> PyResult<Option<Vec<T>>> {
     use numpy::PyArrayMethods;
-    let Some(value) = orders.get_item(name)? else { return Ok(None) };
+    let Some(value) = orders.get_item(name)? else {
+        return Ok(None);
+    };
     Ok(Some(column_array::<T>(&value, name)?.to_vec()?))
 }
 

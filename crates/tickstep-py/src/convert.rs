@@ -28,7 +28,9 @@ impl Number {
         if let Ok(whole) = value.extract::<i64>() {
             return Ok(Number::Whole(whole));
         }
-        if value.is_instance_of::<PyInt>() || value.is_instance_of::<PyString>() || is_decimal(value)?
+        if value.is_instance_of::<PyInt>()
+            || value.is_instance_of::<PyString>()
+            || is_decimal(value)?
         {
             return parsed(value, name, kind);
         }
@@ -67,7 +69,9 @@ impl std::fmt::Display for Number {
 fn parsed(value: &Bound<'_, PyAny>, name: &str, kind: Kind) -> PyResult<Number> {
     let text = value.str()?;
     let number = text.to_str()?.parse::<Decimal>();
-    number.map(Number::Exact).map_err(|error| raised_at(value.py(), &error, name, kind))
+    number
+        .map(Number::Exact)
+        .map_err(|error| raised_at(value.py(), &error, name, kind))
 }
 
 fn is_decimal(value: &Bound<'_, PyAny>) -> PyResult<bool> {
@@ -77,8 +81,9 @@ fn is_decimal(value: &Bound<'_, PyAny>) -> PyResult<bool> {
 fn decimal_class(py: Python<'_>) -> PyResult<&Bound<'_, PyAny>> {
     use pyo3::sync::PyOnceLock;
     static CLASS: PyOnceLock<Py<PyAny>> = PyOnceLock::new();
-    let class = CLASS
-        .get_or_try_init(py, || py.import("decimal")?.getattr("Decimal").map(Bound::unbind))?;
+    let class = CLASS.get_or_try_init(py, || {
+        py.import("decimal")?.getattr("Decimal").map(Bound::unbind)
+    })?;
     Ok(class.bind(py))
 }
 
@@ -88,8 +93,13 @@ pub fn python_decimal(py: Python<'_>, decimal: Decimal) -> PyResult<Bound<'_, Py
 }
 
 fn type_error(value: &Bound<'_, PyAny>, name: &str) -> PyErr {
-    let class = value.get_type().name().map_or_else(|_| "?".to_owned(), |name| name.to_string());
-    PyTypeError::new_err(format!("{name} must be a float, int, str or Decimal, was {class}"))
+    let class = value
+        .get_type()
+        .name()
+        .map_or_else(|_| "?".to_owned(), |name| name.to_string());
+    PyTypeError::new_err(format!(
+        "{name} must be a float, int, str or Decimal, was {class}"
+    ))
 }
 
 /// The multiples of a positive decimal step, counted by whole numbers.
@@ -105,7 +115,11 @@ impl Steps {
     pub fn new(step: Decimal) -> Result<Steps, Error> {
         let floats = LotGrid::new(step)?;
         let denominator = 10_f64.powi(step.scale() as i32);
-        Ok(Steps { floats, numerator: step.mantissa() as f64, denominator })
+        Ok(Steps {
+            floats,
+            numerator: step.mantissa() as f64,
+            denominator,
+        })
     }
 
     pub fn step(&self) -> Decimal {
@@ -132,7 +146,9 @@ impl Steps {
     fn index_exact(&self, decimal: Decimal) -> Result<i64, Error> {
         let step = self.step();
         if step.mantissa() == 1 && decimal.scale() <= step.scale() {
-            let index = decimal.mantissa().checked_mul(10_i128.pow(step.scale() - decimal.scale()));
+            let index = decimal
+                .mantissa()
+                .checked_mul(10_i128.pow(step.scale() - decimal.scale()));
             if let Some(Ok(index)) = index.map(i64::try_from) {
                 return Ok(index);
             }
@@ -184,8 +200,10 @@ impl Steps {
         if denominator == 0 {
             return 0.0;
         }
-        let (whole, rest) =
-            (i128::from(numerator) / denominator, i128::from(numerator) % denominator);
+        let (whole, rest) = (
+            i128::from(numerator) / denominator,
+            i128::from(numerator) % denominator,
+        );
         let fraction = rest as f64 / denominator as f64;
         (whole as f64 * self.numerator + fraction * self.numerator) / self.denominator
     }
@@ -223,7 +241,9 @@ impl Grid {
             Number::Exact(decimal) => Ok(decimal),
         };
         let steps = decimal.and_then(Steps::new);
-        Ok(Grid { steps: steps.map_err(|error| raised_at(py, &error, name, Kind::Config))? })
+        Ok(Grid {
+            steps: steps.map_err(|error| raised_at(py, &error, name, Kind::Config))?,
+        })
     }
 
     #[getter]
@@ -270,7 +290,10 @@ impl Grid {
 
     fn values<'py>(&self, indexes: PyReadonlyArray1<'py, i64>) -> Bound<'py, PyArray1<f64>> {
         let view = indexes.as_array();
-        PyArray1::from_iter(indexes.py(), view.iter().map(|index| self.steps.value(*index)))
+        PyArray1::from_iter(
+            indexes.py(),
+            view.iter().map(|index| self.steps.value(*index)),
+        )
     }
 
     fn __repr__(&self) -> String {
@@ -307,7 +330,11 @@ pub fn off_grid(
     match error {
         Error::Number(fault) if matches!(**fault, NumberError::Range) => {
             let message = format!("{name} {number} is beyond 2^63 steps of {}", steps.step());
-            kind.error(py, &message, "give a smaller number, or choose a coarser grid")
+            kind.error(
+                py,
+                &message,
+                "give a smaller number, or choose a coarser grid",
+            )
         }
         _ => raised_at(py, error, name, kind),
     }

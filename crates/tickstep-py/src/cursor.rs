@@ -7,8 +7,9 @@ use crate::convert::Steps;
 use crate::engine::Engine;
 use crate::ticks::Tick;
 
-/// Iterator over the bound ticks of an engine. The place reached is the engine's own, and so are the
-/// objects handed out: there is nothing here to borrow a second time for each tick.
+// The place reached is the engine's own, and so are the objects handed out: there is nothing here to
+// borrow a second time for each tick.
+/// Iterator over the bound ticks of an engine.
 #[pyclass(frozen, module = "tickstep._kernel")]
 pub struct TickCursor {
     engine: Py<Engine>,
@@ -20,7 +21,9 @@ impl TickCursor {
     #[pyo3(signature = (engine, /))]
     fn new(py: Python<'_>, engine: &Bound<'_, Engine>) -> PyResult<TickCursor> {
         engine.try_borrow()?.check_bound(py)?;
-        Ok(TickCursor { engine: engine.clone().unbind() })
+        Ok(TickCursor {
+            engine: engine.clone().unbind(),
+        })
     }
 
     fn __iter__(slf: PyRef<'_, Self>) -> PyRef<'_, Self> {

@@ -7,8 +7,8 @@ use numpy::{PyArray1, PyArray2, PyArrayMethods};
 use pyo3::prelude::*;
 use pyo3::types::{PyBytes, PyDict, PyString};
 use tickstep::{
-    Columns, Config, Entry, Event, Feed, FillRule, FloatQty, Instrument, PositionMode, QtyRule,
-    Settle, Side, Status,
+    Columns, Config, Entry, Error, Event, Feed, FillRule, FloatQty, Instrument, PositionMode,
+    QtyRule, Settle, Side, Status,
 };
 
 use crate::batch::{
@@ -61,8 +61,11 @@ struct InstrumentNumbers {
 
 impl ConfigNumbers {
     fn config(&self, py: Python<'_>) -> PyResult<Config> {
-        let instruments: PyResult<Vec<_>> =
-            self.instruments.iter().map(|numbers| numbers.instrument(py)).collect();
+        let instruments: PyResult<Vec<_>> = self
+            .instruments
+            .iter()
+            .map(|numbers| numbers.instrument(py))
+            .collect();
         let mut config = Config::new(self.initial_cash_units, instruments?).latency(self.latency);
         config.cash_account = self.is_cash_account;
         Ok(config)
@@ -70,10 +73,17 @@ impl ConfigNumbers {
 
     fn markets(&self, py: Python<'_>) -> PyResult<Vec<Market>> {
         let market = |one: &InstrumentNumbers| {
-            let scale =
-                Scale::new(&one.tick_size, &one.lot, &self.money_unit, one.units_per_tick_lot)
-                    .map_err(|error| raised(py, &error, Kind::Config))?;
-            Ok(Market { scale: Arc::new(scale), symbol: one.symbol.clone_ref(py) })
+            let scale = Scale::new(
+                &one.tick_size,
+                &one.lot,
+                &self.money_unit,
+                one.units_per_tick_lot,
+            )
+            .map_err(|error| raised(py, &error, Kind::Config))?;
+            Ok(Market {
+                scale: Arc::new(scale),
+                symbol: one.symbol.clone_ref(py),
+            })
         };
         self.instruments.iter().map(market).collect()
     }
@@ -106,7 +116,9 @@ fn chosen<T: Copy>(
     all: &[T],
     name: fn(T) -> &'static str,
 ) -> PyResult<T> {
-    let found = all.iter().find(|member| name(**member).eq_ignore_ascii_case(text));
+    let found = all
+        .iter()
+        .find(|member| name(**member).eq_ignore_ascii_case(text));
     found.copied().ok_or_else(|| {
         Kind::Config.error(py, &format!("'{text}' is not known"), "use EngineConfig")
     })
@@ -166,14 +178,25 @@ impl Engine {
             (None, Some(state)) => (loaded(py, &numbers, state)?, Vec::new()),
             (None, None) => {
                 let made = tickstep::Engine::new(&numbers.config(py)?);
-                (made.map_err(|error| raised(py, &error, Kind::Config))?, Vec::new())
+                (
+                    made.map_err(|error| raised(py, &error, Kind::Config))?,
+                    Vec::new(),
+                )
             }
         };
         let history = (numbers.history > 0).then(|| {
-            Box::new(History { rows: VecDeque::new(), rows_max: numbers.history })
+            Box::new(History {
+                rows: VecDeque::new(),
+                rows_max: numbers.history,
+            })
         });
         let markets = numbers.markets(py)?;
-        Ok(Engine { kernel: Mutex::new(kernel), markets, bound, history })
+        Ok(Engine {
+            kernel: Mutex::new(kernel),
+            markets,
+            bound,
+            history,
+        })
     }
 
     // Ticks.
@@ -181,7 +204,10 @@ impl Engine {
     #[pyo3(signature = (
         time, price_ticks, qty_lots, side, instrument=0, bid_ticks=None, ask_ticks=None, /
     ))]
-    #[expect(clippy::too_many_arguments, reason = "one for each field of a tick, for speed")]
+    #[expect(
+        clippy::too_many_arguments,
+        reason = "one for each field of a tick, for speed"
+    )]
     fn step(
         &mut self,
         py: Python<'_>,
@@ -217,11 +243,17 @@ impl Engine {
             return Err(self.no_instrument(py, index));
         };
         let tick = tick.on(&market.scale.lot);
-        self.take(py, &tick.map_err(|error| raised_at(py, &error, "qty", Kind::Data))?)
+        self.take(
+            py,
+            &tick.map_err(|error| raised_at(py, &error, "qty", Kind::Data))?,
+        )
     }
 
     #[pyo3(signature = (timestamps, price_ticks, qtys, sides, *, symbol=None, stop_on=None))]
-    #[expect(clippy::too_many_arguments, reason = "columns and options of the Python method")]
+    #[expect(
+        clippy::too_many_arguments,
+        reason = "columns and options of the Python method"
+    )]
     fn step_batch_numpy(
         &mut self,
         py: Python<'_>,
@@ -234,23 +266,24 @@ impl Engine {
     ) -> PyResult<BatchResult> {
         let instrument = self.index_of(py, symbol, Kind::Data)?;
         let stop_on = read_stop_on(stop_on)?;
-        let time = column_array::<i64>(timestamps, "timestamps")?.readonly();
-        let prices = column_array::<i64>(price_ticks, "price_ticks")?.readonly();
-        let sides = column_array::<u8>(sides, "sides")?.readonly();
-        let lengths =
-            [("price_ticks", prices.as_slice()?.len()), ("sides", sides.as_slice()?.len())];
-        let columns =
-            Columns::new(time.as_slice()?, prices.as_slice()?).side(sides.as_slice()?);
+        let time = column_array::<i64>(timestamps, "timestamps")?.try_readonly()?;
+        let prices = column_array::<i64>(price_ticks, "price_ticks")?.try_readonly()?;
+        let sides = column_array::<u8>(sides, "sides")?.try_readonly()?;
+        let lengths = [
+            ("price_ticks", prices.as_slice()?.len()),
+            ("sides", sides.as_slice()?.len()),
+        ];
+        let columns = Columns::new(time.as_slice()?, prices.as_slice()?).side(sides.as_slice()?);
         check_lengths(py, columns.len(), &lengths)?;
         if let Ok(units) = qtys.cast::<PyArray1<f64>>() {
-            let units = column_array::<f64>(units, "qtys")?.readonly();
+            let units = column_array::<f64>(units, "qtys")?.try_readonly()?;
             check_lengths(py, columns.len(), &[("qtys", units.as_slice()?.len())])?;
             let grid = self.markets[instrument as usize].scale.lot.floats();
             let qty = FloatQty::new(units.as_slice()?, grid);
             let feed = feed_of(py, instrument, columns)?;
             return run_bare(py, self.kernel(), feed, Some(qty), stop_on);
         }
-        let lots = qty_lots(qtys)?.readonly();
+        let lots = qty_lots(qtys)?.try_readonly()?;
         check_lengths(py, columns.len(), &[("qtys", lots.as_slice()?.len())])?;
         let feed = feed_of(py, instrument, columns.qty_lots(lots.as_slice()?))?;
         run_bare(py, self.kernel(), feed, None, stop_on)
@@ -266,7 +299,14 @@ impl Engine {
         for (instrument, columns, start, end) in bound {
             self.check_columns(py, instrument, columns.get(), start, end)?;
             let shown = TickPair::default();
-            next.push(BoundTicks { instrument, columns, start, cursor: start, end, shown });
+            next.push(BoundTicks {
+                instrument,
+                columns,
+                start,
+                cursor: start,
+                end,
+                shown,
+            });
         }
         self.bound = next;
         Ok(())
@@ -276,11 +316,12 @@ impl Engine {
     fn _advance(
         &mut self,
         py: Python<'_>,
-        count: Option<usize>,
+        count: Option<i64>,
         until: Option<i64>,
         stop_on: Option<&Bound<'_, PyAny>>,
     ) -> PyResult<BatchResult> {
         self.check_bound(py)?;
+        let count = count.map(|count| read_count(py, count)).transpose()?;
         let stop_on = read_stop_on(stop_on)?;
         let ends = merged_ends(&self.bound, count, until);
         let (kernel, bound) = self.parts();
@@ -304,40 +345,50 @@ impl Engine {
         let order = order.get();
         let instrument = self.index_of(py, order.symbol_name(py), Kind::Order)?;
         let order = order.on(py, instrument, &self.markets[instrument as usize].scale)?;
-        self.kernel().place(&order).map_err(|error| raised(py, &error, Kind::Order))
+        self.kernel()
+            .place(&order)
+            .map_err(|error| raised(py, &error, Kind::Order))
     }
 
     #[pyo3(signature = (order_id, /))]
-    fn cancel_order(&mut self, py: Python<'_>, order_id: u64) -> PyResult<bool> {
-        self.kernel().cancel(order_id).map_err(|error| raised(py, &error, Kind::Order))
+    fn cancel_order(&mut self, py: Python<'_>, order_id: i64) -> PyResult<bool> {
+        let order_id = read_id(py, order_id)?;
+        self.kernel()
+            .cancel(order_id)
+            .map_err(|error| raised(py, &error, Kind::Order))
     }
 
     fn _cancel_all(&mut self, py: Python<'_>, instrument: Option<u32>) -> PyResult<()> {
-        self.kernel().cancel_all(instrument).map_err(|error| raised(py, &error, Kind::Order))
+        self.kernel()
+            .cancel_all(instrument)
+            .map_err(|error| raised(py, &error, Kind::Order))
     }
 
     #[pyo3(signature = (order_id, /, *, qty=None, price=None, trigger=None, trail=None))]
     fn amend_order(
         &mut self,
         py: Python<'_>,
-        order_id: u64,
+        order_id: i64,
         qty: Option<&Bound<'_, PyAny>>,
         price: Option<&Bound<'_, PyAny>>,
         trigger: Option<&Bound<'_, PyAny>>,
         trail: Option<&Bound<'_, PyAny>>,
     ) -> PyResult<bool> {
+        let order_id = read_id(py, order_id)?;
         let view = self.kernel().order(order_id);
         let Some(view) = view.map_err(|error| raised(py, &error, Kind::Order))? else {
             return Ok(false);
         };
         let scale = &self.markets[view.order.instrument as usize].scale;
         let amend = amend_of(scale, qty, price, trigger, trail)?;
-        self.kernel().amend(order_id, &amend).map_err(|error| raised(py, &error, Kind::Order))
+        self.kernel()
+            .amend(order_id, &amend)
+            .map_err(|error| raised(py, &error, Kind::Order))
     }
 
     #[pyo3(signature = (order_id, /))]
-    fn order(&mut self, py: Python<'_>, order_id: u64) -> PyResult<Option<OpenOrder>> {
-        let view = self.kernel().order(order_id);
+    fn order(&mut self, py: Python<'_>, order_id: i64) -> PyResult<Option<OpenOrder>> {
+        let view = self.kernel().order(read_id(py, order_id)?);
         let view = view.map_err(|error| raised(py, &error, Kind::Order))?;
         Ok(view.map(|view| self.open_order(py, view)))
     }
@@ -348,11 +399,15 @@ impl Engine {
         py: Python<'_>,
         symbol: Option<&Bound<'_, PyString>>,
     ) -> PyResult<Vec<OpenOrder>> {
-        let instrument =
-            symbol.map(|symbol| self.index_of(py, Some(symbol), Kind::Order)).transpose()?;
+        let instrument = symbol
+            .map(|symbol| self.index_of(py, Some(symbol), Kind::Order))
+            .transpose()?;
         let views = self.kernel().open_orders(instrument);
         let views = views.map_err(|error| raised(py, &error, Kind::Order))?;
-        Ok(views.into_iter().map(|view| self.open_order(py, view)).collect())
+        Ok(views
+            .into_iter()
+            .map(|view| self.open_order(py, view))
+            .collect())
     }
 
     // Account.
@@ -392,14 +447,9 @@ impl Engine {
         settled.map_err(|error| raised(py, &error, Kind::Order))
     }
 
-    fn _day_roll(
-        &mut self,
-        py: Python<'_>,
-        prices: Option<Vec<Bound<'_, PyAny>>>,
-    ) -> PyResult<()> {
-        let price = |(index, price): (usize, &Bound<'_, PyAny>)| {
-            self.price_ticks(index as u32, price)
-        };
+    fn _day_roll(&mut self, py: Python<'_>, prices: Option<Vec<Bound<'_, PyAny>>>) -> PyResult<()> {
+        let price =
+            |(index, price): (usize, &Bound<'_, PyAny>)| self.price_ticks(index as u32, price);
         let prices: Option<PyResult<Vec<i64>>> =
             prices.map(|prices| prices.iter().enumerate().map(price).collect());
         let prices = prices.transpose()?;
@@ -473,10 +523,16 @@ impl Engine {
     fn _history<'py>(
         &self,
         py: Python<'py>,
-    ) -> PyResult<(Bound<'py, PyArray1<i64>>, Bound<'py, PyArray1<u32>>, Bound<'py, PyArray2<f64>>)>
-    {
-        let rows: Vec<&HistoryRow> =
-            self.history.iter().flat_map(|history| history.rows.iter()).collect();
+    ) -> PyResult<(
+        Bound<'py, PyArray1<i64>>,
+        Bound<'py, PyArray1<u32>>,
+        Bound<'py, PyArray2<f64>>,
+    )> {
+        let rows: Vec<&HistoryRow> = self
+            .history
+            .iter()
+            .flat_map(|history| history.rows.iter())
+            .collect();
         let values: Vec<f64> = rows.iter().flat_map(|row| row.values).collect();
         Ok((
             PyArray1::from_iter(py, rows.iter().map(|row| row.time)),
@@ -516,11 +572,18 @@ impl Engine {
 impl Engine {
     #[inline]
     fn kernel(&mut self) -> &mut tickstep::Engine {
-        self.kernel.get_mut().unwrap_or_else(PoisonError::into_inner)
+        self.kernel
+            .get_mut()
+            .unwrap_or_else(PoisonError::into_inner)
     }
 
     fn parts(&mut self) -> (&mut tickstep::Engine, &mut [BoundTicks]) {
-        (self.kernel.get_mut().unwrap_or_else(PoisonError::into_inner), &mut self.bound)
+        (
+            self.kernel
+                .get_mut()
+                .unwrap_or_else(PoisonError::into_inner),
+            &mut self.bound,
+        )
     }
 
     /// Takes one tick.
@@ -534,17 +597,15 @@ impl Engine {
     }
 
     #[cold]
-    fn tick_error(
-        &mut self,
-        py: Python<'_>,
-        tick: &tickstep::Tick,
-        error: &tickstep::Error,
-    ) -> PyErr {
+    fn tick_error(&mut self, py: Python<'_>, tick: &tickstep::Tick, error: &Error) -> PyErr {
         match (error.status(), self.exact(py, 0)) {
             (Some(Status::Instrument), _) => self.no_instrument(py, tick.instrument),
-            (Some(Status::TimeBackwards), Ok(exact)) => {
-                raised_at(py, error, &format!("the clock is at {}", exact.time), Kind::Data)
-            }
+            (Some(Status::TimeBackwards), Ok(exact)) => raised_at(
+                py,
+                error,
+                &format!("the clock is at {}", exact.time),
+                Kind::Data,
+            ),
             _ => raised(py, error, Kind::Data),
         }
     }
@@ -563,13 +624,19 @@ impl Engine {
             money(exact.fees_units),
         ];
         if let Some(history) = &mut self.history {
-            history.push(HistoryRow { time: exact.time, instrument, values });
+            history.push(HistoryRow {
+                time: exact.time,
+                instrument,
+                values,
+            });
         }
         Ok(())
     }
 
     fn exact(&mut self, py: Python<'_>, instrument: u32) -> PyResult<tickstep::Snapshot> {
-        self.kernel().snapshot(instrument).map_err(|error| raised(py, &error, Kind::Config))
+        self.kernel()
+            .snapshot(instrument)
+            .map_err(|error| raised(py, &error, Kind::Config))
     }
 
     fn index_of(
@@ -590,16 +657,28 @@ impl Engine {
                 return Ok(index as u32);
             }
         }
-        let symbols: Vec<String> =
-            self.markets.iter().take(20).map(|market| market.symbol.to_string()).collect();
+        let symbols: Vec<String> = self
+            .markets
+            .iter()
+            .take(20)
+            .map(|market| market.symbol.to_string())
+            .collect();
         let hint = format!("the engine trades {}", symbols.join(", "));
-        Err(kind.error(py, &format!("the engine has no instrument '{symbol}'"), &hint))
+        Err(kind.error(
+            py,
+            &format!("the engine has no instrument '{symbol}'"),
+            &hint,
+        ))
     }
 
     fn no_instrument(&self, py: Python<'_>, index: u32) -> PyErr {
         let count = self.markets.len();
         let message = format!("instrument {index} must be below {count}");
-        Kind::Data.error(py, &message, "engine.symbols lists the instruments in order")
+        Kind::Data.error(
+            py,
+            &message,
+            "engine.symbols lists the instruments in order",
+        )
     }
 
     fn price_ticks(&self, instrument: u32, price: &Bound<'_, PyAny>) -> PyResult<i64> {
@@ -617,7 +696,11 @@ impl Engine {
     /// Refuses to run ticks where there are none.
     pub fn check_bound(&self, py: Python<'_>) -> PyResult<()> {
         if self.bound.is_empty() {
-            return Err(Kind::State.error(py, "no ticks are bound", "call engine.bind(ticks) first"));
+            return Err(Kind::State.error(
+                py,
+                "no ticks are bound",
+                "call engine.bind(ticks) first",
+            ));
         }
         Ok(())
     }
@@ -631,7 +714,12 @@ impl Engine {
         start: usize,
         end: usize,
     ) -> PyResult<()> {
-        let Some(rules) = self.kernel().config().instruments.get(instrument as usize).cloned()
+        let Some(rules) = self
+            .kernel()
+            .config()
+            .instruments
+            .get(instrument as usize)
+            .cloned()
         else {
             return Err(self.no_instrument(py, instrument));
         };
@@ -640,7 +728,9 @@ impl Engine {
         if columns.is_checked_for(&rules) {
             return Ok(());
         }
-        feed.checked(&rules).map(drop).map_err(|fault| raised_row(py, &fault))
+        feed.checked(&rules)
+            .map(drop)
+            .map_err(|fault| raised_row(py, &fault))
     }
 
     /// The exception of a run that ended early; rows are named by the symbols of their feeds.
@@ -670,13 +760,17 @@ impl Engine {
     /// Takes the next bound tick and shows it; none at the end.
     #[inline]
     pub fn take_next(&mut self, py: Python<'_>) -> PyResult<Option<Py<Tick>>> {
-        let Some(feed) = self.next_feed() else { return Ok(None) };
+        let Some(feed) = self.next_feed() else {
+            return Ok(None);
+        };
         let one = &self.bound[feed];
         let tick = one.columns.get().row(one.cursor, one.instrument);
         self.take(py, &tick)?;
         let one = &mut self.bound[feed];
         one.cursor += 1;
-        one.shown.show(py, &tick, &self.markets[one.instrument as usize].scale.lot).map(Some)
+        one.shown
+            .show(py, &tick, &self.markets[one.instrument as usize].scale.lot)
+            .map(Some)
     }
 
     /// The feed with the earliest tick; of equal times the one with the lowest instrument.
@@ -685,9 +779,14 @@ impl Engine {
         if let [one] = self.bound.as_slice() {
             return (one.cursor < one.end).then_some(0);
         }
-        let open = self.bound.iter().enumerate().filter(|(_, one)| one.cursor < one.end);
+        let open = self
+            .bound
+            .iter()
+            .enumerate()
+            .filter(|(_, one)| one.cursor < one.end);
         // `min_by_key` takes the first of equals, and the feeds are in order of instruments.
-        open.min_by_key(|(_, one)| one.columns.get().times()[one.cursor]).map(|(index, _)| index)
+        open.min_by_key(|(_, one)| one.columns.get().times()[one.cursor])
+            .map(|(index, _)| index)
     }
 }
 
@@ -708,6 +807,29 @@ fn loaded(py: Python<'_>, numbers: &ConfigNumbers, state: &[u8]) -> PyResult<tic
     Err(Kind::State.error(py, message, "the bytes were changed after saving"))
 }
 
+/// Ids are above 0, and Python's numbers need not be.
+fn read_id(py: Python<'_>, order_id: i64) -> PyResult<u64> {
+    u64::try_from(order_id).map_err(|_| {
+        let (status, value) = (Status::OrderUnknown, order_id.into());
+        raised(
+            py,
+            &Error::Value {
+                status,
+                field: "order_id",
+                value,
+            },
+            Kind::Order,
+        )
+    })
+}
+
+fn read_count(py: Python<'_>, count: i64) -> PyResult<usize> {
+    usize::try_from(count).map_err(|_| {
+        let message = format!("k is {count}: it must be 0 or more");
+        Kind::Data.error(py, &message, "leave k out to run to the end")
+    })
+}
+
 /// Events as the bytes that they are.
 fn bytes_of(events: &[Event]) -> &[u8] {
     // SAFETY: an `Event` is 88 bytes without padding, so each of its bytes is initialised, and the
@@ -724,7 +846,9 @@ fn qty_lots<'a, 'py>(qtys: &'a Bound<'py, PyAny>) -> PyResult<&'a Bound<'py, PyA
         return column_array(qtys, "qtys");
     }
     let class = qtys.get_type().name()?;
-    let given = qtys.getattr("dtype").map_or_else(|_| class.to_string(), |dtype| dtype.to_string());
+    let given = qtys
+        .getattr("dtype")
+        .map_or_else(|_| class.to_string(), |dtype| dtype.to_string());
     let message = format!("qtys must be an array of float64 (units) or int64 (lots), was {given}");
     let hint = "numpy.ascontiguousarray(qtys, dtype='float64') converts it";
     Err(Kind::Data.error(qtys.py(), &message, hint))

@@ -110,7 +110,9 @@ fn from_parts<'py>(
 
 /// The mend for numbers, which the table of statuses does not hold.
 fn hint(error: &Error) -> Option<&'static str> {
-    let Error::Number(number) = error else { return None };
+    let Error::Number(number) = error else {
+        return None;
+    };
     Some(match **number {
         NumberError::Text { .. } => "give a float, an int, a Decimal, or text like '0.01'",
         NumberError::Range => "give fewer digits",
@@ -139,7 +141,6 @@ fn made<'py>(make: impl FnOnce() -> PyResult<Bound<'py, PyAny>>) -> PyErr {
 
 fn errors_module(py: Python<'_>) -> PyResult<&Bound<'_, PyModule>> {
     static MODULE: PyOnceLock<Py<PyModule>> = PyOnceLock::new();
-    let module =
-        MODULE.get_or_try_init(py, || py.import("tickstep.errors").map(Bound::unbind))?;
+    let module = MODULE.get_or_try_init(py, || py.import("tickstep.errors").map(Bound::unbind))?;
     Ok(module.bind(py))
 }

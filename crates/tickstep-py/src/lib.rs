@@ -41,15 +41,45 @@ mod _kernel {
 
 /// Dictionaries from name to number for the lists that Python hands over as numbers.
 fn add_numbers(module: &Bound<'_, PyModule>) -> PyResult<()> {
-    module.add("SIDES", numbers(module.py(), Side::ALL, Side::name, Side::number)?)?;
-    module.add("ORDER_TYPES", numbers(module.py(), OrderType::ALL, OrderType::name, OrderType::number)?)?;
+    module.add(
+        "SIDES",
+        numbers(module.py(), Side::ALL, Side::name, Side::number)?,
+    )?;
+    module.add(
+        "ORDER_TYPES",
+        numbers(
+            module.py(),
+            OrderType::ALL,
+            OrderType::name,
+            OrderType::number,
+        )?,
+    )?;
     module.add(
         "TIMES_IN_FORCE",
-        numbers(module.py(), TimeInForce::ALL, TimeInForce::name, TimeInForce::number)?,
+        numbers(
+            module.py(),
+            TimeInForce::ALL,
+            TimeInForce::name,
+            TimeInForce::number,
+        )?,
     )?;
-    module.add("OFFSETS", numbers(module.py(), Offset::ALL, Offset::name, Offset::number)?)?;
-    module.add("EVENT_KINDS", numbers(module.py(), EventKind::ALL, EventKind::name, EventKind::number)?)?;
-    module.add("ENTRIES", numbers(module.py(), Entry::ALL, Entry::name, Entry::number)?)?;
+    module.add(
+        "OFFSETS",
+        numbers(module.py(), Offset::ALL, Offset::name, Offset::number)?,
+    )?;
+    module.add(
+        "EVENT_KINDS",
+        numbers(
+            module.py(),
+            EventKind::ALL,
+            EventKind::name,
+            EventKind::number,
+        )?,
+    )?;
+    module.add(
+        "ENTRIES",
+        numbers(module.py(), Entry::ALL, Entry::name, Entry::number)?,
+    )?;
     module.add("VERSION", tickstep::kernel_version())
 }
 

@@ -38,7 +38,10 @@ impl Order {
         time_in_force=None, expire_ts=None, post_only=false, reduce_only=false, oco_group=0,
         tag=0, offset=None, symbol=None
     ))]
-    #[expect(clippy::too_many_arguments, reason = "one for each field of the Python class")]
+    #[expect(
+        clippy::too_many_arguments,
+        reason = "one for each field of the Python class"
+    )]
     fn new(
         order_type: &Bound<'_, PyString>,
         side: Option<&Bound<'_, PyAny>>,
@@ -234,7 +237,13 @@ impl Order {
         self.check_qty(py, is_alert)?;
         self.check_field(py, "price", self.price.is_some(), has_price, kind == Market)?;
         self.check_field(py, "trigger", self.trigger.is_some(), has_trigger, false)?;
-        self.check_field(py, "trail", self.trail.is_some(), kind == TrailingStop, false)?;
+        self.check_field(
+            py,
+            "trail",
+            self.trail.is_some(),
+            kind == TrailingStop,
+            false,
+        )?;
         self.check_field(py, "expire_ts", self.expire_ts.is_some(), has_expiry, false)
     }
 
@@ -270,16 +279,24 @@ impl Order {
         }
         let (kind, life) = (self.order_type, self.time_in_force);
         let (message, hint) = if is_given {
-            (format!("{name} is given, but a {kind} order ({life}) has none"), "leave it out")
+            (
+                format!("{name} is given, but a {kind} order ({life}) has none"),
+                "leave it out",
+            )
         } else {
-            (format!("a {kind} order ({life}) needs a {name}"), "give it by its name")
+            (
+                format!("a {kind} order ({life}) needs a {name}"),
+                "give it by its name",
+            )
         };
         Err(Kind::Order.error(py, &message, hint))
     }
 }
 
 fn read(value: Option<&Bound<'_, PyAny>>, name: &str) -> PyResult<Option<Number>> {
-    value.map(|value| Number::read(value, name, Kind::Order)).transpose()
+    value
+        .map(|value| Number::read(value, name, Kind::Order))
+        .transpose()
 }
 
 fn shown(py: Python<'_>, number: Option<Number>) -> PyResult<Option<Bound<'_, PyAny>>> {
@@ -517,16 +534,26 @@ impl OpenOrder {
 
 impl OpenOrder {
     pub fn new(view: OrderView, scale: Arc<Scale>, symbol: Py<PyString>) -> OpenOrder {
-        OpenOrder { view, scale, symbol }
+        OpenOrder {
+            view,
+            scale,
+            symbol,
+        }
     }
 
     fn has_price(&self) -> bool {
-        matches!(self.view.order.order_type, OrderType::Limit | OrderType::StopLimit)
+        matches!(
+            self.view.order.order_type,
+            OrderType::Limit | OrderType::StopLimit
+        )
     }
 
     fn has_trigger(&self) -> bool {
         use OrderType::{AlertPrice, MarketIfTouched, Stop, StopLimit};
-        matches!(self.view.order.order_type, Stop | StopLimit | MarketIfTouched | AlertPrice)
+        matches!(
+            self.view.order.order_type,
+            Stop | StopLimit | MarketIfTouched | AlertPrice
+        )
     }
 
     fn is_trailing(&self) -> bool {

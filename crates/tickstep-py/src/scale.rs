@@ -14,9 +14,19 @@ pub struct Scale {
 }
 
 impl Scale {
-    pub fn new(tick: &str, lot: &str, money: &str, units_per_tick_lot: i64) -> Result<Scale, Error> {
+    pub fn new(
+        tick: &str,
+        lot: &str,
+        money: &str,
+        units_per_tick_lot: i64,
+    ) -> Result<Scale, Error> {
         let steps = |text: &str| Steps::new(text.parse::<Decimal>()?);
-        Ok(Scale { tick: steps(tick)?, lot: steps(lot)?, money: steps(money)?, units_per_tick_lot })
+        Ok(Scale {
+            tick: steps(tick)?,
+            lot: steps(lot)?,
+            money: steps(money)?,
+            units_per_tick_lot,
+        })
     }
 
     /// Average price in money of lots that cost so many units; 0 without lots.

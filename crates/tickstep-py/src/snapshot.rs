@@ -21,7 +21,11 @@ pub struct Snapshot {
 
 impl Snapshot {
     pub fn new(exact: tickstep::Snapshot, scale: Arc<Scale>, symbol: Py<PyString>) -> Snapshot {
-        Snapshot { exact, scale, symbol }
+        Snapshot {
+            exact,
+            scale,
+            symbol,
+        }
     }
 }
 
@@ -186,6 +190,8 @@ snapshot_methods! {
 }
 
 fn decimal<'py>(py: Python<'py>, steps: &Steps, index: i64) -> PyResult<Bound<'py, PyAny>> {
-    let decimal = steps.decimal(index).map_err(|error| raised(py, &error, Kind::State))?;
+    let decimal = steps
+        .decimal(index)
+        .map_err(|error| raised(py, &error, Kind::State))?;
     python_decimal(py, decimal)
 }

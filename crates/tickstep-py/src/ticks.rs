@@ -29,10 +29,9 @@ struct Extra {
     quote: Option<(AtomicI64, AtomicI64)>,
 }
 
-/// One trade.
-///
-/// The fields are atomics because a cursor writes the next tick into an object that only it holds;
-/// for everybody who can see the object it never changes.
+// The fields are atomics because a cursor writes the next tick into an object that only it holds;
+// for everybody who can see the object it never changes.
+/// One trade of the market.
 #[pyclass(frozen, module = "tickstep._kernel")]
 pub struct Tick {
     time: AtomicI64,
@@ -63,9 +62,10 @@ impl Tick {
         let (qty, form) = read_qty(qty)?;
         let extra = match (bid_ticks, ask_ticks) {
             (None, None) => None,
-            (Some(bid), Some(ask)) => {
-                Some(Box::new(Extra { lot: None, quote: Some((bid.into(), ask.into())) }))
-            }
+            (Some(bid), Some(ask)) => Some(Box::new(Extra {
+                lot: None,
+                quote: Some((bid.into(), ask.into())),
+            })),
             _ => {
                 let hint = "give both bid_ticks and ask_ticks, or neither";
                 return Err(Kind::Data.error(py, "a quote needs a bid and an ask", hint));
@@ -106,7 +106,7 @@ impl Tick {
     fn qty(&self) -> f64 {
         let qty = self.qty.load(Relaxed);
         match (self.form, self.lot()) {
-            (Form::Float, _) => f64::from_bits(qty.cast_unsigned()),
+            (Form::Float, _) => f64::from_bits(qty as u64),
             (Form::Lots, Some(lot)) => lot.value(qty),
             _ => self.exact_qty().map_or(f64::NAN, Decimal::to_f64),
         }
@@ -155,10 +155,16 @@ impl Tick {
         let qty = match self.form {
             Form::Float => Number::Float(self.qty()),
             Form::Exact(_) | Form::Lots => Number::Exact(
-                self.exact_qty().map_err(|error| raised_at(py, &error, "qty", Kind::Data))?,
+                self.exact_qty()
+                    .map_err(|error| raised_at(py, &error, "qty", Kind::Data))?,
             ),
         };
-        let fields = (self.time(), self.price_ticks(), qty.to_python(py)?, self.side());
+        let fields = (
+            self.time(),
+            self.price_ticks(),
+            qty.to_python(py)?,
+            self.side(),
+        );
         let named = PyDict::new(py);
         named.set_item("instrument", self.instrument)?;
         named.set_item("bid_ticks", self.bid_ticks())?;
@@ -169,13 +175,24 @@ impl Tick {
 
 impl Tick {
     fn aggressor(&self) -> Side {
-        if self.side.load(Relaxed) == Side::Buy.number() { Side::Buy } else { Side::Sell }
+        if self.side.load(Relaxed) == Side::Buy.number() {
+            Side::Buy
+        } else {
+            Side::Sell
+        }
     }
 
     fn key(&self) -> (i64, i64, Option<i64>, Option<i64>, u8, u32) {
         let side = self.side.load(Relaxed);
         let quote = (self.bid_ticks(), self.ask_ticks());
-        (self.time(), self.price_ticks(), quote.0, quote.1, side, self.instrument)
+        (
+            self.time(),
+            self.price_ticks(),
+            quote.0,
+            quote.1,
+            side,
+            self.instrument,
+        )
     }
 
     fn lot(&self) -> Option<&Steps> {
@@ -206,13 +223,14 @@ impl Tick {
     pub fn on(&self, lot: &Steps) -> Result<tickstep::Tick, Error> {
         let qty = self.qty.load(Relaxed);
         let lots = match self.form {
-            Form::Float => lot.index(Number::Float(f64::from_bits(qty.cast_unsigned())))?,
+            Form::Float => lot.index(Number::Float(f64::from_bits(qty as u64)))?,
             Form::Lots if self.lot() == Some(lot) => qty,
             Form::Exact(_) | Form::Lots => lot.index(Number::Exact(self.exact_qty()?))?,
         };
         let price_ticks = self.price_ticks.load(Relaxed);
-        let tick = tickstep::Tick::new(self.time.load(Relaxed), price_ticks, lots, self.aggressor())
-            .instrument(self.instrument);
+        let tick =
+            tickstep::Tick::new(self.time.load(Relaxed), price_ticks, lots, self.aggressor())
+                .instrument(self.instrument);
         Ok(match self.quote() {
             None => tick,
             Some((bid, ask)) => tick.quote(bid.load(Relaxed), ask.load(Relaxed)),
@@ -221,12 +239,17 @@ impl Tick {
 
     /// A tick of a column, in lots of this size.
     pub fn of_lots(tick: &tickstep::Tick, lot: Steps) -> Tick {
-        let quote = tick.is_quoted.then(|| (tick.bid_ticks.into(), tick.ask_ticks.into()));
+        let quote = tick
+            .is_quoted
+            .then(|| (tick.bid_ticks.into(), tick.ask_ticks.into()));
         Tick {
             time: tick.time.into(),
             price_ticks: tick.price_ticks.into(),
             qty: tick.qty_lots.into(),
-            extra: Some(Box::new(Extra { lot: Some(lot), quote })),
+            extra: Some(Box::new(Extra {
+                lot: Some(lot),
+                quote,
+            })),
             instrument: tick.instrument,
             side: tick.side.number().into(),
             form: Form::Lots,
@@ -249,7 +272,7 @@ impl Tick {
 
 fn read_qty(value: &Bound<'_, PyAny>) -> PyResult<(i64, Form)> {
     let exact = match Number::read(value, "qty", Kind::Data)? {
-        Number::Float(float) => return Ok((float.to_bits().cast_signed(), Form::Float)),
+        Number::Float(float) => return Ok((float.to_bits() as i64, Form::Float)),
         Number::Whole(whole) => return Ok((whole, Form::Exact(0))),
         Number::Exact(decimal) => decimal,
     };
@@ -292,7 +315,11 @@ impl<T: numpy::Element> Column<T> {
         let array = column_array::<T>(value, name)?;
         if array.readonly_flag()? {
             let rows = array.len();
-            Ok(Column { data: array.data().cast_const(), rows, array: array.clone().unbind() })
+            Ok(Column {
+                data: array.data().cast_const(),
+                rows,
+                array: array.clone().unbind(),
+            })
         } else {
             Err(PyTypeError::new_err(format!("{name} must be read-only")))
         }
@@ -315,7 +342,10 @@ trait ReadonlyFlag {
 
 impl<T: numpy::Element> ReadonlyFlag for Bound<'_, PyArray1<T>> {
     fn readonly_flag(&self) -> PyResult<bool> {
-        self.getattr("flags")?.getattr("writeable")?.extract::<bool>().map(|flag| !flag)
+        self.getattr("flags")?
+            .getattr("writeable")?
+            .extract::<bool>()
+            .map(|flag| !flag)
     }
 }
 
@@ -327,8 +357,10 @@ pub fn column_array<'a, 'py, T: numpy::Element>(
     let py = value.py();
     let Ok(array) = value.cast::<PyArray1<T>>() else {
         let wanted = T::get_dtype(py).str()?;
-        let message =
-            format!("{name} must be a one-dimensional array of {wanted}, was {}", shape_of(value)?);
+        let message = format!(
+            "{name} must be a one-dimensional array of {wanted}, was {}",
+            shape_of(value)?
+        );
         let hint = format!("numpy.ascontiguousarray({name}, dtype='{wanted}') converts it");
         return Err(Kind::Data.error(py, &message, &hint));
     };
@@ -385,9 +417,10 @@ impl TickColumns {
         let qty_lots = Column::new(qty_lots, "qty_lots")?;
         let side = Column::new(side, "side")?;
         let quotes = match (bid_ticks, ask_ticks) {
-            (Some(bid), Some(ask)) => {
-                Some((Column::new(bid, "bid_ticks")?, Column::new(ask, "ask_ticks")?))
-            }
+            (Some(bid), Some(ask)) => Some((
+                Column::new(bid, "bid_ticks")?,
+                Column::new(ask, "ask_ticks")?,
+            )),
             (None, None) => None,
             _ => {
                 let hint = "give both columns, or neither";
@@ -401,7 +434,15 @@ impl TickColumns {
             ZoneMap::build(columns.price_ticks).map_err(Into::into)
         });
         let zone_map = zone_map.map_err(|fault| raised_row(py, &fault))?;
-        Ok(TickColumns { time, price_ticks, qty_lots, side, quotes, zone_map, allow_negative_prices })
+        Ok(TickColumns {
+            time,
+            price_ticks,
+            qty_lots,
+            side,
+            quotes,
+            zone_map,
+            allow_negative_prices,
+        })
     }
 
     #[getter]
@@ -426,12 +467,16 @@ impl TickColumns {
 
     #[getter]
     fn bid_ticks<'py>(&self, py: Python<'py>) -> Option<Bound<'py, PyArray1<i64>>> {
-        self.quotes.as_ref().map(|(bid, _)| bid.array.bind(py).clone())
+        self.quotes
+            .as_ref()
+            .map(|(bid, _)| bid.array.bind(py).clone())
     }
 
     #[getter]
     fn ask_ticks<'py>(&self, py: Python<'py>) -> Option<Bound<'py, PyArray1<i64>>> {
-        self.quotes.as_ref().map(|(_, ask)| ask.array.bind(py).clone())
+        self.quotes
+            .as_ref()
+            .map(|(_, ask)| ask.array.bind(py).clone())
     }
 
     #[getter]
@@ -441,14 +486,19 @@ impl TickColumns {
 
     #[getter]
     fn nbytes(&self) -> usize {
-        let quotes = self.quotes.as_ref().map_or(0, |(bid, ask)| bid.bytes() + ask.bytes());
+        let quotes = self
+            .quotes
+            .as_ref()
+            .map_or(0, |(bid, ask)| bid.bytes() + ask.bytes());
         let columns = self.time.bytes() + self.price_ticks.bytes() + self.qty_lots.bytes();
         columns + self.side.bytes() + quotes + self.zone_map.bytes()
     }
 
     fn tick(&self, row: usize, lot: &Grid) -> PyResult<Tick> {
         if row >= self.time.rows {
-            return Err(pyo3::exceptions::PyIndexError::new_err("row is out of range"));
+            return Err(pyo3::exceptions::PyIndexError::new_err(
+                "row is out of range",
+            ));
         }
         Ok(Tick::of_lots(&self.row(row, 0), lot.steps()))
     }
@@ -460,7 +510,14 @@ impl TickColumns {
 
 impl TickColumns {
     pub fn columns(&self) -> Columns<'_> {
-        let Self { time, price_ticks, qty_lots, side, quotes, .. } = self;
+        let Self {
+            time,
+            price_ticks,
+            qty_lots,
+            side,
+            quotes,
+            ..
+        } = self;
         columns_of(time, price_ticks, qty_lots, side, quotes.as_ref())
     }
 
@@ -477,7 +534,11 @@ impl TickColumns {
         end: usize,
     ) -> Result<Feed<'_>, Error> {
         let feed = Feed::new(instrument, self.columns())?.zone_map(&self.zone_map)?;
-        let feed = if self.is_checked_for(rules) { feed.assume_checked(rules) } else { feed };
+        let feed = if self.is_checked_for(rules) {
+            feed.assume_checked(rules)
+        } else {
+            feed
+        };
         feed.rows(cursor..end)
     }
 
@@ -489,7 +550,11 @@ impl TickColumns {
     /// One row; the caller has seen that it exists.
     #[inline(always)]
     pub fn row(&self, row: usize, instrument: u32) -> tickstep::Tick {
-        let side = if self.side.as_slice()[row] == 0 { Side::Buy } else { Side::Sell };
+        let side = if self.side.as_slice()[row] == 0 {
+            Side::Buy
+        } else {
+            Side::Sell
+        };
         let (time, price) = (self.time.as_slice()[row], self.price_ticks.as_slice()[row]);
         let tick = tickstep::Tick::new(time, price, self.qty_lots.as_slice()[row], side)
             .instrument(instrument);
@@ -519,5 +584,9 @@ fn columns_of<'a>(
 /// Rules that look at the columns alone.
 fn rules(allow_negative_prices: bool) -> Instrument {
     let rules = Instrument::new(1);
-    if allow_negative_prices { rules.allow_negative() } else { rules }
+    if allow_negative_prices {
+        rules.allow_negative()
+    } else {
+        rules
+    }
 }
