@@ -808,7 +808,7 @@ class Oracle:
                 yield placed
 
     def _ends_by_time(self, placed: Placed, time: int) -> bool:
-        """In step 1 of a tick at this time, so that its cancel cannot be blocked by the order itself."""
+        """In step 1 of a tick at this time: then the order cannot block its own cancel."""
         if placed.order.time_in_force == TimeInForce.GTD and placed.order.expire_time <= time:
             return True
         return any(

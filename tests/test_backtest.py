@@ -21,7 +21,7 @@ from tickstep.strategy import Alert, Bar, Fill, parameters_of
 SAMPLE = sample(20_000)
 
 SAMPLE_DIGEST = "06a89fd9910f6523da8905fd739d513c195f42e1cbb02bb6345e5d003a8c59cd"
-DEMO_EVENT_DIGEST = "28deb48f1049c370548960bf42ab8c3b"
+DEMO_EVENT_DIGEST = "338e608401f9492b473f46fee4c8d874"
 
 
 def ticks_of(prices: list[int], *, times: list[int] | None = None) -> ts.Ticks:

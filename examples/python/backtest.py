@@ -5,9 +5,9 @@
 FOLDER holds `time.i64 price.i64 qty.i64 side.u8` (see export_columns.py). `examples/c/backtest.c`,
 `examples/cffi/backtest.py` and `crates/tickstep/examples/backtest.rs` do the same.
 
-The rule: around the first price p, with a step g of p / 2000 ticks (at least 1), buy 1000 lots at each
-p - k*g and sell 1000 at each p + k*g, for k = 1 to 10; answer each fill with the opposite order one step
-away, under the same tag.
+The rule: around the first price p, with a step g of p / 2000 ticks (at least 1), buy 1000 lots at
+each p - k*g and sell 1000 at each p + k*g, for k = 1 to 10; answer each fill with the opposite order
+one step away, under the same tag.
 """
 
 import sys

@@ -20,7 +20,9 @@ def main() -> None:
     ticks.price_ticks.astype("<i8").tofile(folder / "price.i64")
     ticks.qty_lots.astype("<i8").tofile(folder / "qty.i64")
     ticks.side.astype("u1").tofile(folder / "side.u8")
-    print(f"{len(ticks)} ticks of {ticks.tick_size}, lots of {ticks.lot}, times in {ticks.time_unit}")
+    print(
+        f"{len(ticks)} ticks of {ticks.tick_size}, lots of {ticks.lot}, times in {ticks.time_unit}"
+    )
 
 
 if __name__ == "__main__":

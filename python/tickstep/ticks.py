@@ -7,7 +7,7 @@ columns never change: arrays that somebody could still write to are copied.
 """
 
 import hashlib
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from datetime import UTC, datetime
 from decimal import Decimal
 from typing import Any, Self, overload
@@ -52,8 +52,10 @@ class Ticks:
         Size of one tick in money, and of one lot in units of the instrument.
     time_unit : {"s", "ms", "us", "ns"}
         Unit of `time`, counted from 1970-01-01 UTC.
-    symbol, source : str, optional
-        Name of the instrument, and where the data came from.
+    symbol : str, optional
+        Name of the instrument.
+    source : str or mapping, optional
+        Where the data came from, in any words or fields.
     bid_ticks, ask_ticks : array of int64, optional
         Best quotes in ticks at each row; both or neither.
     allow_negative_prices : bool
@@ -87,7 +89,7 @@ class Ticks:
     )
 
     symbol: str | None
-    source: str | None
+    source: str | Mapping[str, Any] | None
     time_unit: str
 
     def __init__(
@@ -101,7 +103,7 @@ class Ticks:
         lot: Number,
         time_unit: str = "ms",
         symbol: str | None = None,
-        source: str | None = None,
+        source: str | Mapping[str, Any] | None = None,
         bid_ticks: Int64Array | None = None,
         ask_ticks: Int64Array | None = None,
         allow_negative_prices: bool = False,
@@ -136,7 +138,7 @@ class Ticks:
         lot: Number | None = None,
         time_unit: str = "ms",
         symbol: str | None = None,
-        source: str | None = None,
+        source: str | Mapping[str, Any] | None = None,
         bids: Column | None = None,
         asks: Column | None = None,
         allow_negative_prices: bool = False,
@@ -159,8 +161,10 @@ class Ticks:
             Size of one lot; by default the finest an engine of this tick size takes.
         time_unit : {"s", "ms", "us", "ns"}
             Unit of the times that are kept.
-        symbol, source : str, optional
-            Name of the instrument, and where the data came from.
+        symbol : str, optional
+            Name of the instrument.
+        source : str or mapping, optional
+            Where the data came from.
         bids, asks : array of float or int, optional
             Best quotes, as `prices`; both or neither.
         allow_negative_prices : bool

@@ -26,10 +26,11 @@ fn main() -> Result<(), Box<dyn Error>> {
     let mut engine = Engine::new(&Config::new(CASH_UNITS, vec![rules]))?;
     let fill_count = run_grid(&mut engine, &ticks)?;
     let snapshot = engine.snapshot(0)?;
-    println!("{}", engine.event_digest());
-    println!("cash_units {}", snapshot.cash_units);
-    println!("position_lots {}", snapshot.position_lots);
-    println!("fills {fill_count}");
+    println!("digest {}", engine.event_digest());
+    println!(
+        "cash {} position {} fills {fill_count}",
+        snapshot.cash_units, snapshot.position_lots
+    );
     Ok(())
 }
 

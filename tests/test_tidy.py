@@ -1,0 +1,118 @@
+"""What a reader relies on: who imports whom, what no file may hold, public names explained."""
+
+from __future__ import annotations
+
+import ast
+import re
+import subprocess
+from pathlib import Path
+
+import pytest
+
+import tickstep
+
+ROOT = Path(__file__).parent.parent
+PACKAGE = ROOT / "python" / "tickstep"
+
+# Rows of docs/architecture.md, lowest first: a module may import modules of lower rows only.
+ROWS = (
+    {"_kernel"},
+    {"errors"},
+    {"ticks"},
+    {"engine", "metrics", "equity", "data", "data.load", "progress"},
+    {"strategy"},
+    {"session"},
+    {"demo", "result"},
+    {"report", "backtest"},
+    {"runfile"},
+    {"__main__"},
+)
+ROW_OF = {name: row for row, names in enumerate(ROWS) for name in names}
+SAME_ROW = {("data", "data.load"), ("equity", "metrics")}
+# Loaded when called, so that drawing and versions cost nothing before: result -> report.
+DEFERRED = {("result", "report")}
+NO_FILES_OR_CLOCKS = {"errors", "ticks", "engine", "metrics", "strategy", "session", "backtest"}
+BANNED = {"datetime.now", "time.time", "random.", "open(", "threading", "asyncio"}
+
+MODULES = {
+    ".".join(path.relative_to(PACKAGE).with_suffix("").parts).removesuffix(".__init__"): path
+    for path in sorted(PACKAGE.rglob("*.py"))
+}
+
+
+def tracked() -> list[Path]:
+    listing = subprocess.run(
+        ["git", "ls-files", "-co", "--exclude-standard"],
+        cwd=ROOT,
+        capture_output=True,
+        text=True,
+        check=True,
+    ).stdout
+    return [ROOT / name for name in listing.splitlines() if (ROOT / name).is_file()]
+
+
+def imports_of(path: Path) -> set[str]:
+    found = set()
+    for node in ast.walk(ast.parse(path.read_text(encoding="utf-8"))):
+        if isinstance(node, ast.ImportFrom) and node.module == "tickstep":
+            found |= {alias.name for alias in node.names if alias.name in ROW_OF}
+        elif isinstance(node, ast.ImportFrom) and (node.module or "").startswith("tickstep."):
+            found.add((node.module or "").removeprefix("tickstep."))
+    return found
+
+
+@pytest.mark.parametrize("name", [name for name in MODULES if name not in ("", "__init__")])
+def test_imports_point_down(name: str) -> None:
+    assert name in ROW_OF, f"{name} has no row in docs/architecture.md and tests/test_tidy.py"
+    for other in imports_of(MODULES[name]):
+        allowed = ROW_OF[other] < ROW_OF[name] or (name, other) in SAME_ROW | DEFERRED
+        assert allowed, f"{name} imports {other}, which does not lie below it"
+
+
+@pytest.mark.parametrize("name", sorted(NO_FILES_OR_CLOCKS))
+def test_the_loop_knows_no_clock_and_no_files(name: str) -> None:
+    source = MODULES[name].read_text(encoding="utf-8")
+    code = re.sub(r'""".*?"""|#[^\n]*', "", source, flags=re.DOTALL)
+    for banned in BANNED:
+        assert not re.search(rf"(?<![\w.]){re.escape(banned)}", code), f"{name} uses {banned}"
+
+
+def test_core_includes_only_what_it_may() -> None:
+    allowed = {'"kernel.h"', '"tickstep.h"', "<string.h>"}
+    for path in (ROOT / "core").glob("*.[ch]"):
+        included = set(re.findall(r"#include\s+(\S+)", path.read_text(encoding="utf-8")))
+        assert included <= allowed, f"{path.name} includes {included - allowed}"
+    header = (ROOT / "include" / "tickstep.h").read_text(encoding="utf-8")
+    included = set(re.findall(r"#include\s+(\S+)", header))
+    assert included == {"<stdbool.h>", "<stddef.h>", "<stdint.h>"}
+
+
+def test_only_the_account_writes_money() -> None:
+    written = re.compile(
+        r"(cash_units|in_units|income_units|cost_units|base_units)\s*(\+=|-=|=[^=])"
+    )
+    for path in (ROOT / "core").glob("*.c"):
+        if path.name in ("account.c", "state.c"):  # state.c reads saved figures back
+            continue
+        for number, line in enumerate(path.read_text(encoding="utf-8").splitlines(), start=1):
+            is_other = (
+                "snapshot" in line or "initial_cash" in line or "wallet.cash_units = engine" in line
+            )
+            assert is_other or not written.search(line), f"{path.name}:{number}: {line.strip()}"
+
+
+def test_public_names_are_documented() -> None:
+    for name in tickstep.__all__:
+        if not name.startswith("_") and not name.endswith("DTYPE"):
+            assert getattr(tickstep, name).__doc__, f"tickstep.{name} has no docstring"
+
+
+def test_no_large_or_foreign_files() -> None:
+    index_host = re.compile(
+        rb"\b(?:py" + rb"pi|regi" + rb"stry\.npmjs|cra" + rb"tes)\.(?:org|io)\b"
+    )
+    for path in tracked():
+        data = path.read_bytes()
+        assert len(data) < 500_000, f"{path.name} is larger than 500 kB"
+        if path.name != "Cargo.lock":
+            assert not index_host.search(data), f"{path.name} names a package registry"
