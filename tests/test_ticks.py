@@ -239,7 +239,7 @@ def test_from_arrays_reads_floats_lists_and_dates() -> None:
     ("arguments", "message"),
     [
         (([1], [100.005], [1.0], [0]), "prices at row 0: 100.005 is not a multiple of 0.01"),
-        (([1, 2], [1.0, 2.0], [1.0, 1e-7], [0, 0]), "qtys at row 1: 0.0000001 is not a multiple"),
+        (([1, 2], [1.0, 2.0], [1.0, 1e-7], [0, 0]), "qtys at row 1: 1e-7 is not a multiple"),
         (([1.5], [1.0], [1.0], [0]), "time must be integers of at most 64 bits, was float64"),
         (([1], [1.0], [1.0], ["LONG"]), "sides at row 0 must be 'BUY' or 'SELL'"),
         (([1], [1.0], [1.0], [3]), "sides at row 0 must be 0 (BUY) or 1 (SELL), was 3"),

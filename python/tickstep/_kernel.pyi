@@ -699,6 +699,17 @@ class BatchResult:
     __hash__: None  # type: ignore[assignment]
 
 @final
+class CallCost:
+    """Methods that take arguments as `Engine.step` and `step_tick` do, and do nothing.
+
+    The yardstick of the benchmarks: what a call costs by itself.
+    """
+
+    def __new__(cls) -> Self: ...
+    def four(self, time: int, price_ticks: int, qty_lots: int, side: int, /) -> None: ...
+    def one(self, tick: object, /) -> None: ...
+
+@final
 class TickCursor:
     """Iterator over the bound ticks of an engine; from `Engine.cursor`."""
 

@@ -7,6 +7,7 @@ kernel's; nothing in this file adds up money.
 
 import hashlib
 import json
+from collections import Counter
 from collections.abc import Mapping, Sequence
 from dataclasses import KW_ONLY, dataclass, field, fields
 from enum import IntEnum
@@ -419,9 +420,10 @@ class _Rule(NamedTuple):
     hint: str
 
 
+_COARSER = "choose a coarser money_unit"
 _FEE = (PPB, -PPB_ONE, PPB_ONE, "from -1 to 1", "0.0002 is 2 basis points of the value")
-_PER_LOT_BOUNDS = "within 2^40 money units of 0"
-_PER_LOT = ("money", -FEE_UNITS_MAX, FEE_UNITS_MAX, _PER_LOT_BOUNDS, "choose a coarser money_unit")
+_PER_LOT = ("money", -FEE_UNITS_MAX, FEE_UNITS_MAX, "within 2^40 money units of 0", _COARSER)
+_PER_ORDER = ("money", 0, FEE_UNITS_MAX, "from 0 to 2^40 money units", _COARSER)
 _BOARD = ("lot", 1, LOTS_MAX, "from 1 to 2^61 lots", "leave it out, or give the market's board lot")
 
 _RULES = {
@@ -437,9 +439,7 @@ _RULES = {
     "taker_fee": _Rule("taker_fee_ppb", *_FEE),
     "maker_fee_per_lot": _Rule("maker_fee_units_per_lot", *_PER_LOT),
     "taker_fee_per_lot": _Rule("taker_fee_units_per_lot", *_PER_LOT),
-    "fee_min": _Rule(
-        "fee_min_units", "money", 0, FEE_UNITS_MAX, "from 0 to 2^40 money units", _PER_LOT[4]
-    ),
+    "fee_min": _Rule("fee_min_units", *_PER_ORDER),
     "participation": _Rule(
         "participation_ppm", PPM, 1, 10**6, "above 0, and at most 1", "0.1 is a tenth of each tick"
     ),
@@ -491,12 +491,9 @@ def _settled_instruments(config: EngineConfig) -> list[Instrument]:
         raise ConfigError(
             "instruments is empty", hint="leave it out for one instrument without a name"
         )
-    symbols = [each.symbol for each in settled]
-    repeated = sorted({symbol for symbol in symbols if symbols.count(symbol) > 1})
-    if repeated:
-        raise ConfigError(
-            f"the symbol {repeated[0]!r} names two instruments", hint="give each its own"
-        )
+    [(symbol, count)] = Counter(each.symbol for each in settled).most_common(1)
+    if count > 1:
+        raise ConfigError(f"the symbol {symbol!r} names two instruments", hint="give each its own")
     if config.participation is not None and all(each.quantity == "full" for each in settled):
         raise _participation_error("participation", config.participation)
     return settled
@@ -512,7 +509,7 @@ def _settled(own: Instrument, config: EngineConfig) -> Instrument:
     if own.participation is None and values["quantity"] == "full":
         values["participation"] = None
     _check_choices(own.symbol, values)
-    return Instrument(own.symbol, **values)
+    return Instrument(_checked_symbol(own.symbol), **values)
 
 
 def _check_choices(symbol: str, values: Mapping[str, Any]) -> None:
@@ -618,7 +615,7 @@ def _instrument_numbers(instrument: Instrument, lot: str, money: Grid) -> dict[s
         "tick": Grid(sizes.tick, "tick_size"),
     }
     numbers = {
-        "symbol": _checked_symbol(instrument.symbol),
+        "symbol": instrument.symbol,
         "tick_size": sizes.tick,
         "lot": grids["lot"].step,
         "multiplier": sizes.multiplier,

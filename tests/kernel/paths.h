@@ -4,7 +4,7 @@
  *
  * A script is commands and runs of ticks. Each path drives its own engine through it:
  *   NAIVE  tick by tick; before each tick every open order is looked at, and the heaps must agree
- *   BATCH  columns without a zone map      ZONES  columns with one
+ *   BATCH  columns without a zone map      ZONES  columns with one, stopping at every event
  *   TIGHT  capacities of one, grown by copying whenever the kernel says CAPACITY
  *   SAVED  saved, loaded and forked after every command and run
  * After each step all event digests and state hashes must be equal, and each engine sound inside.
@@ -268,8 +268,23 @@ static tks_status run_steps(const paths *all, path *p, const columns *c, bool na
     }
 }
 
+/* Wherever a batch stops: what it took comes before all that it left, by (time, instrument, row). */
+static void check_cursors(const tks_feed *feeds, uint32_t feed_count)
+{
+    for (uint32_t i = 0; i < feed_count; i++)
+        for (uint32_t j = 0; j < feed_count; j++) {
+            if (feeds[i].cursor == 0 || feeds[j].cursor == feeds[j].count)
+                continue;
+            int64_t taken = feeds[i].time[feeds[i].cursor - 1];
+            int64_t left = feeds[j].time[feeds[j].cursor];
+            if (taken > left || (taken == left && i > j))
+                fail("a batch stops out of order", BATCH);
+        }
+}
+
 static tks_status run_batch(const paths *all, path *p, const columns *c, bool zones)
 {
+    uint32_t stop_on = p == &all->at[ZONES] ? UINT32_MAX : 0;
     tks_feed feeds[INSTRUMENTS_MAX];
     tks_batch_result result = {.struct_size = sizeof result};
     memset(feeds, 0, sizeof feeds);
@@ -291,9 +306,10 @@ static tks_status run_batch(const paths *all, path *p, const columns *c, bool zo
         }
     }
     tks_status status;
-    do
-        status = tks_step_batch(p->engine, feeds, p->config.instrument_count, 0, &result);
-    while (make_room(p, status));
+    do {
+        status = tks_step_batch(p->engine, feeds, p->config.instrument_count, stop_on, &result);
+        check_cursors(feeds, p->config.instrument_count);
+    } while (make_room(p, status) || (status == TKS_STATUS_OK && stop_on && result.event_kinds));
     for (uint32_t i = 0; zones && i < p->config.instrument_count; i++)
         free((void *)(uintptr_t)feeds[i].zone_map);
     return status;

@@ -409,6 +409,36 @@ static void test_avalanche(void)
     book_close(&b);
 }
 
+/* Orders leave from anywhere in the heaps, and others come. */
+static void test_churn(void)
+{
+    enum { ORDERS = 5000, ROUNDS = 20 };
+    book b;
+    book_open(&b, ORDERS, 1 << 16);
+    step(&b, 0, 0);
+    for (int round = 0; round < ROUNDS; round++) {
+        while (b.engine->open_count < ORDERS) {
+            tks_order order = order_of_kind(TKS_ORDER_LIMIT, random_in(0, 1) ? TKS_SIDE_SELL : TKS_SIDE_BUY);
+            int64_t away = 10 + random_in(0, 3000);
+            order.price_ticks = order.side == TKS_SIDE_BUY ? -away : away;
+            order.time_in_force = random_in(0, 1) ? TKS_TIF_GTD : TKS_TIF_GTC;
+            order.expire_time = order.time_in_force == TKS_TIF_GTD ? 1000 + random_in(0, 3000) : 0;
+            order.oco_group = (uint64_t)random_in(0, 2000);
+            place(&b, &order);
+        }
+        if (round % 2)
+            step(&b, round, random_in(-9, 9)); /* from the pending heap into the others */
+        uint64_t newest = b.engine->order_id_next - 1;
+        for (int i = 0; i < ORDERS / 2; i++) {
+            tks_order_cancel(b.engine, (uint64_t)random_in((int64_t)newest - ORDERS, (int64_t)newest));
+            if (tks__event_room(b.engine) == 0)
+                drain(b.engine);
+        }
+        check(inspect(b.engine) == NULL, "the book is sound after a churn");
+    }
+    book_close(&b);
+}
+
 /* ---- The largest book --------------------------------------------------------------------------- */
 
 typedef struct milestones { /* what both ways must agree on */
@@ -672,6 +702,7 @@ int main(int argc, char **argv)
     test_far_book();
     test_staircase();
     test_avalanche();
+    test_churn();
     test_largest_book(orders);
     test_zone_map();
     printf("%ld passed, %ld failed\n", passed, failed);

@@ -17,6 +17,9 @@ use crate::ticks::{TickColumns, column_array};
 /// Ticks run between two looks for signals: some tens of milliseconds at worst.
 const PIECE_TICKS: usize = 4_000_000;
 
+/// Runs of fewer ticks keep the GIL: giving it up and taking it back costs more than they do.
+const SHORT_TICKS: usize = 256;
+
 /// What a batch did.
 #[pyclass(frozen, eq, module = "tickstep._kernel", get_all)]
 #[derive(Clone, Copy, Default, PartialEq)]
@@ -74,6 +77,15 @@ pub fn read_stop_on(value: Option<&Bound<'_, PyAny>>) -> PyResult<u32> {
     Ok(mask)
 }
 
+/// Runs a call over so many ticks, and lets other threads run meanwhile where that is worth it.
+fn without_gil<T: Send>(py: Python<'_>, ticks: usize, call: impl FnOnce() -> T + Send) -> T {
+    if ticks <= SHORT_TICKS {
+        call()
+    } else {
+        py.detach(call)
+    }
+}
+
 /// Runs one feed of bare columns; all of it is checked before the first tick.
 pub fn run_bare(
     py: Python<'_>,
@@ -83,7 +95,8 @@ pub fn run_bare(
     stop_on: u32,
 ) -> PyResult<BatchResult> {
     let rules = engine.config().instruments[feed.instrument() as usize].clone();
-    let checked = py.detach(|| check_bare(feed, qty.as_mut(), &rules));
+    let rows = feed.end() - feed.cursor();
+    let checked = without_gil(py, rows, || check_bare(feed, qty.as_mut(), &rules));
     let feed = checked.map_err(|fault| raised_row(py, &fault))?;
     let (mut total, mut cursor) = (BatchResult::default(), feed.cursor());
     while cursor < feed.end() {
@@ -92,7 +105,9 @@ pub fn run_bare(
             .clone()
             .rows(cursor..end)
             .map_err(|error| raised(py, &error, Kind::Data))?;
-        let (piece, answer) = py.detach(|| run_piece(engine, piece, qty.as_mut(), stop_on));
+        let (piece, answer) = without_gil(py, end - cursor, || {
+            run_piece(engine, piece, qty.as_mut(), stop_on)
+        });
         cursor = piece.cursor();
         total.add(&answer.map_err(|fault| raised_batch(py, &fault, &[]))?);
         if total.event_kinds & stop_on != 0 {
@@ -159,15 +174,19 @@ pub fn merged_ends(bound: &[BoundTicks], count: Option<usize>, until: Option<i64
         .iter()
         .map(|one| until.map_or(one.end, |time| before(one, one.end, time)))
         .collect();
-    let all: usize = bound
-        .iter()
-        .zip(&ends)
-        .map(|(one, end)| end - one.cursor)
-        .sum();
     match count {
-        Some(count) if count < all => first_rows(bound, &ends, count),
+        Some(count) if count < rows_ahead(bound, &ends) => first_rows(bound, &ends, count),
         _ => ends,
     }
+}
+
+/// How many rows there are from the cursors to these ends.
+fn rows_ahead(bound: &[BoundTicks], ends: &[usize]) -> usize {
+    bound
+        .iter()
+        .zip(ends)
+        .map(|(one, end)| end - one.cursor)
+        .sum()
 }
 
 /// The ends of the first `count` ticks, of more than there are.
@@ -180,25 +199,18 @@ fn first_rows(bound: &[BoundTicks], ends: &[usize], count: usize) -> Vec<usize> 
         rows.map(|(one, end)| one.cursor + one.times(*end).partition_point(|time| goes_on(*time)))
             .collect()
     };
-    let taken = |ends: &[usize]| -> usize {
-        bound
-            .iter()
-            .zip(ends)
-            .map(|(one, end)| end - one.cursor)
-            .sum()
-    };
     // The last time of which at least one tick is taken: the smallest with `count` ticks up to it.
     let (mut low, mut high) = (-(1_i64 << 62), 1_i64 << 62);
     while low < high {
         let middle = low + (high.abs_diff(low) / 2) as i64;
-        if taken(&ends_where(&|time| time <= middle)) >= count {
+        if rows_ahead(bound, &ends_where(&|time| time <= middle)) >= count {
             high = middle;
         } else {
             low = middle + 1;
         }
     }
     let mut first = ends_where(&|time| time < low);
-    let mut rest = count - taken(&first);
+    let mut rest = count - rows_ahead(bound, &first);
     // Ticks of one time come in the order of their instruments, which is that of the feeds.
     for (end, all) in first.iter_mut().zip(ends_where(&|time| time <= low)) {
         let more = rest.min(all - *end);
@@ -238,7 +250,9 @@ pub fn run_bound(
     loop {
         let piece = piece_ends(bound, ends);
         let mut feeds = feeds(py, engine, bound, &piece)?;
-        let answer = py.detach(|| engine.step_batch(&mut feeds, stop_on));
+        let answer = without_gil(py, rows_ahead(bound, &piece), || {
+            engine.step_batch(&mut feeds, stop_on)
+        });
         let cursors: Vec<usize> = feeds.iter().map(Feed::cursor).collect();
         move_cursors(bound, &cursors);
         total.add(&answer?);
@@ -252,12 +266,7 @@ pub fn run_bound(
 
 /// The ends of the next piece.
 fn piece_ends<'a>(bound: &[BoundTicks], ends: &'a [usize]) -> Cow<'a, [usize]> {
-    let all: usize = bound
-        .iter()
-        .zip(ends)
-        .map(|(one, end)| end - one.cursor)
-        .sum();
-    if all <= PIECE_TICKS {
+    if rows_ahead(bound, ends) <= PIECE_TICKS {
         Cow::Borrowed(ends)
     } else {
         Cow::Owned(first_rows(bound, ends, PIECE_TICKS))

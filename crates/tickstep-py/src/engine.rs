@@ -1,6 +1,6 @@
 //! `_kernel.Engine`: the engine with the exact sizes of its instruments, and the ticks bound to it.
 
-use std::collections::VecDeque;
+use std::collections::{HashMap, VecDeque};
 use std::sync::{Arc, Mutex, PoisonError};
 
 use numpy::{PyArray1, PyArray2, PyArrayMethods};
@@ -159,6 +159,8 @@ pub struct Engine {
     /// mutex, behind the exclusive borrow that every method has, makes the one out of the other.
     kernel: Mutex<tickstep::Engine>,
     markets: Vec<Market>,
+    /// Places of the symbols in `markets`.
+    indexes: HashMap<String, u32>,
     bound: Vec<BoundTicks>,
     history: Option<Box<History>>,
 }
@@ -191,9 +193,12 @@ impl Engine {
             })
         });
         let markets = numbers.markets(py)?;
+        let name = |(market, index): (&Market, u32)| (market.symbol.to_string(), index);
+        let indexes = markets.iter().zip(0..).map(name).collect();
         Ok(Engine {
             kernel: Mutex::new(kernel),
             markets,
+            indexes,
             bound,
             history,
         })
@@ -652,10 +657,8 @@ impl Engine {
             let message = format!("the engine has {} instruments", self.markets.len());
             return Err(kind.error(py, &message, "say which with symbol=..."));
         };
-        for (index, market) in self.markets.iter().enumerate() {
-            if market.symbol.bind(py).as_any().eq(symbol)? {
-                return Ok(index as u32);
-            }
+        if let Some(index) = self.indexes.get(symbol.to_str()?) {
+            return Ok(*index);
         }
         let symbols: Vec<String> = self
             .markets

@@ -5,6 +5,7 @@ use pyo3::types::PyDict;
 use tickstep::{Entry, EventKind, Offset, OrderType, Reason, Side, Status, TimeInForce};
 
 mod batch;
+mod call_cost;
 mod convert;
 mod cursor;
 mod engine;
@@ -22,6 +23,7 @@ mod _kernel {
     #[pymodule_export]
     use super::{
         batch::BatchResult,
+        call_cost::CallCost,
         convert::{Grid, default_lot_and_unit, units_per_tick_lot},
         cursor::TickCursor,
         engine::Engine,

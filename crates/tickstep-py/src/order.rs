@@ -232,7 +232,7 @@ impl Order {
         let is_alert = matches!(kind, AlertPrice | AlertTime);
         let has_trigger = matches!(kind, Stop | StopLimit | MarketIfTouched | AlertPrice);
         let has_expiry = kind == AlertTime || self.time_in_force == TimeInForce::Gtd;
-        // The price of a MARKET order is ignored: the seed's own quick start passes one.
+        // The price of a MARKET order is ignored: callers that fill in every field pass one.
         let has_price = matches!(kind, Limit | StopLimit);
         self.check_qty(py, is_alert)?;
         self.check_field(py, "price", self.price.is_some(), has_price, kind == Market)?;

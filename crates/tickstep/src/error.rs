@@ -430,7 +430,7 @@ impl fmt::Display for NumberError {
                 grid,
                 below,
                 above,
-            } => write_off_grid(out, &value, [grid, below, above]),
+            } => write_off_grid(out, &format_args!("{value:?}"), [grid, below, above]),
             NumberError::FloatTooCoarse { value, grid } => write!(
                 out,
                 "a float as large as {value:?} cannot carry steps of {grid}: \
@@ -438,7 +438,7 @@ impl fmt::Display for NumberError {
             ),
             NumberError::FloatNotFinite { value } => write!(out, "{value} is not a finite number"),
             NumberError::FloatNotPositive { value } => {
-                write!(out, "a quantity is {value}: it must be above 0")
+                write!(out, "a quantity is {value:?}: it must be above 0")
             }
             NumberError::UnitNotWhole { .. } => self.write_unit(out),
             NumberError::NoDefaultLot { tick } => write!(

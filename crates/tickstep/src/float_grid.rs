@@ -167,7 +167,9 @@ impl LotGrid {
     /// the rounder holds it in its low bits.
     #[inline]
     fn sure_place(&self, value: f64) -> i64 {
-        self.nearest_place(value).to_bits().wrapping_sub(ROUNDER.to_bits()) as i64
+        self.nearest_place(value)
+            .to_bits()
+            .wrapping_sub(ROUNDER.to_bits()) as i64
     }
 
     /// Whether a quantity keeps the rule and is above 0. False may mean doubt.
@@ -422,7 +424,11 @@ mod tests {
                     sure += 1;
                     let mut lots = [0];
                     FloatQty::new(&[value], grid).convert(0..1, &mut lots);
-                    assert_eq!(grid.place_exactly(value), Ok(lots[0]), "{value:?} on {text}");
+                    assert_eq!(
+                        grid.place_exactly(value),
+                        Ok(lots[0]),
+                        "{value:?} on {text}"
+                    );
                 }
             }
             assert!(sure > 4_000, "{sure} on {text}");

@@ -313,7 +313,7 @@ fn float_quantities() {
         assert_eq!(message, expected);
         let message = refused(instrument, [100; 3], &[1.0, 0.0, 0.5]);
         assert!(
-            message.starts_with("feed 0, row 1: a quantity is 0: "),
+            message.starts_with("feed 0, row 1: a quantity is 0.0: "),
             "{message}"
         );
         let message = refused(instrument, [100; 3], &[1.0, 1.0, f64::NAN]);
