@@ -23,6 +23,8 @@ __all__ = [
     "TIMES_IN_FORCE",
     "VERSION",
     "BatchResult",
+    "CallCost",
+    "CallCost",
     "Engine",
     "Grid",
     "OpenOrder",
