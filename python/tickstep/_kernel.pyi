@@ -24,7 +24,6 @@ __all__ = [
     "VERSION",
     "BatchResult",
     "CallCost",
-    "CallCost",
     "Engine",
     "Grid",
     "OpenOrder",
