@@ -13,6 +13,7 @@
 """
 
 from importlib import import_module
+from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 try:
@@ -86,6 +87,7 @@ __all__ = [
     "UnknownOrderError",
     "__version__",
     "backtest",
+    "get_include",
     "read_trades",
 ]
 
@@ -94,6 +96,18 @@ __version__ = f"{_major}.{_rest // 100}.{_rest % 100}"
 
 # Names whose modules load when they are first used: `import tickstep` stays quick.
 _LAZY = {"read_trades": "tickstep.data.load"}
+
+
+def get_include() -> str:
+    """Return the folder of `tickstep.h`, for programs in C that use the installed library.
+
+    Examples
+    --------
+    >>> import tickstep as ts
+    >>> ts.get_include().endswith("include")
+    True
+    """
+    return str(Path(__file__).parent / "include")
 
 
 def __getattr__(name: str) -> Any:
