@@ -4,6 +4,7 @@ PYTHON ?= python3
 VENV ?= .venv
 BIN := $(VENV)/bin
 CARGO ?= cargo
+SCRIPTS ?= 200
 RUST_PACKAGES := -p tickstep-sys -p tickstep
 
 include core/native.mk
@@ -46,8 +47,8 @@ $(VENV)/.made-dev: $(VENV)/.made-tools $(SOURCES)
 tools: ## install the system packages that check needs (as root; nothing when they are there)
 	@sh tests/system_tools.sh
 
-test: $(VENV)/.made-dev ## the Python tests
-	$(BIN)/python -m pytest -q
+test: $(VENV)/.made-dev ## the Python tests (SCRIPTS=200 random scripts against the oracle)
+	$(BIN)/python -m pytest -q --scripts $(SCRIPTS)
 
 rust-test: ## the Rust tests, doc tests and lints
 	$(CARGO) clippy --locked --quiet --workspace --all-targets -- -D warnings
@@ -75,7 +76,7 @@ check: tools ## everything CI runs: install what is missing, then all checks and
 	$(MAKE) native-test
 	$(MAKE) rust-test
 	$(MAKE) dist-test
-	$(MAKE) test
+	$(MAKE) test SCRIPTS=2000
 
 fuzz: native-fuzz ## fuzz the C entry points until stopped
 

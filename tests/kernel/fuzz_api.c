@@ -785,10 +785,28 @@ static void save_and_load(world *w)
     free(words);
 }
 
+/* Where orders and commands lie in the words: they are the richest ground. */
+enum { WORDS_OF_CONFIG = 5, WORDS_OF_RULES = 13, WORDS_OF_ACCOUNT = 9, WORDS_OF_INSTRUMENT = 16 };
+enum { WORDS_OF_ORDER = 20, WORDS_OF_COMMAND = 9 };
+
+static uint64_t place_to_edit(world *w, uint64_t count)
+{
+    uint64_t instruments = w->config.instrument_count;
+    uint64_t rules = WORDS_OF_CONFIG + WORDS_OF_RULES * instruments;
+    uint64_t orders = rules + WORDS_OF_ACCOUNT + WORDS_OF_INSTRUMENT * instruments + 1;
+    uint64_t commands = orders + WORDS_OF_ORDER * (uint64_t)w->engine->open_count + 1;
+    uint64_t from[] = {0, rules, orders, commands};
+    uint64_t to[] = {count, orders, commands, count - 2};
+    uint8_t part = get_byte(&w->in) % 4;
+    if (to[part] <= from[part] || to[part] > count)
+        part = 0;
+    return (uint64_t)get_within(&w->in, (int64_t)from[part], (int64_t)to[part] - 1);
+}
+
 static void edit_words(world *w, uint64_t *words, uint64_t count)
 {
     for (uint8_t edits = 1 + get_byte(&w->in) % 8; edits > 0; edits--) {
-        uint64_t place = (uint64_t)get_within(&w->in, 0, (int64_t)count - 1);
+        uint64_t place = place_to_edit(w, count);
         uint8_t how = get_byte(&w->in);
         if (how < 64)
             words[place] = (uint64_t)get_number(&w->in);
@@ -796,8 +814,10 @@ static void edit_words(world *w, uint64_t *words, uint64_t count)
             words[place] += (uint64_t)get_number(&w->in);
         else if (how < 192)
             words[place] ^= (uint64_t)(get_byte(&w->in) | 1) << how % 56;
-        else
-            words[place] = words[(uint64_t)get_within(&w->in, 0, (int64_t)count - 1)];
+        else if (how < 224)
+            words[place] = words[place_to_edit(w, count)];
+        else if (place >= WORDS_OF_ORDER) /* the same word of the order before */
+            words[place] = words[place - WORDS_OF_ORDER];
     }
 }
 
@@ -882,6 +902,17 @@ static void check_feed(world *w)
     feed_free(&feed);
 }
 
+/* So that the ring wraps around. */
+static void drain_some(world *w)
+{
+    tks_event events[8];
+    uint32_t count;
+    uint32_t capacity = 1 + get_byte(&w->in) % 8;
+    require(tks_events_drain(w->engine, events, capacity, &count) == TKS_STATUS_OK, "a drain fails");
+    for (uint32_t i = 1; i < count; i++)
+        require(events[i].sequence == events[i - 1].sequence + 1, "events are out of order");
+}
+
 /* ---- One input ---------------------------------------------------------------------------------- */
 
 static void call(world *w)
@@ -904,7 +935,7 @@ static void call(world *w)
     else if (kind < 252)
         make_room(w);
     else if (kind < 254)
-        drain(w->engine);
+        drain_some(w);
     else if (kind == 254)
         load_raw(w);
     else

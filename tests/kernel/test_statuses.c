@@ -1149,6 +1149,136 @@ static void test_extreme_states(void)
     close_world(&w);
 }
 
+/* An engine with an alert, an order that has a fill, one without, and a delayed amendment; and where
+ * their words are. */
+enum { ORDERS_AT = 5 + 13 * INSTRUMENTS + 9 + 16 * INSTRUMENTS + 1, WORDS_OF_ORDER = 20 };
+enum { ID = 0, PRIORITY = 5, QTY = 6, FILLED = 7, TRAIL = 10, LIVE_FROM = 13, FEES = 15, RAW_FEE = 16 };
+enum { FROZEN_UNITS = 18, FROZEN_LOTS = 19, COMMANDS_AT = ORDERS_AT + 3 * WORDS_OF_ORDER + 1 };
+enum { DUE = 0, COMMAND_ID = 1, COMMAND_KIND = 2, COMMAND_SIDE = 4, COMMAND_QTY = 5 };
+
+static void live_for_edits(world *w)
+{
+    *w = plan();
+    w->config.latency = 5;
+    w->rules[0].qty_rule = TKS_QTY_VOLUME;
+    w->rules[0].participation_ppm = 100000;
+    open_world(w);
+    tks_order alert = order_of(TKS_ORDER_ALERT_PRICE, TKS_SIDE_BUY, 0);
+    alert.trigger_ticks = 1000;
+    EXPECT(place(w, alert), OK);
+    EXPECT(place(w, market_of(TKS_SIDE_BUY, 3)), OK);
+    EXPECT(place(w, limit_of(TKS_SIDE_BUY, 3, 50)), OK);
+    EXPECT(step(w, 1, 100), OK);
+    tks_amend amend = {.struct_size = sizeof amend, .fields = TKS_AMEND_QTY, .qty_lots = 2};
+    EXPECT(tks_order_amend(w->engine, 3, &amend), OK);
+}
+
+/* One word of the saved state becomes another, and the checksum fits. */
+static tks_status load_with(const world *w, uint64_t at, uint64_t word)
+{
+    size_t size;
+    unsigned char *bytes = save(w, &size);
+    memcpy(bytes + 8 * at, &word, 8);
+    correct_checksum(bytes, size);
+    tks_engine *engine = NULL;
+    void *memory = get_memory(w->size);
+    tks_status status = tks_state_load(memory, w->size, &w->config, bytes, size, &engine);
+    free(bytes);
+    free(memory);
+    return status;
+}
+
+static uint64_t word_of_order(uint64_t order, uint64_t word)
+{
+    return ORDERS_AT + order * WORDS_OF_ORDER + word;
+}
+
+static void test_edited_orders(void)
+{
+    world w;
+    live_for_edits(&w);
+    EXPECT(load_with(&w, word_of_order(1, QTY), 4), OK);
+    EXPECT(load_with(&w, word_of_order(1, QTY), 1), STATE_INVALID); /* no more than is filled */
+    EXPECT(load_with(&w, word_of_order(1, FILLED), UINT64_MAX), STATE_INVALID);
+    EXPECT(load_with(&w, word_of_order(1, ID), 1), STATE_INVALID);
+    EXPECT(load_with(&w, word_of_order(1, ID), 9), STATE_INVALID);
+    EXPECT(load_with(&w, word_of_order(1, PRIORITY), 3), STATE_INVALID); /* that of the other order */
+    EXPECT(load_with(&w, word_of_order(1, PRIORITY), 99), STATE_INVALID);
+    EXPECT(load_with(&w, word_of_order(1, LIVE_FROM), 5), STATE_INVALID); /* it is live already */
+    EXPECT(load_with(&w, word_of_order(2, TRAIL), 1), STATE_INVALID);
+    EXPECT(load_with(&w, word_of_order(2, FEES), 7), STATE_INVALID);    /* a fee without a fill */
+    EXPECT(load_with(&w, word_of_order(2, RAW_FEE), 7), STATE_INVALID);
+    EXPECT(load_with(&w, word_of_order(2, FROZEN_LOTS), 1), STATE_INVALID);
+    EXPECT(load_with(&w, word_of_order(0, FROZEN_UNITS), 1), STATE_INVALID); /* an alert holds nothing */
+    EXPECT(load_with(&w, word_of_order(0, FILLED), 1), STATE_INVALID);
+    EXPECT(load_with(&w, ORDERS_AT - 1, 4), STATE_INVALID); /* more orders than there are words */
+    EXPECT(load_with(&w, ORDERS_AT - 1, UINT64_MAX), STATE_INVALID);
+    close_world(&w);
+}
+
+static void test_edited_commands(void)
+{
+    world w;
+    live_for_edits(&w);
+    EXPECT(load_with(&w, COMMANDS_AT + DUE, 3), OK);
+    EXPECT(load_with(&w, COMMANDS_AT + DUE, 1), STATE_INVALID); /* it would have run */
+    EXPECT(load_with(&w, COMMANDS_AT + DUE, 7), STATE_INVALID); /* later than the latency */
+    EXPECT(load_with(&w, COMMANDS_AT + COMMAND_ID, 0), STATE_INVALID);
+    EXPECT(load_with(&w, COMMANDS_AT + COMMAND_ID, 9), STATE_INVALID);
+    EXPECT(load_with(&w, COMMANDS_AT + COMMAND_KIND, 9), STATE_INVALID);
+    EXPECT(load_with(&w, COMMANDS_AT + COMMAND_KIND, UINT64_C(7) << 32), STATE_INVALID);
+    EXPECT(load_with(&w, COMMANDS_AT + COMMAND_SIDE, 2), STATE_INVALID);
+    EXPECT(load_with(&w, COMMANDS_AT + COMMAND_SIDE, 0), STATE_INVALID); /* names no field */
+    EXPECT(load_with(&w, COMMANDS_AT + COMMAND_QTY, 0), STATE_INVALID);
+    EXPECT(load_with(&w, COMMANDS_AT - 1, 0), STATE_INVALID); /* words are left over */
+    close_world(&w);
+}
+
+/* ---- Answers in pieces -------------------------------------------------------------------------- */
+
+static void test_paging(void)
+{
+    world w = plan();
+    tks_order_view views[2];
+    uint32_t count;
+    open_world(&w);
+    for (int i = 0; i < 5; i++)
+        EXPECT(place(&w, limit_of(TKS_SIDE_BUY, 1, 50)), OK);
+    EXPECT(tks_order_cancel(w.engine, 3), OK);
+    EXPECT(tks_orders_open(w.engine, 0, 0, views, 2, &count), OK);
+    CHECK(count == 2 && views[0].order_id == 1 && views[1].order_id == 2);
+    EXPECT(tks_orders_open(w.engine, 0, 2, views, 2, &count), OK);
+    CHECK(count == 2 && views[0].order_id == 4 && views[1].order_id == 5);
+    EXPECT(tks_orders_open(w.engine, TKS_INSTRUMENT_ALL, 3, views, 1, &count), OK);
+    CHECK(count == 1 && views[0].order_id == 4); /* after one that has ended */
+    EXPECT(tks_orders_open(w.engine, 1, 0, views, 2, &count), OK);
+    CHECK(count == 0);
+    close_world(&w);
+}
+
+static void test_ring_wraps(void)
+{
+    world w = plan();
+    tks_event events[4];
+    uint32_t count;
+    uint64_t expected = 1;
+    w.config.events_max = 4;
+    open_world(&w);
+    for (int round = 0; round < 10; round++) {
+        for (int i = 0; i < 3; i++)
+            EXPECT(tks_ledger_post(w.engine, 0, TKS_ENTRY_DEPOSIT, 1), OK);
+        EXPECT(tks_events_drain(w.engine, events, 2 + (uint32_t)round % 2 * 2, &count), OK);
+        for (uint32_t i = 0; i < count; i++)
+            CHECK(events[i].sequence == expected++);
+        tks_engine *copy;
+        void *memory = get_memory(w.size);
+        EXPECT(tks_engine_copy(memory, w.size, &w.config, w.engine, &copy), OK);
+        free(w.engine); /* what is left in the ring moves along */
+        w.engine = copy;
+    }
+    close_world(&w);
+}
+
 /* ---- Reasons ------------------------------------------------------------------------------------ */
 
 static void test_refusals_at_placement(void)
@@ -1288,6 +1418,10 @@ int main(void)
     test_damaged_states();
     test_foreign_states();
     test_extreme_states();
+    test_edited_orders();
+    test_edited_commands();
+    test_paging();
+    test_ring_wraps();
     test_refusals_at_placement();
     test_ends_in_a_tick();
     test_ends_by_command();
