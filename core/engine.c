@@ -91,9 +91,9 @@ static bool band_fits(const tks_instrument *rules)
 {
     if (!(rules->flags & TKS_INSTRUMENT_BAND))
         return rules->band_low_ticks == 0 && rules->band_high_ticks == 0;
-    int64_t low = rules->flags & TKS_INSTRUMENT_ALLOW_NEGATIVE ? 1 - TKS_PRICE_END : 1;
-    return rules->band_low_ticks >= low && rules->band_low_ticks <= rules->band_high_ticks &&
-           rules->band_high_ticks < TKS_PRICE_END;
+    return tks__is_price(rules, rules->band_low_ticks) &&
+           tks__is_price(rules, rules->band_high_ticks) &&
+           rules->band_low_ticks <= rules->band_high_ticks;
 }
 
 static tks_status instrument_check(const tks_instrument *rules, uint32_t config_flags)
@@ -318,13 +318,6 @@ tks_status tks_engine_reset(tks_engine *engine)
 
 /* ---- Orders: checks of the call ----------------------------------------------------------------- */
 
-static bool is_order_price(const tks_instrument *rules, int64_t price_ticks)
-{
-    if (rules->flags & TKS_INSTRUMENT_ALLOW_NEGATIVE)
-        return price_ticks > -TKS_PRICE_END && price_ticks < TKS_PRICE_END;
-    return price_ticks > 0 && price_ticks < TKS_PRICE_END;
-}
-
 static bool has_limit(uint8_t type)
 {
     return type == TKS_ORDER_LIMIT || type == TKS_ORDER_STOP_LIMIT;
@@ -380,9 +373,9 @@ static tks_status numbers_check(const tks_instrument *rules, const tks_order *or
     bool alert = tks__is_alert(order->type);
     if (alert ? order->qty_lots != 0 : !is_within(order->qty_lots, 1, TKS_QTY_END - 1))
         return TKS_STATUS_QTY;
-    if (has_limit(order->type) && !is_order_price(rules, order->price_ticks))
+    if (has_limit(order->type) && !tks__is_price(rules, order->price_ticks))
         return TKS_STATUS_PRICE;
-    if (has_trigger(order->type) && !is_order_price(rules, order->trigger_ticks))
+    if (has_trigger(order->type) && !tks__is_price(rules, order->trigger_ticks))
         return TKS_STATUS_TRIGGER;
     if (order->type == TKS_ORDER_TRAILING_STOP && !is_within(order->trail_ticks, 1, TKS_PRICE_END - 1))
         return TKS_STATUS_TRAIL;
@@ -621,9 +614,9 @@ static tks_status amend_check(const tks_engine *engine, const tks__order *order,
         return TKS_STATUS_AMEND_FIELDS;
     if ((amend->fields & TKS_AMEND_QTY) && !is_within(amend->qty_lots, 1, TKS_QTY_END - 1))
         return TKS_STATUS_QTY;
-    if ((amend->fields & TKS_AMEND_PRICE) && !is_order_price(rules, amend->price_ticks))
+    if ((amend->fields & TKS_AMEND_PRICE) && !tks__is_price(rules, amend->price_ticks))
         return TKS_STATUS_PRICE;
-    if ((amend->fields & TKS_AMEND_TRIGGER) && !is_order_price(rules, amend->trigger_ticks))
+    if ((amend->fields & TKS_AMEND_TRIGGER) && !tks__is_price(rules, amend->trigger_ticks))
         return TKS_STATUS_TRIGGER;
     if ((amend->fields & TKS_AMEND_TRAIL) && !is_within(amend->trail_ticks, 1, TKS_PRICE_END - 1))
         return TKS_STATUS_TRAIL;
@@ -825,7 +818,7 @@ tks_status tks_settle_at(tks_engine *engine, uint32_t instrument, int64_t price_
         return TKS_STATUS_NULL_ARGUMENT;
     if (instrument >= engine->instrument_count)
         return TKS_STATUS_INSTRUMENT;
-    if (!is_order_price(&tks__instrument_at(engine, instrument)->rules, price_ticks))
+    if (!tks__is_price(&tks__instrument_at(engine, instrument)->rules, price_ticks))
         return TKS_STATUS_SETTLE_PRICE;
     int64_t cash = engine->wallet.cash_units;
     if (!tks__settle_fits(engine, instrument, price_ticks, &cash))
@@ -851,7 +844,7 @@ static tks_status roll_check(const tks_engine *engine, const int64_t *prices_tic
         if (!has_lots(instrument))
             continue;
         int64_t price = roll_price(engine, i, prices_ticks);
-        if (!is_order_price(&instrument->rules, price))
+        if (!tks__is_price(&instrument->rules, price))
             return TKS_STATUS_SETTLE_PRICE;
         if (!tks__settle_fits(engine, i, price, &cash))
             return TKS_STATUS_OVERFLOW;
@@ -924,7 +917,7 @@ tks_status tks_step(tks_engine *engine, const tks_tick *tick)
 
 /* ---- Answers ------------------------------------------------------------------------------------ */
 
-static tks_order order_as_asked(const tks__order *order)
+tks_order tks__order_as_asked(const tks__order *order)
 {
     tks_order asked = {.struct_size = sizeof asked, .instrument = order->instrument};
     asked.type = order->type;
@@ -947,7 +940,7 @@ static tks_order_view view_of(const tks_engine *engine, const tks__order *order)
     tks_order_view view;
     memset(&view, 0, sizeof view);
     view.order_id = order->id;
-    view.order = order_as_asked(order);
+    view.order = tks__order_as_asked(order);
     view.filled_lots = order->filled_lots;
     view.placed_time = order->placed_time;
     view.fees_units = order->fees_units;

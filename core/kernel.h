@@ -268,6 +268,13 @@ static inline int64_t tks__max(int64_t a, int64_t b)
     return a > b ? a : b;
 }
 
+/* A price this instrument may have, on a tick or an order. */
+static inline bool tks__is_price(const tks_instrument *rules, int64_t price_ticks)
+{
+    int64_t low = rules->flags & TKS_INSTRUMENT_ALLOW_NEGATIVE ? 1 - TKS_PRICE_END : 1;
+    return price_ticks >= low && price_ticks < TKS_PRICE_END;
+}
+
 static inline int64_t tks__rest(const tks__order *order)
 {
     return order->qty_lots - order->filled_lots;
@@ -408,6 +415,8 @@ tks_status tks__block_check(const void *memory, size_t size, const tks_config *c
 void tks__engine_make(tks_engine *engine, const tks_config *config);
 void tks__state_reset(tks_engine *engine);
 tks_status tks__order_check(const tks_engine *engine, const tks_order *order);
+/* An order as its owner asked for it and amended it. */
+tks_order tks__order_as_asked(const tks__order *order);
 /* End an open order with an event and let its group reserve anew. */
 void tks__order_end(tks_engine *engine, uint32_t slot, tks_event_kind kind, uint32_t reason);
 void tks__amend_now(tks_engine *engine, uint32_t slot, const tks_amend *amend, int64_t live_from);

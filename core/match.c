@@ -603,18 +603,12 @@ tks_status tks__tick(tks_engine *engine, const tks_tick *tick)
     return TKS_STATUS_OK;
 }
 
-static bool is_price(const tks_instrument *rules, int64_t price_ticks)
-{
-    int64_t low = rules->flags & TKS_INSTRUMENT_ALLOW_NEGATIVE ? 1 - TKS_PRICE_END : 1;
-    return price_ticks >= low && price_ticks < TKS_PRICE_END;
-}
-
 /* Everything a tick must be, but for its place in time. */
 tks_status tks__tick_check(const tks_instrument *rules, const tks_tick *tick)
 {
     if (tick->time <= -TKS_TIME_END || tick->time >= TKS_TIME_END)
         return TKS_STATUS_TIME_RANGE;
-    if (!is_price(rules, tick->price_ticks))
+    if (!tks__is_price(rules, tick->price_ticks))
         return TKS_STATUS_TICK_PRICE;
     if (tick->qty_lots < 1 || tick->qty_lots >= TKS_QTY_END)
         return TKS_STATUS_TICK_QTY;
@@ -622,6 +616,6 @@ tks_status tks__tick_check(const tks_instrument *rules, const tks_tick *tick)
         return TKS_STATUS_TICK_SIDE;
     if (!(tick->flags & TKS_TICK_QUOTED))
         return TKS_STATUS_OK;
-    bool fits = is_price(rules, tick->bid_ticks) && is_price(rules, tick->ask_ticks);
+    bool fits = tks__is_price(rules, tick->bid_ticks) && tks__is_price(rules, tick->ask_ticks);
     return fits && tick->bid_ticks <= tick->ask_ticks ? TKS_STATUS_OK : TKS_STATUS_TICK_QUOTE;
 }

@@ -423,12 +423,6 @@ static bool is_time(int64_t x)
     return x > -TKS_TIME_END && x < TKS_TIME_END;
 }
 
-static bool is_tick_price(const tks_instrument *rules, int64_t price_ticks)
-{
-    int64_t low = rules->flags & TKS_INSTRUMENT_ALLOW_NEGATIVE ? 1 - TKS_PRICE_END : 1;
-    return price_ticks >= low && price_ticks < TKS_PRICE_END;
-}
-
 static bool bucket_is_valid(const tks_bucket *bucket)
 {
     return bucket->qty_lots >= 0 && bucket->qty_lots < TKS_QTY_END && is_money(bucket->cost_units) &&
@@ -476,7 +470,7 @@ static bool get_instrument(reader *s, tks__instrument *instrument)
            is_money(instrument->realized_units) &&
            is_money(instrument->fees_units) && instrument->tick_count < UINT64_C(1) << 62 &&
            (fresh ? has_no_lots(instrument->buckets) && instrument->last_price_ticks == 0
-                  : is_tick_price(&instrument->rules, instrument->last_price_ticks));
+                  : tks__is_price(&instrument->rules, instrument->last_price_ticks));
 }
 
 /* The identity of the header, and that the wallet's sums are those of its instruments. */
@@ -533,23 +527,6 @@ static bool get_clock(reader *s, tks_engine *engine)
            (engine->has_clock || (engine->clock == 0 && engine->last_instrument == 0));
 }
 
-static tks_order order_to_check(const tks__order *order)
-{
-    tks_order asked = {.struct_size = sizeof asked, .instrument = order->instrument};
-    asked.type = order->type;
-    asked.side = order->side;
-    asked.time_in_force = order->time_in_force;
-    asked.offset = order->offset;
-    asked.flags = order->flags;
-    asked.qty_lots = order->qty_lots;
-    asked.price_ticks = order->price_ticks;
-    asked.trigger_ticks = order->trigger_ticks;
-    asked.trail_ticks = order->trail_ticks;
-    asked.expire_time = order->expire_time;
-    asked.oco_group = order->group;
-    return asked;
-}
-
 static bool can_trigger(uint8_t type)
 {
     return type >= TKS_ORDER_STOP && type <= TKS_ORDER_TRAILING_STOP;
@@ -571,7 +548,7 @@ static bool order_state_is_valid(const tks__order *order)
 
 static bool order_is_valid(const tks_engine *engine, const tks__order *order)
 {
-    tks_order asked = order_to_check(order);
+    tks_order asked = tks__order_as_asked(order);
     tks_status status = tks__order_check(engine, &asked);
     /* Two delayed amendments together may ask for more than one order may be worth. */
     if ((status != TKS_STATUS_OK && status != TKS_STATUS_OVERFLOW) || !order_state_is_valid(order))
@@ -650,10 +627,10 @@ static bool amend_is_valid(const tks_engine *engine, const tks__command *command
     if (amend->fields & TKS_AMEND_QTY ? amend->qty_lots < 1 || amend->qty_lots >= TKS_QTY_END
                                       : amend->qty_lots != 0)
         return false;
-    if (amend->fields & TKS_AMEND_PRICE ? !is_tick_price(rules, amend->price_ticks)
+    if (amend->fields & TKS_AMEND_PRICE ? !tks__is_price(rules, amend->price_ticks)
                                         : amend->price_ticks != 0)
         return false;
-    if (amend->fields & TKS_AMEND_TRIGGER ? !is_tick_price(rules, amend->trigger_ticks)
+    if (amend->fields & TKS_AMEND_TRIGGER ? !tks__is_price(rules, amend->trigger_ticks)
                                           : amend->trigger_ticks != 0)
         return false;
     return amend->fields & TKS_AMEND_TRAIL

@@ -1270,6 +1270,8 @@ static void test_ring_wraps(void)
         EXPECT(tks_events_drain(w.engine, events, 2 + (uint32_t)round % 2 * 2, &count), OK);
         for (uint32_t i = 0; i < count; i++)
             CHECK(events[i].sequence == expected++);
+        if (round % 4 != 2)
+            continue;
         tks_engine *copy;
         void *memory = get_memory(w.size);
         EXPECT(tks_engine_copy(memory, w.size, &w.config, w.engine, &copy), OK);
