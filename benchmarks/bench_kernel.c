@@ -3,11 +3,12 @@
  * bench_kernel.c: the kernel against a naive loop and against memory bandwidth.
  *
  * Usage: bench_kernel NAME FOLDER [pairs]. FOLDER holds time.i64 price.i64 qty.i64 side.u8.
- * Every workload first runs both ways and compares event digests and state hashes; then it is timed in
- * interleaved pairs on the thread's CPU clock. One JSON line each: medians, and the spread of the ratio.
+ * Every workload first runs both ways and compares event digests and state hashes; then it is timed
+ * in interleaved pairs on the thread's CPU clock. One JSON line each: medians, and the spread of
+ * the ratio.
  *
- * The naive loop is what one writes first: all open orders in a compact array, each looked at on each
- * tick; a touched tick goes through the same match and ledger code. It is given what it needs:
+ * The naive loop is what one writes first: all open orders in a compact array, each looked at on
+ * each tick; a touched tick goes through the same match and ledger code. It is given what it needs:
  * no checks, no calls, no work on untouched ticks but clock and price.
  */
 #define _POSIX_C_SOURCE 199309L
@@ -30,7 +31,7 @@ typedef struct data {
     uint64_t map_size;
 } data;
 
-/* ---- Measuring ---------------------------------------------------------------------------------- */
+/* ---- Measuring ------------------------------------------------------------------------------- */
 
 static double now_ns(void)
 {
@@ -67,15 +68,17 @@ static void report(const data *d, const char *workload, const double *ours, cons
                    const double *ratios, int pairs, double goal)
 {
     double ratio = median(ratios, pairs);
-    printf("{\"data\": \"%s\", \"workload\": \"%s\", \"ours_ns_per_tick\": %.5g, "
-           "\"other_ns_per_tick\": %.5g, \"ratio\": %.4g, \"ratio_low\": %.4g, \"ratio_high\": %.4g, "
-           "\"goal\": %.4g, \"met\": %s}\n",
-           d->name, workload, median(ours, pairs), median(other, pairs), ratio,
-           extreme(ratios, pairs, -1), extreme(ratios, pairs, 1), goal, ratio >= goal ? "true" : "false");
+    printf(
+        "{\"data\": \"%s\", \"workload\": \"%s\", \"ours_ns_per_tick\": %.5g, "
+        "\"other_ns_per_tick\": %.5g, \"ratio\": %.4g, \"ratio_low\": %.4g, \"ratio_high\": %.4g, "
+        "\"goal\": %.4g, \"met\": %s}\n",
+        d->name, workload, median(ours, pairs), median(other, pairs), ratio,
+        extreme(ratios, pairs, -1), extreme(ratios, pairs, 1), goal,
+        ratio >= goal ? "true" : "false");
     fflush(stdout);
 }
 
-/* ---- Data --------------------------------------------------------------------------------------- */
+/* ---- Data ------------------------------------------------------------------------------------ */
 
 static void *read_column(const char *folder, const char *name, size_t width, uint64_t *count_out)
 {
@@ -126,7 +129,7 @@ static tks_feed feed_of(const data *d, bool checked, bool with_map, uint64_t cou
     return feed;
 }
 
-/* ---- The engine both ways run on ---------------------------------------------------------------- */
+/* ---- The engine both ways run on ------------------------------------------------------------- */
 
 static tks_engine *engine_make(uint32_t orders_max)
 {
@@ -173,7 +176,7 @@ static uint64_t place(tks_engine *engine, uint8_t type, uint8_t side, int64_t pr
     return id;
 }
 
-/* ---- The naive loop ----------------------------------------------------------------------------- */
+/* ---- The naive loop -------------------------------------------------------------------------- */
 
 typedef struct watched { /* one open order, as small as it gets */
     int64_t threshold;
@@ -249,7 +252,7 @@ static void naive_pass(naive *n, const data *d, uint64_t row)
     instrument->tick_count++;
 }
 
-/* ---- Workloads ---------------------------------------------------------------------------------- */
+/* ---- Workloads ------------------------------------------------------------------------------- */
 
 typedef struct workload {
     const char *name;
@@ -381,10 +384,12 @@ static tks_schedule schedule_of(const workload *w, uint64_t rows)
         side[k] = market_side(k);
     }
     made_for = w->every;
-    return (tks_schedule){.count = count, .tick_index = after, .type = type, .side = side, .qty_lots = qty};
+    return (tks_schedule){
+        .count = count, .tick_index = after, .type = type, .side = side, .qty_lots = qty};
 }
 
-static void ours_run(tks_engine *engine, const data *d, const workload *w, uint64_t rows, bool with_map)
+static void ours_run(tks_engine *engine, const data *d, const workload *w, uint64_t rows,
+                     bool with_map)
 {
     tks_feed feed = feed_of(d, true, with_map, rows);
     if (w->grid) {
@@ -414,7 +419,8 @@ static double time_naive(naive *n, const data *d, const workload *w, uint64_t ro
     return (now_ns() - start) / (double)rows;
 }
 
-static double time_ours(tks_engine *engine, const data *d, const workload *w, uint64_t rows, bool with_map)
+static double time_ours(tks_engine *engine, const data *d, const workload *w, uint64_t rows,
+                        bool with_map)
 {
     tks_engine_reset(engine);
     place_resting(engine, d, w, NULL);
@@ -464,7 +470,7 @@ static void bench_workload(const data *d, const workload *w, int pairs, bool wit
     free(engine);
 }
 
-/* ---- Bandwidth ---------------------------------------------------------------------------------- */
+/* ---- Bandwidth ------------------------------------------------------------------------------- */
 
 static volatile uint64_t sink_of_sums;
 
@@ -526,7 +532,8 @@ static void bench_bandwidth(const data *d, int pairs)
     printf("{\"data\": \"%s\", \"workload\": \"read bandwidth\", \"gigabytes_per_second\": %.3g}\n",
            d->name, 8 / median(read, pairs));
     /* 1.25 times the time the bytes take is 0.8 of bandwidth. */
-    report(d, "bare arrays validated and scanned, share of bandwidth", bare, read, bare_ratios, pairs, 0.8);
+    report(d, "bare arrays validated and scanned, share of bandwidth", bare, read, bare_ratios,
+           pairs, 0.8);
     report(d, "zone map built, share of bandwidth", map, read, map_ratios, pairs, 0.6);
     free(engine);
 }

@@ -4,8 +4,8 @@
  *
  * A wallet holds money; an instrument holds four buckets of lots, {long, short} x {today,
  * yesterday}, each with `cost`, the sum of values at open prices, and `base`, the value last
- * settled. Sums instead of averages: nothing is ever rounded but the part of a cost that leaves with a
- * partial close (truncated; the rest stays in the bucket, so no unit is lost), and fees.
+ * settled. Sums instead of averages: nothing is ever rounded but the part of a cost that leaves
+ * with a partial close (truncated; the rest stays in the bucket, so no unit is lost), and fees.
  *
  * After every posting, with s = +1 long, -1 short:
  *   cash = in + income - fees + realized - sum(s*cost) + sum over MARK (s*base)
@@ -14,7 +14,7 @@
  */
 #include "kernel.h"
 
-/* ---- Values, spread ------------------------------------------------------------------------------ */
+/* ---- Values, spread -------------------------------------------------------------------------- */
 
 static unsigned bit_length(tks_u128 x)
 {
@@ -73,14 +73,16 @@ int64_t tks__far_side(const tks_instrument *rules, uint8_t side, int64_t price_t
     return tks__max(price_ticks - half, 1);
 }
 
-/* ---- Room: asked before a tick ------------------------------------------------------------------- */
+/* ---- Room: asked before a tick --------------------------------------------------------------- */
 
-/* At a price of 0 lots would weigh nothing and could pile up without bound; so they weigh at least 1. */
+/* At a price of 0 lots would weigh nothing and could pile up without bound; so they weigh at least
+ * 1. */
 tks_u128 tks__order_weight(const tks_instrument *rules, int64_t qty_lots, int64_t price_ticks)
 {
     int64_t per_lot = tks__max(tks__abs(rules->maker_fee_units_per_lot),
                                tks__abs(rules->taker_fee_units_per_lot));
-    tks_u128 value = (tks_u128)tks__value_bound(rules, qty_lots, tks__max(tks__abs(price_ticks), 1));
+    tks_u128 value =
+        (tks_u128)tks__value_bound(rules, qty_lots, tks__max(tks__abs(price_ticks), 1));
     return 2 * value + (tks_u128)qty_lots * (uint64_t)per_lot + (uint64_t)rules->fee_min_units + 1;
 }
 
@@ -103,7 +105,7 @@ bool tks__money_has_room(const tks_engine *engine, const tks__instrument *instru
     return weight < (tks_u128)TKS_MONEY_END && sum + 2 * weight < (tks_u128)TKS_MONEY_END;
 }
 
-/* ---- Fees ---------------------------------------------------------------------------------------- */
+/* ---- Fees ------------------------------------------------------------------------------------ */
 
 static tks_i128 raw_fee(const tks__order *order)
 {
@@ -113,10 +115,12 @@ static tks_i128 raw_fee(const tks__order *order)
 static tks_i128 raw_fee_of(int64_t value_units, int64_t qty_lots, int64_t rate_ppb,
                            int64_t units_per_lot)
 {
-    return (tks_i128)tks__abs(value_units) * rate_ppb + (tks_i128)qty_lots * units_per_lot * TKS_PPB;
+    return (tks_i128)tks__abs(value_units) * rate_ppb +
+           (tks_i128)qty_lots * units_per_lot * TKS_PPB;
 }
 
-/* Towards plus infinity: what is paid is rounded up, a rebate down; the market gains the remainder. */
+/* Towards plus infinity: what is paid is rounded up, a rebate down; the market gains the remainder.
+ * */
 static tks_i128 div_ceil_ppb(tks_i128 raw)
 {
     if (raw == (int64_t)raw)
@@ -153,7 +157,7 @@ int64_t tks__fee_of_fill(const tks_engine *engine, const tks__order *order, int6
     return (int64_t)fee_growth(rules, order, raw_of_fill(rules, qty_lots, price_ticks, liquidity));
 }
 
-/* ---- Closing and opening ------------------------------------------------------------------------- */
+/* ---- Closing and opening --------------------------------------------------------------------- */
 
 typedef struct lots {
     tks_bucket *today;
@@ -300,8 +304,8 @@ static int64_t close_side(tks_engine *engine, tks__instrument *instrument, const
            close_lots(engine, instrument, closed.today, closed.sign, qty_lots - old, price_ticks);
 }
 
-int64_t tks__post_fill(tks_engine *engine, tks__order *order, int64_t qty_lots,
-                       int64_t price_ticks, tks_liquidity liquidity, int64_t fee_units)
+int64_t tks__post_fill(tks_engine *engine, tks__order *order, int64_t qty_lots, int64_t price_ticks,
+                       tks_liquidity liquidity, int64_t fee_units)
 {
     tks__instrument *instrument = tks__instrument_at(engine, order->instrument);
     int64_t closed = tks__min(qty_lots, tks__closable(instrument, order->side, order->offset));
@@ -322,7 +326,7 @@ int64_t tks__post_fill(tks_engine *engine, tks__order *order, int64_t qty_lots,
     return realized;
 }
 
-/* ---- Checks and reservations --------------------------------------------------------------------- */
+/* ---- Checks and reservations ----------------------------------------------------------------- */
 
 bool tks__reserves(const tks_engine *engine, uint32_t instrument)
 {
@@ -426,8 +430,8 @@ static bool is_in_band(const tks_instrument *rules, const tks__order *order)
         return true;
     bool has_price = order->type == TKS_ORDER_LIMIT || order->type == TKS_ORDER_STOP_LIMIT;
     bool has_trigger = order->type >= TKS_ORDER_STOP && order->type <= TKS_ORDER_MARKET_IF_TOUCHED;
-    if (has_price && (order->price_ticks < rules->band_low_ticks ||
-                      order->price_ticks > rules->band_high_ticks))
+    if (has_price &&
+        (order->price_ticks < rules->band_low_ticks || order->price_ticks > rules->band_high_ticks))
         return false;
     return !has_trigger || (order->trigger_ticks >= rules->band_low_ticks &&
                             order->trigger_ticks <= rules->band_high_ticks);
@@ -454,7 +458,8 @@ uint32_t tks__refusal_at_fill(const tks_engine *engine, const tks__order *order,
         return TKS_REASON_NO_POSITION;
     if (!(engine->config_flags & TKS_CONFIG_CASH_ACCOUNT))
         return 0;
-    tks_i128 paid = outlay(order->side, value_of(&instrument->rules, qty_lots, price_ticks), fee_units);
+    tks_i128 paid =
+        outlay(order->side, value_of(&instrument->rules, qty_lots, price_ticks), fee_units);
     return paid > 0 && paid > cash_free(engine, order) ? TKS_REASON_NO_CASH : 0;
 }
 
@@ -463,8 +468,9 @@ bool tks__freeze(tks_engine *engine, const tks__order *order)
     tks__instrument *instrument = tks__instrument_at(engine, order->instrument);
     lots closed = lots_closed_by(instrument, order->side);
     int kind = lots_kind(order->offset);
-    if (!lots_are_checked(&instrument->rules, order) ? order->frozen_lots != 0
-                                                     : order->frozen_lots > lots_free(&closed, kind, closed.frozen))
+    if (!lots_are_checked(&instrument->rules, order)
+            ? order->frozen_lots != 0
+            : order->frozen_lots > lots_free(&closed, kind, closed.frozen))
         return false;
     bool checks_cash = engine->config_flags & TKS_CONFIG_CASH_ACCOUNT;
     if (order->frozen_units > (checks_cash ? TKS_MONEY_END - 1 - engine->wallet.frozen_units : 0))
@@ -494,7 +500,8 @@ void tks__release_group(tks_engine *engine, uint32_t slot)
     } while (member != slot);
 }
 
-/* Reserve for one order what it needs beyond `held`, which its group holds already, as far as there is. */
+/* Reserve for one order what it needs beyond `held`, which its group holds already, as far as there
+ * is. */
 static void reserve_beyond(tks_engine *engine, tks__order *order, int64_t *held_lots,
                            int64_t *held_units)
 {
@@ -502,7 +509,8 @@ static void reserve_beyond(tks_engine *engine, tks__order *order, int64_t *held_
     if (lots_are_checked(&instrument->rules, order)) {
         lots closed = lots_closed_by(instrument, order->side);
         int kind = lots_kind(order->offset);
-        int64_t more = tks__min(tks__rest(order) - *held_lots, lots_free(&closed, kind, closed.frozen));
+        int64_t more =
+            tks__min(tks__rest(order) - *held_lots, lots_free(&closed, kind, closed.frozen));
         order->frozen_lots = tks__max(more, 0);
         closed.frozen[kind] += order->frozen_lots;
         *held_lots += order->frozen_lots;
@@ -550,11 +558,12 @@ void tks__reserve(tks_engine *engine, uint32_t slot)
     reserve_members(engine, slot);
 }
 
-/* ---- Other postings ------------------------------------------------------------------------------ */
+/* ---- Other postings -------------------------------------------------------------------------- */
 
 static const int64_t bucket_sign[4] = {1, 1, -1, -1};
 
-/* Would settling keep every figure in range? `cash_units` runs on from one instrument to the next. */
+/* Would settling keep every figure in range? `cash_units` runs on from one instrument to the next.
+ * */
 bool tks__settle_fits(const tks_engine *engine, uint32_t instrument, int64_t price_ticks,
                       int64_t *cash_units)
 {

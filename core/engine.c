@@ -2,12 +2,12 @@
  *
  * engine.c: configuration, life, commands, answers.
  *
- * A command is checked whole before anything changes: a bad call returns a status, a refusal becomes
- * an event. Every command that can emit asks for room in the ring first.
+ * A command is checked whole before anything changes: a bad call returns a status, a refusal
+ * becomes an event. Every command that can emit asks for room in the ring first.
  */
 #include "kernel.h"
 
-/* ---- Names -------------------------------------------------------------------------------------- */
+/* ---- Names ----------------------------------------------------------------------------------- */
 
 uint32_t tks_version(void)
 {
@@ -17,7 +17,8 @@ uint32_t tks_version(void)
 const char *tks_status_name(int32_t status)
 {
     switch (status) {
-#define TKS_XX(number, name, message) case number: return #name;
+#define TKS_XX(number, name, message)                                                              \
+    case number: return #name;
         TKS_STATUS_MAP(TKS_XX)
 #undef TKS_XX
     default: return "UNKNOWN";
@@ -27,7 +28,8 @@ const char *tks_status_name(int32_t status)
 const char *tks_status_message(int32_t status)
 {
     switch (status) {
-#define TKS_XX(number, name, message) case number: return message;
+#define TKS_XX(number, name, message)                                                              \
+    case number: return message;
         TKS_STATUS_MAP(TKS_XX)
 #undef TKS_XX
     default: return "unknown status";
@@ -37,7 +39,8 @@ const char *tks_status_message(int32_t status)
 const char *tks_reason_name(int32_t reason)
 {
     switch (reason) {
-#define TKS_XX(number, name, message) case number: return #name;
+#define TKS_XX(number, name, message)                                                              \
+    case number: return #name;
         TKS_REASON_MAP(TKS_XX)
 #undef TKS_XX
     default: return "UNKNOWN";
@@ -47,14 +50,15 @@ const char *tks_reason_name(int32_t reason)
 const char *tks_reason_message(int32_t reason)
 {
     switch (reason) {
-#define TKS_XX(number, name, message) case number: return message;
+#define TKS_XX(number, name, message)                                                              \
+    case number: return message;
         TKS_REASON_MAP(TKS_XX)
 #undef TKS_XX
     default: return "unknown reason";
     }
 }
 
-/* ---- Configuration ------------------------------------------------------------------------------ */
+/* ---- Configuration --------------------------------------------------------------------------- */
 
 static bool is_within(int64_t x, int64_t low, int64_t high)
 {
@@ -159,7 +163,7 @@ tks_status tks__config_check(const tks_config *config)
     return instruments_check(config);
 }
 
-/* ---- Life --------------------------------------------------------------------------------------- */
+/* ---- Life ------------------------------------------------------------------------------------ */
 
 static uint64_t reserve_bytes(uint64_t *end, uint64_t count, uint64_t size)
 {
@@ -197,7 +201,8 @@ static uint64_t lay_out_fixed(tks_engine *engine, const tks_config *config)
     engine->groups_at = reserve_bytes(&end, places, sizeof(uint32_t));
     engine->events_at = reserve_bytes(&end, config->events_max, sizeof(tks_event));
     engine->commands_at = reserve_bytes(&end, config->commands_max, sizeof(tks__command));
-    engine->candidates_at = reserve_bytes(&end, 2 * (uint64_t)engine->orders_max, sizeof(tks__candidate));
+    engine->candidates_at =
+        reserve_bytes(&end, 2 * (uint64_t)engine->orders_max, sizeof(tks__candidate));
     engine->expiry.capacity = engine->orders_max;
     engine->expiry.entries_at = reserve_bytes(&end, engine->orders_max, sizeof(tks__heap_entry));
     return end;
@@ -316,7 +321,7 @@ tks_status tks_engine_reset(tks_engine *engine)
     return TKS_STATUS_OK;
 }
 
-/* ---- Orders: checks of the call ----------------------------------------------------------------- */
+/* ---- Orders: checks of the call -------------------------------------------------------------- */
 
 static bool has_limit(uint8_t type)
 {
@@ -377,7 +382,8 @@ static tks_status numbers_check(const tks_instrument *rules, const tks_order *or
         return TKS_STATUS_PRICE;
     if (has_trigger(order->type) && !tks__is_price(rules, order->trigger_ticks))
         return TKS_STATUS_TRIGGER;
-    if (order->type == TKS_ORDER_TRAILING_STOP && !is_within(order->trail_ticks, 1, TKS_PRICE_END - 1))
+    if (order->type == TKS_ORDER_TRAILING_STOP &&
+        !is_within(order->trail_ticks, 1, TKS_PRICE_END - 1))
         return TKS_STATUS_TRAIL;
     bool timed = order->time_in_force == TKS_TIF_GTD || order->type == TKS_ORDER_ALERT_TIME;
     if (timed && !is_within(order->expire_time, 1 - TKS_TIME_END, TKS_TIME_END - 1))
@@ -412,7 +418,7 @@ tks_status tks__order_check(const tks_engine *engine, const tks_order *order)
     return status;
 }
 
-/* ---- Orders: commands --------------------------------------------------------------------------- */
+/* ---- Orders: commands ------------------------------------------------------------------------ */
 
 static int64_t live_from(const tks_engine *engine, uint32_t instrument, int64_t latency)
 {
@@ -582,12 +588,11 @@ tks_status tks_orders_cancel(tks_engine *engine, uint32_t instrument)
     return TKS_STATUS_OK;
 }
 
-/* ---- Amendments --------------------------------------------------------------------------------- */
+/* ---- Amendments ------------------------------------------------------------------------------ */
 
 static bool can_amend(const tks__order *order, uint32_t fields)
 {
-    const uint32_t known =
-        TKS_AMEND_QTY | TKS_AMEND_PRICE | TKS_AMEND_TRIGGER | TKS_AMEND_TRAIL;
+    const uint32_t known = TKS_AMEND_QTY | TKS_AMEND_PRICE | TKS_AMEND_TRIGGER | TKS_AMEND_TRAIL;
     if (fields == 0 || (fields & ~known) || tks__is_alert(order->type))
         return false;
     if ((fields & TKS_AMEND_PRICE) && !has_limit(order->type))
@@ -642,8 +647,9 @@ static tks__order amended_copy(const tks__order *order, const tks_amend *amend)
 
 static bool keeps_priority(const tks__order *old, const tks__order *new)
 {
-    return new->qty_lots <= old->qty_lots && new->price_ticks == old->price_ticks &&
-           new->trigger_ticks == old->trigger_ticks && new->trail_ticks == old->trail_ticks;
+    return new->qty_lots <= old->qty_lots &&new->price_ticks ==
+           old->price_ticks &&new->trigger_ticks == old->trigger_ticks &&new->trail_ticks ==
+           old->trail_ticks;
 }
 
 static void wait_anew(tks_engine *engine, uint32_t slot, int64_t from)
@@ -703,7 +709,7 @@ tks_status tks_order_amend(tks_engine *engine, uint64_t order_id, const tks_amen
     return TKS_STATUS_OK;
 }
 
-/* ---- Delayed commands --------------------------------------------------------------------------- */
+/* ---- Delayed commands ------------------------------------------------------------------------ */
 
 static void tell_too_late(tks_engine *engine, const tks__command *command)
 {
@@ -745,7 +751,7 @@ void tks__commands_run(tks_engine *engine, int64_t time)
     }
 }
 
-/* ---- Money -------------------------------------------------------------------------------------- */
+/* ---- Money ----------------------------------------------------------------------------------- */
 
 static bool entry_sign_fits(int32_t kind, int64_t amount_units)
 {
@@ -829,7 +835,8 @@ tks_status tks_settle_at(tks_engine *engine, uint32_t instrument, int64_t price_
     return TKS_STATUS_OK;
 }
 
-static int64_t roll_price(const tks_engine *engine, uint32_t instrument, const int64_t *prices_ticks)
+static int64_t roll_price(const tks_engine *engine, uint32_t instrument,
+                          const int64_t *prices_ticks)
 {
     return prices_ticks ? prices_ticks[instrument]
                         : tks__instrument_at(engine, instrument)->last_price_ticks;
@@ -890,7 +897,7 @@ tks_status tks_day_roll(tks_engine *engine, const int64_t *prices_ticks)
     return TKS_STATUS_OK;
 }
 
-/* ---- One tick ----------------------------------------------------------------------------------- */
+/* ---- One tick -------------------------------------------------------------------------------- */
 
 tks_status tks_step(tks_engine *engine, const tks_tick *tick)
 {
@@ -915,7 +922,7 @@ tks_status tks_step(tks_engine *engine, const tks_tick *tick)
     return TKS_STATUS_OK;
 }
 
-/* ---- Answers ------------------------------------------------------------------------------------ */
+/* ---- Answers --------------------------------------------------------------------------------- */
 
 tks_order tks__order_as_asked(const tks__order *order)
 {
@@ -949,7 +956,8 @@ static tks_order_view view_of(const tks_engine *engine, const tks__order *order)
     view.is_triggered = order->is_triggered;
     view.is_resting = order->state != TKS__ORDER_PENDING && !tks__is_alert(order->type);
     if (order->type == TKS_ORDER_TRAILING_STOP && order->state == TKS__ORDER_RESTING)
-        view.trigger_now_ticks = tks__threshold(tks__instrument_at(engine, order->instrument), order);
+        view.trigger_now_ticks =
+            tks__threshold(tks__instrument_at(engine, order->instrument), order);
     return view;
 }
 
@@ -993,7 +1001,7 @@ tks_status tks_orders_open(const tks_engine *engine, uint32_t instrument, uint64
     return TKS_STATUS_OK;
 }
 
-typedef struct marks { /* positions at the last prices, wide */
+typedef struct marks {   /* positions at the last prices, wide */
     tks_i128 cost;       /* sum(s*cost) */
     tks_i128 unrealized; /* sum(s*(value - cost)) */
     tks_i128 in_equity;  /* sum over SPOT (s*value) + sum over MARK (s*(value - base)) */
@@ -1005,7 +1013,8 @@ static bool marks_add(const tks__instrument *instrument, marks *sum)
         const tks_bucket *bucket = &instrument->buckets[i];
         tks_i128 sign = i < 2 ? 1 : -1;
         tks_i128 value;
-        if (!tks__value_wide(&instrument->rules, bucket->qty_lots, instrument->last_price_ticks, &value))
+        if (!tks__value_wide(&instrument->rules, bucket->qty_lots, instrument->last_price_ticks,
+                             &value))
             return false;
         bool spot = instrument->rules.settle == TKS_SETTLE_SPOT;
         sum->cost += sign * bucket->cost_units;
@@ -1022,8 +1031,8 @@ static void buckets_copy(const tks__instrument *instrument, tks_bucket buckets_o
         const int64_t *frozen = instrument->frozen_lots[side];
         tks_bucket *today = &buckets_out[2 * side];
         tks_bucket *yesterday = &buckets_out[2 * side + 1];
-        int64_t old = tks__min(frozen[TKS__LOTS_ANY],
-                               yesterday->qty_lots - frozen[TKS__LOTS_YESTERDAY]);
+        int64_t old =
+            tks__min(frozen[TKS__LOTS_ANY], yesterday->qty_lots - frozen[TKS__LOTS_YESTERDAY]);
         yesterday->frozen_lots = frozen[TKS__LOTS_YESTERDAY] + old;
         today->frozen_lots = frozen[TKS__LOTS_TODAY] + frozen[TKS__LOTS_ANY] - old;
     }

@@ -22,7 +22,8 @@ static uint64_t rotate_left(uint64_t x, unsigned bits)
     return x << bits | x >> (64 - bits);
 }
 
-/* Both halves of the product, folded: a cheap mix in which every input bit reaches every output bit. */
+/* Both halves of the product, folded: a cheap mix in which every input bit reaches every output
+ * bit. */
 static uint64_t fold_product(uint64_t a, uint64_t b)
 {
     tks_u128 product = (tks_u128)a * b;
@@ -96,8 +97,9 @@ tks_status tks_events_drain(tks_engine *engine, tks_event *events_out, uint32_t 
         events_out[i] = *ring_place(engine, i);
     engine->event_count -= count;
     engine->event_first =
-        engine->event_count ? (uint32_t)(((uint64_t)engine->event_first + count) % engine->events_max)
-                            : 0;
+        engine->event_count
+            ? (uint32_t)(((uint64_t)engine->event_first + count) % engine->events_max)
+            : 0;
     *count_out = count;
     return TKS_STATUS_OK;
 }

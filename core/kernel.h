@@ -31,11 +31,11 @@
 typedef __int128 tks_i128;
 typedef unsigned __int128 tks_u128;
 
-#define TKS_PRICE_END (INT64_C(1) << 48)   /* |price| is below */
-#define TKS_MONEY_END (INT64_C(1) << 62)   /* |money| is below */
-#define TKS_TIME_END (INT64_C(1) << 62)    /* |time| is below */
-#define TKS_QTY_END (INT64_C(1) << 62)     /* quantities are below */
-#define TKS_TIME_NONE INT64_MIN            /* "live at once" */
+#define TKS_PRICE_END (INT64_C(1) << 48) /* |price| is below */
+#define TKS_MONEY_END (INT64_C(1) << 62) /* |money| is below */
+#define TKS_TIME_END (INT64_C(1) << 62)  /* |time| is below */
+#define TKS_QTY_END (INT64_C(1) << 62)   /* quantities are below */
+#define TKS_TIME_NONE INT64_MIN          /* "live at once" */
 #define TKS_PPB INT64_C(1000000000)
 
 #define TKS_NONE UINT32_MAX /* no slot, no heap place */
@@ -44,7 +44,7 @@ typedef unsigned __int128 tks_u128;
  * Four-ary min-heaps of (key, rank). Every order knows its place in each heap it is in. */
 
 typedef enum tks__heap_kind {
-    TKS__HEAP_PENDING, /* key: live from; orders that wait for their first live tick, and Market ones */
+    TKS__HEAP_PENDING, /* key: live from; before the first live tick, and Market ones */
     TKS__HEAP_FALLING, /* key: -threshold; fires when price <= threshold */
     TKS__HEAP_RISING,  /* key: threshold; fires when price >= threshold */
     TKS__HEAP_EXPIRY,  /* key: expire_time; all instruments in one */
@@ -64,7 +64,7 @@ typedef struct tks__heap {
     uint32_t capacity;
 } tks__heap;
 
-/* ---- Orders ------------------------------------------------------------------------------------ */
+/* ---- Orders ---------------------------------------------------------------------------------- */
 
 typedef enum tks__order_state {
     TKS__ORDER_PENDING = 1, /* before its first live tick */
@@ -76,7 +76,7 @@ typedef struct tks__order {
     uint64_t id;
     uint64_t tag;
     uint64_t group;
-    uint64_t priority;      /* sequence of the event that gave it */
+    uint64_t priority; /* sequence of the event that gave it */
     int64_t qty_lots;
     int64_t filled_lots;
     int64_t price_ticks;
@@ -84,10 +84,10 @@ typedef struct tks__order {
     int64_t trail_ticks;
     int64_t expire_time;
     int64_t placed_time;
-    int64_t live_from;      /* TKS_TIME_NONE: at once */
-    int64_t best_ticks;     /* TRAILING_STOP, resting: best price since live */
+    int64_t live_from;  /* TKS_TIME_NONE: at once */
+    int64_t best_ticks; /* TRAILING_STOP, resting: best price since live */
     int64_t fees_units;
-    uint64_t raw_fee_low;   /* fee before rounding, 10^-9 units, 128-bit two's complement */
+    uint64_t raw_fee_low; /* fee before rounding, 10^-9 units, 128-bit two's complement */
     uint64_t raw_fee_high;
     int64_t frozen_units;
     int64_t frozen_lots;
@@ -97,18 +97,18 @@ typedef struct tks__order {
     uint8_t side;
     uint8_t time_in_force;
     uint8_t offset;
-    uint8_t state;          /* tks__order_state */
+    uint8_t state; /* tks__order_state */
     uint8_t is_triggered;
-    uint8_t is_counted;     /* while a tick counts what it needs */
+    uint8_t is_counted; /* while a tick counts what it needs */
     uint8_t reserved;
     uint32_t heap_at[TKS__HEAP_KINDS]; /* place in each heap, or TKS_NONE */
-    uint32_t next;          /* open orders in order of id; of a free slot: next free */
+    uint32_t next;                     /* open orders in order of id; of a free slot: next free */
     uint32_t previous;
-    uint32_t group_next;    /* ring of siblings in order of id; itself when alone */
+    uint32_t group_next; /* ring of siblings in order of id; itself when alone */
     uint32_t group_previous;
 } tks__order;
 
-/* ---- Instruments ------------------------------------------------------------------------------- */
+/* ---- Instruments ----------------------------------------------------------------------------- */
 
 enum { TKS__LOTS_ANY, TKS__LOTS_TODAY, TKS__LOTS_YESTERDAY, TKS__LOTS_KINDS };
 
@@ -119,16 +119,16 @@ typedef struct tks__scan {
     uint64_t clear_until;  /* rows before it were seen clear of … */
     int64_t clear_falling; /* … these thresholds */
     int64_t clear_rising;
-    uint64_t wake_row;     /* first row at or after wake_time, searched from the cursor of then */
+    uint64_t wake_row; /* first row at or after wake_time, searched from the cursor of then */
     int64_t wake_time;
-    uint32_t feed;         /* index of the instrument's feed, or TKS_NONE */
-    uint32_t is_stale;     /* `next` must be searched again */
+    uint32_t feed;     /* index of the instrument's feed, or TKS_NONE */
+    uint32_t is_stale; /* `next` must be searched again */
 } tks__scan;
 
 typedef struct tks__instrument {
     tks_instrument rules;
-    tks_bucket buckets[4];                        /* frozen_lots unused here: see frozen_lots below */
-    int64_t frozen_lots[2][TKS__LOTS_KINDS];      /* [long, short][which lots the orders may take] */
+    tks_bucket buckets[4];                   /* frozen_lots unused here: see frozen_lots below */
+    int64_t frozen_lots[2][TKS__LOTS_KINDS]; /* [long, short][which lots the orders may take] */
     int64_t realized_units;
     int64_t fees_units;
     int64_t last_price_ticks;
@@ -139,7 +139,7 @@ typedef struct tks__instrument {
     tks__scan scan;
 } tks__instrument;
 
-/* ---- The engine -------------------------------------------------------------------------------- */
+/* ---- The engine ------------------------------------------------------------------------------ */
 
 typedef enum tks__command_kind {
     TKS__COMMAND_CANCEL = 1,
@@ -149,7 +149,7 @@ typedef enum tks__command_kind {
 
 typedef struct tks__command {
     int64_t due;
-    uint64_t order_id;   /* CANCEL_ALL: orders with smaller ids */
+    uint64_t order_id; /* CANCEL_ALL: orders with smaller ids */
     uint32_t kind;
     uint32_t instrument; /* CANCEL_ALL: or TKS_INSTRUMENT_ALL */
     uint64_t tag;        /* tag and side of the order: it may be gone when the command arrives */
@@ -182,11 +182,11 @@ struct tks_engine {
     uint32_t instrument_count;
     uint32_t events_max;
     uint32_t commands_max;
-    uint32_t orders_max;       /* over all instruments */
-    uint32_t table_bits;       /* both hash tables have 2^bits places */
+    uint32_t orders_max; /* over all instruments */
+    uint32_t table_bits; /* both hash tables have 2^bits places */
     int64_t initial_cash_units;
     int64_t latency;
-    uint64_t instruments_at;   /* byte offsets from the engine */
+    uint64_t instruments_at; /* byte offsets from the engine */
     uint64_t orders_at;
     uint64_t ids_at;
     uint64_t groups_at;
@@ -195,22 +195,22 @@ struct tks_engine {
     uint64_t candidates_at;
     tks__heap expiry;
     /* Everything below is the state. */
-    int64_t clock;             /* meaningless while has_clock is 0 */
+    int64_t clock; /* meaningless while has_clock is 0 */
     uint32_t has_clock;
-    uint32_t last_instrument;  /* of the last tick taken */
+    uint32_t last_instrument; /* of the last tick taken */
     tks__wallet wallet;
     uint64_t order_id_next;
-    uint32_t first_order;      /* by id */
+    uint32_t first_order; /* by id */
     uint32_t last_order;
-    uint32_t open_count;       /* orders and alerts */
-    uint32_t free_slot;        /* head of the list of freed slots */
-    uint32_t slots_used;       /* slots ever taken; those beyond were never touched */
+    uint32_t open_count; /* orders and alerts */
+    uint32_t free_slot;  /* head of the list of freed slots */
+    uint32_t slots_used; /* slots ever taken; those beyond were never touched */
     uint32_t event_first;
     uint32_t event_count;
     uint32_t command_first;
     uint32_t command_count;
-    uint32_t event_kinds;      /* bits of the kinds emitted since they were last cleared */
-    uint64_t event_sequence;   /* of the last event */
+    uint32_t event_kinds;    /* bits of the kinds emitted since they were last cleared */
+    uint64_t event_sequence; /* of the last event */
     tks_digest event_digest;
 };
 
@@ -295,7 +295,7 @@ static inline int64_t tks__position(const tks__instrument *instrument)
            b[TKS_SHORT_TODAY].qty_lots - b[TKS_SHORT_YESTERDAY].qty_lots;
 }
 
-/* ---- event.c ----------------------------------------------------------------------------------- */
+/* ---- event.c --------------------------------------------------------------------------------- */
 
 static inline uint32_t tks__event_room(const tks_engine *engine)
 {
@@ -309,7 +309,7 @@ void tks__event_emit_order(tks_engine *engine, const tks__order *order, tks_even
                            uint32_t reason, int64_t price_ticks, int64_t qty_lots);
 void tks__digest_absorb(tks_digest *digest, const uint64_t words[11]);
 
-/* ---- orders.c ---------------------------------------------------------------------------------- */
+/* ---- orders.c -------------------------------------------------------------------------------- */
 
 void tks__orders_reset(tks_engine *engine);
 bool tks__orders_have_room(const tks_engine *engine, uint32_t instrument);
@@ -341,7 +341,7 @@ void tks__order_wait_price(tks_engine *engine, uint32_t slot);
 /* TRAILING_STOP: a better price. */
 void tks__order_trail(tks_engine *engine, uint32_t slot, int64_t price_ticks);
 
-/* ---- account.c --------------------------------------------------------------------------------- */
+/* ---- account.c ------------------------------------------------------------------------------- */
 
 /* qty * |price| * unit, or TKS_MONEY_END when it is that or more. */
 int64_t tks__value_bound(const tks_instrument *rules, int64_t qty_lots, int64_t price_ticks);
@@ -365,8 +365,8 @@ uint32_t tks__refusal_at_placement(const tks_engine *engine, const tks__order *o
 uint32_t tks__refusal_at_fill(const tks_engine *engine, const tks__order *order, int64_t qty_lots,
                               int64_t price_ticks, int64_t fee_units);
 /* Post a fill; the order's filled lots and fees grow. Returns the realized profit. */
-int64_t tks__post_fill(tks_engine *engine, tks__order *order, int64_t qty_lots,
-                       int64_t price_ticks, tks_liquidity liquidity, int64_t fee_units);
+int64_t tks__post_fill(tks_engine *engine, tks__order *order, int64_t qty_lots, int64_t price_ticks,
+                       tks_liquidity liquidity, int64_t fee_units);
 /* Count what an order of a saved state holds; false when there is not that much. */
 bool tks__freeze(tks_engine *engine, const tks__order *order);
 /* Give back what an order holds; it and its siblings. */
@@ -386,7 +386,7 @@ int64_t tks__settle(tks_engine *engine, uint32_t instrument, int64_t price_ticks
 void tks__join_days(tks_engine *engine, uint32_t instrument);
 void tks__post_entry(tks_engine *engine, int32_t kind, int64_t amount_units);
 
-/* ---- match.c ----------------------------------------------------------------------------------- */
+/* ---- match.c --------------------------------------------------------------------------------- */
 
 /* Wants lots at any price: MARKET, or a stop that has fired. */
 bool tks__is_market(const tks__order *order);
@@ -406,7 +406,7 @@ static inline bool tks__tick_is_quiet(const tks_engine *engine, const tks__instr
 tks_status tks__tick(tks_engine *engine, const tks_tick *tick);
 tks_status tks__tick_check(const tks_instrument *rules, const tks_tick *tick);
 
-/* ---- engine.c ---------------------------------------------------------------------------------- */
+/* ---- engine.c -------------------------------------------------------------------------------- */
 
 tks_status tks__config_check(const tks_config *config);
 /* Configuration and block together. */

@@ -2,9 +2,9 @@
  *
  * match.c: one tick. Does an order trade, at what price, how much, and what follows.
  *
- * tks__tick gathers the orders that take part (heaps give them without looking at the others), makes sure
- * that the tick fits (events, money), and only then changes anything. The rest follows the order
- * of steps in the header. Written down for a reader in docs/architecture.md.
+ * tks__tick gathers the orders that take part (heaps give them without looking at the others),
+ * makes sure that the tick fits (events, money), and only then changes anything. The rest follows
+ * the order of steps in the header. Written down for a reader in docs/architecture.md.
  */
 #include "kernel.h"
 
@@ -14,15 +14,15 @@ enum { CLASS_MARKET, CLASS_FALLING, CLASS_RISING, CLASS_PENDING };
 typedef struct turn { /* what one tick offers to the orders of its instrument */
     const tks_tick *tick;
     tks__instrument *instrument;
-    int64_t far[2];       /* by side */
-    int64_t pool_lots;    /* left under VOLUME; everything under FULL */
+    int64_t far[2];    /* by side */
+    int64_t pool_lots; /* left under VOLUME; everything under FULL */
     tks__candidate *set;
     tks__candidate *alerts; /* grow downwards from the end of the scratch */
     uint32_t set_count;
     uint32_t alert_count;
 } turn;
 
-/* ---- Conditions --------------------------------------------------------------------------------- */
+/* ---- Conditions ------------------------------------------------------------------------------ */
 
 static bool is_limit(const tks__order *order)
 {
@@ -75,7 +75,7 @@ static bool is_fired_by(const tks__order *order, uint32_t class)
            tks__waits_for_falling(order) == (class == CLASS_FALLING);
 }
 
-/* ---- Step 3: one order -------------------------------------------------------------------------- */
+/* ---- Step 3: one order ----------------------------------------------------------------------- */
 
 static bool is_bounded(const tks__order *order)
 {
@@ -161,7 +161,8 @@ static bool settle_rest(tks_engine *engine, uint32_t slot)
     return false;
 }
 
-/* Steps 3 to 7 of an order's turn: it trades at this price as far as it may. True when it has ended. */
+/* Steps 3 to 7 of an order's turn: it trades at this price as far as it may. True when it has
+ * ended. */
 static bool trade(tks_engine *engine, turn *t, uint32_t slot, int64_t price_ticks,
                   tks_liquidity liquidity)
 {
@@ -177,9 +178,8 @@ static bool trade(tks_engine *engine, turn *t, uint32_t slot, int64_t price_tick
     if (order->time_in_force == TKS_TIF_FOK && qty < tks__rest(order))
         return cancel_rest(engine, slot, TKS_REASON_FOK_REST);
     if (qty == 0)
-        return order->time_in_force == TKS_TIF_IOC
-                   ? cancel_rest(engine, slot, TKS_REASON_IOC_REST)
-                   : false;
+        return order->time_in_force == TKS_TIF_IOC ? cancel_rest(engine, slot, TKS_REASON_IOC_REST)
+                                                   : false;
     int64_t fee = tks__fee_of_fill(engine, order, qty, price_ticks, liquidity);
     uint32_t refusal = tks__refusal_at_fill(engine, order, qty, price_ticks, fee);
     if (refusal)
@@ -253,7 +253,7 @@ static void take_turn(tks_engine *engine, turn *t, const tks__candidate *candida
         tks__reserve_group(engine, instrument, group);
 }
 
-/* ---- Step 2: the set ---------------------------------------------------------------------------- */
+/* ---- Step 2: the set ------------------------------------------------------------------------- */
 
 static tks__candidate *scratch(const tks_engine *engine)
 {
@@ -265,8 +265,8 @@ static void gather(tks_engine *engine, turn *t)
     tks__heap *heaps = t->instrument->heaps;
     int64_t price = t->tick->price_ticks;
     t->set = scratch(engine);
-    t->set_count = tks__heap_collect(engine, &heaps[TKS__HEAP_PENDING], t->tick->time, CLASS_PENDING,
-                                     t->set);
+    t->set_count =
+        tks__heap_collect(engine, &heaps[TKS__HEAP_PENDING], t->tick->time, CLASS_PENDING, t->set);
     t->set_count += tks__heap_collect(engine, &heaps[TKS__HEAP_FALLING], -price, CLASS_FALLING,
                                       t->set + t->set_count);
     t->set_count += tks__heap_collect(engine, &heaps[TKS__HEAP_RISING], price, CLASS_RISING,
@@ -331,7 +331,7 @@ static void resolve(tks_engine *engine, turn *t)
     t->set_count = kept;
 }
 
-/* ---- Before anything changes: does the tick fit? ------------------------------------------------ */
+/* ---- Before anything changes: does the tick fit? --------------------------------------------- */
 
 static int64_t weight_price(const turn *t, const tks__order *order, int64_t limit_ticks)
 {
@@ -372,8 +372,9 @@ static bool is_silent(const turn *t, const tks__order *order)
            order->time_in_force != TKS_TIF_IOC && order->time_in_force != TKS_TIF_FOK;
 }
 
-/* Events that siblings may get in this tick. Every fill may tell all others. But when all members want the
- * same and none is bounded, the first fill either takes them all along or empties the pool. */
+/* Events that siblings may get in this tick. Every fill may tell all others. But when all members
+ * want the same and none is bounded, the first fill either takes them all along or empties the
+ * pool. */
 static uint64_t need_of_group(tks_engine *engine, const tks__order *order)
 {
     uint64_t members = 0;
@@ -398,8 +399,8 @@ static bool cancels(const tks__command *command, const tks__order *order)
            (command->instrument == TKS_INSTRUMENT_ALL || command->instrument == order->instrument);
 }
 
-/* An order that ends in step 1 weighs nothing. Otherwise one that is too heavy to execute could, under
- * latency, never be got rid of: its cancel would wait for a tick that is always refused. */
+/* An order that ends in step 1 weighs nothing. Otherwise one that is too heavy to execute could,
+ * under latency, never be got rid of: its cancel would wait for a tick that is always refused. */
 static bool ends_in_time(const tks_engine *engine, const turn *t, const tks__order *order)
 {
     if (order->time_in_force == TKS_TIF_GTD && order->expire_time <= t->tick->time)
@@ -445,7 +446,8 @@ static void need_of_candidates(tks_engine *engine, const turn *t, need *sum)
 }
 
 /* An amended order may join the set, with other wishes than its siblings': it counts once more. */
-static void need_of_command(tks_engine *engine, const turn *t, const tks__command *command, need *sum)
+static void need_of_command(tks_engine *engine, const turn *t, const tks__command *command,
+                            need *sum)
 {
     tks_u128 weight = command_weight(engine, t, command, sum->skips_ending);
     if (weight > 0)
@@ -490,8 +492,8 @@ static need need_of_tick(tks_engine *engine, const turn *t, bool has_timed, bool
     forget_counted(engine, t);
     if (has_timed) {
         need_of_commands(engine, t, &sum);
-        sum.events += tks__heap_collect(engine, &engine->expiry, t->tick->time, 0,
-                                        t->set + t->set_count);
+        sum.events +=
+            tks__heap_collect(engine, &engine->expiry, t->tick->time, 0, t->set + t->set_count);
     }
     return sum;
 }
@@ -514,7 +516,7 @@ static tks_status check_room(tks_engine *engine, const turn *t, bool has_timed)
     return sum.events > tks__event_room(engine) ? TKS_STATUS_CAPACITY : TKS_STATUS_OK;
 }
 
-/* ---- Step 1: what is due by time ---------------------------------------------------------------- */
+/* ---- Step 1: what is due by time ------------------------------------------------------------- */
 
 static bool has_timed_work(const tks_engine *engine, int64_t time)
 {
@@ -537,7 +539,7 @@ static void run_timed(tks_engine *engine, turn *t)
     tks__commands_run(engine, t->tick->time);
 }
 
-/* ---- Step 4: alerts ----------------------------------------------------------------------------- */
+/* ---- Step 4: alerts -------------------------------------------------------------------------- */
 
 static void tell_alerts(tks_engine *engine, turn *t)
 {
@@ -552,7 +554,7 @@ static void tell_alerts(tks_engine *engine, turn *t)
     }
 }
 
-/* ---- The tick ----------------------------------------------------------------------------------- */
+/* ---- The tick -------------------------------------------------------------------------------- */
 
 static void begin(const tks_engine *engine, turn *t, const tks_tick *tick)
 {

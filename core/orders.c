@@ -2,17 +2,17 @@
  *
  * orders.c: the order table.
  *
- * Orders live in slots that are reused. A slot is private: the outside knows ids. Each open order is
- *   in the id table and in one list of all open orders by id (ids only grow, so appending sorts it);
+ * Orders live in slots that are reused. A slot is private: the outside knows ids. An open order is
+ *   in the id table and in one list of all open orders by id (ids only grow: appending sorts it);
  *   in the ring of its group, if it has one, also by id;
- *   in the heaps its state asks for: PENDING while it waits for its first live tick or wants lots at
- *   any price, FALLING or RISING while it rests (a trailing stop in both: one fires it, the other
- *   tells of a better price), EXPIRY when a time ends or wakes it.
+ *   in the heaps its state asks for: PENDING while it waits for its first live tick or wants lots
+ *   at any price, FALLING or RISING while it rests (a trailing stop in both: one fires it, the
+ *   other tells of a better price), EXPIRY when a time ends or wakes it.
  * heap_at tells the place in each heap, so that leaving one is O(log) without a search.
  */
 #include "kernel.h"
 
-/* ---- Hash tables: open addressing, linear probing, places hold slots ---------------------------- */
+/* ---- Hash tables: open addressing, linear probing, places hold slots ------------------------- */
 
 static uint32_t table_home(const tks_engine *engine, uint64_t hash)
 {
@@ -67,13 +67,15 @@ static uint32_t table_place_of(const tks_engine *engine, const uint32_t *table, 
     return place;
 }
 
-/* Close the gap: entries behind it that may stand earlier move up, so that probing never stops short. */
+/* Close the gap: entries behind it that may stand earlier move up, so that probing never stops
+ * short. */
 static void table_remove(const tks_engine *engine, uint32_t *table, bool of_groups, uint32_t place)
 {
     uint32_t mask = table_mask(engine);
     uint32_t gap = place;
     for (uint32_t next = (gap + 1) & mask; table[next] != TKS_NONE; next = (next + 1) & mask) {
-        uint64_t hash = of_groups ? group_hash_of(engine, table[next]) : id_hash_of(engine, table[next]);
+        uint64_t hash =
+            of_groups ? group_hash_of(engine, table[next]) : id_hash_of(engine, table[next]);
         uint32_t home = table_home(engine, hash);
         if (((next - home) & mask) >= ((next - gap) & mask)) {
             table[gap] = table[next];
@@ -92,7 +94,8 @@ uint32_t tks__order_find(const tks_engine *engine, uint64_t order_id)
     return table[place];
 }
 
-static bool is_in_group(const tks_engine *engine, uint32_t slot, uint32_t instrument, uint64_t group)
+static bool is_in_group(const tks_engine *engine, uint32_t slot, uint32_t instrument,
+                        uint64_t group)
 {
     const tks__order *order = tks__order_at(engine, slot);
     return order->group == group && order->instrument == instrument;
@@ -132,7 +135,7 @@ void tks__tables_rebuild(tks_engine *engine)
     }
 }
 
-/* ---- Slots and lists ---------------------------------------------------------------------------- */
+/* ---- Slots and lists ------------------------------------------------------------------------- */
 
 void tks__orders_reset(tks_engine *engine)
 {
@@ -267,13 +270,12 @@ void tks__order_remove(tks_engine *engine, uint32_t slot)
     tks__order_leave_heaps(engine, slot, TKS__HEAP_KINDS);
     group_remove(engine, slot);
     list_remove(engine, order);
-    table_remove(engine, ids(engine), false,
-                 table_place_of(engine, ids(engine), order->id, slot));
+    table_remove(engine, ids(engine), false, table_place_of(engine, ids(engine), order->id, slot));
     slot_free(engine, slot);
     engine->open_count--;
 }
 
-/* ---- Heaps -------------------------------------------------------------------------------------- */
+/* ---- Heaps ----------------------------------------------------------------------------------- */
 
 static tks__heap *heap_of(tks_engine *engine, tks__heap_kind kind, const tks__order *order)
 {
@@ -358,7 +360,8 @@ void tks__heap_remove(tks_engine *engine, tks__heap_kind kind, uint32_t slot)
         sift_down(engine, kind, entries, heap->count, place, last);
 }
 
-/* Breadth first, using the output itself as the queue: `rank` holds the heap place until its turn. */
+/* Breadth first, using the output itself as the queue: `rank` holds the heap place until its turn.
+ * */
 uint32_t tks__heap_collect(const tks_engine *engine, const tks__heap *heap, int64_t bound,
                            uint32_t class, tks__candidate *out)
 {
@@ -378,7 +381,7 @@ uint32_t tks__heap_collect(const tks_engine *engine, const tks__heap *heap, int6
     return count;
 }
 
-/* ---- Execution order ---------------------------------------------------------------------------- */
+/* ---- Execution order ------------------------------------------------------------------------- */
 
 static bool executes_before(const tks__candidate *a, const tks__candidate *b)
 {
@@ -431,7 +434,7 @@ void tks__candidates_sort(tks__candidate *candidates, uint32_t count)
         heap_sort(candidates, count);
 }
 
-/* ---- Where an order waits ----------------------------------------------------------------------- */
+/* ---- Where an order waits -------------------------------------------------------------------- */
 
 void tks__order_wait_pending(tks_engine *engine, uint32_t slot)
 {
@@ -481,14 +484,15 @@ void tks__order_trail(tks_engine *engine, uint32_t slot, int64_t price_ticks)
     tks__order_wait_price(engine, slot);
 }
 
-/* ---- Compaction --------------------------------------------------------------------------------- */
+/* ---- Compaction ------------------------------------------------------------------------------ */
 
 static void repoint(tks_engine *engine, const tks__order *order, uint32_t from, uint32_t to)
 {
     ids(engine)[table_place_of(engine, ids(engine), order->id, from)] = to;
     for (int kind = 0; kind < TKS__HEAP_KINDS; kind++)
         if (order->heap_at[kind] != TKS_NONE)
-            tks__heap_entries(engine, heap_of(engine, (tks__heap_kind)kind, order))[order->heap_at[kind]]
+            tks__heap_entries(engine,
+                              heap_of(engine, (tks__heap_kind)kind, order))[order->heap_at[kind]]
                 .slot = to;
     if (order->previous == TKS_NONE)
         engine->first_order = to;
@@ -507,7 +511,8 @@ static void repoint(tks_engine *engine, const tks__order *order, uint32_t from, 
     tks__order_at(engine, order->group_next)->group_previous = to;
 }
 
-/* The new slot must hold the order before neighbours are repointed: a lone member's ring is itself. */
+/* The new slot must hold the order before neighbours are repointed: a lone member's ring is itself.
+ * */
 static void order_move(tks_engine *engine, uint32_t from, uint32_t to)
 {
     tks__order *target = tks__order_at(engine, to);

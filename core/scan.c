@@ -1,29 +1,28 @@
 /* SPDX-License-Identifier: MIT
  *
- * scan.c: columns. Checking them, zone maps over them, and running them without looking at each row.
+ * scan.c: columns. Checking them, zone maps over them, and running them without looking at each
+ * row.
  *
  * An order at rest needs only the rows where the price reaches its threshold, and of all resting
- * orders of an instrument only the outermost two thresholds matter: the top of the FALLING and of the
- * RISING heap. So a batch asks for the next row that matters, runs that row through tks__tick, and
- * moves everything before it in one step. What matters is the first of
+ * orders of an instrument only the outermost two thresholds matter: the top of the FALLING and of
+ * the RISING heap. So a batch asks for the next row that matters, runs that row through tks__tick,
+ * and moves everything before it in one step. What matters is the first of
  *   a row whose price passes one of the two thresholds (a scan, or a walk through the zone map),
  *   a row at or after the time of the first pending order, expiry or delayed command (a gallop).
- * Executing a row that did not matter changes nothing but the clock and the price; so all shortcuts here
- * may err on the side of executing, and equality with the naive loop rests on not skipping alone.
+ * Executing a row that did not matter changes nothing but the clock and the price; so all shortcuts
+ * here may err on the side of executing, and equality with the naive loop rests on not skipping
+ * alone.
  */
 #include "kernel.h"
 
-/* ---- Zone map ----------------------------------------------------------------------------------- */
+/* ---- Zone map -------------------------------------------------------------------------------- */
 
-enum {
-    ZONE_ROWS = 64,
-    ZONE_FAN = 8,
-    ZONE_LEVELS_MAX = 21
-};
+enum { ZONE_ROWS = 64, ZONE_FAN = 8, ZONE_LEVELS_MAX = 21 };
 
 #define ZONE_MAGIC UINT64_C(0x31656e6f7a736b74)
 
-/* One cache line: extremes of eight zones (or of eight lines of the level below), relative to `base`. */
+/* One cache line: extremes of eight zones (or of eight lines of the level below), relative to
+ * `base`. */
 typedef struct zone_line {
     int32_t low[ZONE_FAN];
     int32_t high[ZONE_FAN];
@@ -132,7 +131,8 @@ static void zones_empty(zone_line *lines, uint64_t count)
         }
 }
 
-tks_status tks_zone_map_build(void *memory, uint64_t size, const int64_t *price_ticks, uint64_t count)
+tks_status tks_zone_map_build(void *memory, uint64_t size, const int64_t *price_ticks,
+                              uint64_t count)
 {
     if (!memory || (count && !price_ticks))
         return TKS_STATUS_NULL_ARGUMENT;
@@ -165,10 +165,11 @@ static bool zone_map_fits(const tks_feed *feed)
     if ((uintptr_t)header % 8 != 0 || feed->zone_map_size < sizeof *header)
         return false;
     return header->magic == ZONE_MAGIC && header->count >= feed->count &&
-           header->count < UINT64_C(1) << 60 && feed->zone_map_size >= tks_zone_map_size(header->count);
+           header->count < UINT64_C(1) << 60 &&
+           feed->zone_map_size >= tks_zone_map_size(header->count);
 }
 
-/* ---- Searching a price column ------------------------------------------------------------------- */
+/* ---- Searching a price column ---------------------------------------------------------------- */
 
 typedef struct search {
     const int64_t *price;
@@ -189,8 +190,8 @@ static bool is_hit(const search *s, int64_t price)
 }
 
 /* Sign trick: both differences are negative iff the price is a hit; or-ing them needs no 64-bit
- * compares, which plain SSE2 lacks. Unsigned, so that wild values in unchecked rows are no undefined
- * behaviour. */
+ * compares, which plain SSE2 lacks. Unsigned, so that wild values in unchecked rows are no
+ * undefined behaviour. */
 static bool block_has_hit(const search *s, uint64_t row, uint64_t rows)
 {
     uint64_t falling = (uint64_t)s->falling + 1;
@@ -246,9 +247,10 @@ static uint32_t line_hits(const zone_line *line, int32_t falling, int32_t rising
     return mask;
 }
 
-/* First zone at or after `zone` that may hold a hit, or UINT64_MAX. Climbs while a line shows nothing
- * to the right, then descends into the first child that shows something. A child may still show
- * nothing (clamped values, a hit left of where we began): then the climb goes on from there. */
+/* First zone at or after `zone` that may hold a hit, or UINT64_MAX. Climbs while a line shows
+ * nothing to the right, then descends into the first child that shows something. A child may still
+ * show nothing (clamped values, a hit left of where we began): then the climb goes on from there.
+ * */
 static uint64_t search_zones(search *s, const zone_header *map, uint64_t zone)
 {
     uint64_t lines[ZONE_LEVELS_MAX];
@@ -265,8 +267,8 @@ static uint64_t search_zones(search *s, const zone_header *map, uint64_t zone)
         if (entry / ZONE_FAN >= lines[level])
             return UINT64_MAX;
         s->lines_read++;
-        uint32_t mask = line_hits(&level_at[level][entry / ZONE_FAN], falling, rising) >>
-                        (entry % ZONE_FAN);
+        uint32_t mask =
+            line_hits(&level_at[level][entry / ZONE_FAN], falling, rising) >> (entry % ZONE_FAN);
         if (mask) {
             entry += (uint32_t)__builtin_ctz(mask);
             if (level == 0)
@@ -324,7 +326,7 @@ static uint64_t gallop_time(const int64_t *times, uint64_t row, uint64_t end, in
     return high;
 }
 
-/* ---- Checking columns --------------------------------------------------------------------------- */
+/* ---- Checking columns ------------------------------------------------------------------------ */
 
 static tks_tick tick_of_row(const tks_feed *feed, uint64_t row)
 {
@@ -348,7 +350,8 @@ static uint64_t times_wrong(const int64_t *times, uint64_t row, uint64_t end)
 {
     uint64_t any = 0;
     for (uint64_t i = row; i < end; i++)
-        any |= ((uint64_t)times[i] - (uint64_t)times[i - 1]) | ((uint64_t)times[i] + (UINT64_C(1) << 62));
+        any |= ((uint64_t)times[i] - (uint64_t)times[i - 1]) |
+               ((uint64_t)times[i] + (UINT64_C(1) << 62));
     return any >> 63;
 }
 
@@ -370,7 +373,8 @@ static uint64_t signed_prices_wrong(const int64_t *column, uint64_t row, uint64_
     return any >> 63;
 }
 
-static uint64_t prices_wrong(const tks_instrument *rules, const int64_t *column, uint64_t row, uint64_t end)
+static uint64_t prices_wrong(const tks_instrument *rules, const int64_t *column, uint64_t row,
+                             uint64_t end)
 {
     return rules->flags & TKS_INSTRUMENT_ALLOW_NEGATIVE ? signed_prices_wrong(column, row, end)
                                                         : counts_wrong(column, row, end, 48);
@@ -384,7 +388,8 @@ static uint64_t sides_wrong(const uint8_t *side, uint64_t row, uint64_t end)
     return any > TKS_SIDE_SELL;
 }
 
-static uint64_t quotes_wrong(const tks_feed *feed, const tks_instrument *rules, uint64_t row, uint64_t end)
+static uint64_t quotes_wrong(const tks_feed *feed, const tks_instrument *rules, uint64_t row,
+                             uint64_t end)
 {
     uint64_t any = 0;
     for (uint64_t i = row; i < end; i++)
@@ -394,9 +399,11 @@ static uint64_t quotes_wrong(const tks_feed *feed, const tks_instrument *rules, 
 }
 
 /* row > 0: the row before the block has been checked. */
-static bool block_is_fine(const tks_feed *feed, const tks_instrument *rules, uint64_t row, uint64_t end)
+static bool block_is_fine(const tks_feed *feed, const tks_instrument *rules, uint64_t row,
+                          uint64_t end)
 {
-    uint64_t wrong = times_wrong(feed->time, row, end) | prices_wrong(rules, feed->price_ticks, row, end);
+    uint64_t wrong =
+        times_wrong(feed->time, row, end) | prices_wrong(rules, feed->price_ticks, row, end);
     if (feed->qty_lots)
         wrong |= counts_wrong(feed->qty_lots, row, end, 62);
     if (feed->side)
@@ -429,8 +436,8 @@ static tks_status rows_check_singly(const tks_feed *feed, const tks_instrument *
     return TKS_STATUS_OK;
 }
 
-/* Check all rows, block by block. While a block is in the cache anyway, the first search for a price that
- * matters rides along: s->clear_until ends before the first block with a hit. */
+/* Check all rows, block by block. While a block is in the cache anyway, the first search for a
+ * price that matters rides along: s->clear_until ends before the first block with a hit. */
 static tks_status rows_check(const tks_feed *feed, const tks_instrument *rules, search *s,
                              uint64_t *bad_row_out)
 {
@@ -460,7 +467,8 @@ static tks_status columns_check(const tks_feed *feed, const tks_instrument *rule
     if (feed->cursor > feed->count)
         return TKS_STATUS_FEED_CURSOR;
     bool has_quotes = feed->bid_ticks && feed->ask_ticks;
-    if (!feed->time || !feed->price_ticks || (!has_quotes && (feed->bid_ticks || feed->ask_ticks)) ||
+    if (!feed->time || !feed->price_ticks ||
+        (!has_quotes && (feed->bid_ticks || feed->ask_ticks)) ||
         (!feed->qty_lots && rules->qty_rule == TKS_QTY_VOLUME))
         return TKS_STATUS_COLUMN_MISSING;
     if ((feed->flags & ~(uint32_t)TKS_FEED_CHECKED) || feed->reserved)
@@ -478,7 +486,7 @@ tks_status tks_feed_check(const tks_feed *feed, const tks_instrument *instrument
     return status == TKS_STATUS_OK ? rows_check(feed, instrument, NULL, bad_row_out) : status;
 }
 
-/* ---- A run over feeds --------------------------------------------------------------------------- */
+/* ---- A run over feeds ------------------------------------------------------------------------ */
 
 typedef struct run {
     tks_engine *engine;
@@ -486,8 +494,8 @@ typedef struct run {
     uint32_t feed_count;
     uint32_t stop_on;
     tks_batch_result *result;
-    int64_t timed;      /* first expiry or delayed command when the caches were made */
-    bool has_taken;     /* a row; the engine's clock and last instrument are this run's */
+    int64_t timed;  /* first expiry or delayed command when the caches were made */
+    bool has_taken; /* a row; the engine's clock and last instrument are this run's */
 } run;
 
 static tks__scan *scan_of(const run *r, uint32_t feed)
@@ -572,8 +580,8 @@ static int64_t clamp(int64_t x, int64_t end)
     return x <= -end ? 1 - end : x >= end ? end - 1 : x;
 }
 
-/* Take the rows before `row` that nothing waited for. Feeds may be brought up in any order: the clock
- * belongs to the last of them by (time, instrument). */
+/* Take the rows before `row` that nothing waited for. Feeds may be brought up in any order: the
+ * clock belongs to the last of them by (time, instrument). */
 static void feed_advance(run *r, uint32_t feed, uint64_t row)
 {
     tks_feed *f = &r->feeds[feed];
@@ -581,7 +589,8 @@ static void feed_advance(run *r, uint32_t feed, uint64_t row)
     if (row == f->cursor)
         return;
     tks__instrument *instrument = tks__instrument_at(engine, f->instrument);
-    /* Only a wrong CHECKED flag brings numbers out of range; later sums must not overflow even then. */
+    /* Only a wrong CHECKED flag brings numbers out of range; later sums must not overflow even
+     * then. */
     int64_t time = clamp(f->time[row - 1], TKS_TIME_END);
     instrument->tick_count += row - f->cursor;
     instrument->last_price_ticks = clamp(f->price_ticks[row - 1], TKS_PRICE_END);
@@ -599,7 +608,8 @@ static void feed_advance(run *r, uint32_t feed, uint64_t row)
 static uint64_t row_after(const run *r, uint32_t feed, int64_t time, uint32_t instrument)
 {
     const tks_feed *f = &r->feeds[feed];
-    /* Rows before the point (time, instrument): an earlier instrument's rows of the same time too. */
+    /* Rows before the point (time, instrument): an earlier instrument's rows of the same time too.
+     * */
     int64_t first = f->instrument < instrument && time < INT64_MAX ? time + 1 : time;
     return gallop_time(f->time, f->cursor, scan_of(r, feed)->end, first);
 }
@@ -633,13 +643,16 @@ static uint64_t wake_row(tks__scan *scan, const tks_feed *feed, int64_t time)
     return scan->wake_row < scan->end ? scan->wake_row : scan->end;
 }
 
-/* Search prices in [row, end), going on from what was seen clear under thresholds at least as tight. */
+/* Search prices in [row, end), going on from what was seen clear under thresholds at least as
+ * tight. */
 static uint64_t price_row(run *r, tks__scan *scan, const tks_feed *feed, search *s, uint64_t end)
 {
     uint64_t row = feed->cursor;
-    if (s->falling <= scan->clear_falling && s->rising >= scan->clear_rising && scan->clear_until > row)
+    if (s->falling <= scan->clear_falling && s->rising >= scan->clear_rising &&
+        scan->clear_until > row)
         row = scan->clear_until < end ? scan->clear_until : end;
-    uint64_t hit = feed->zone_map ? search_map(s, feed->zone_map, row, end) : search_rows(s, row, end);
+    uint64_t hit =
+        feed->zone_map ? search_map(s, feed->zone_map, row, end) : search_rows(s, row, end);
     remember_clear(scan, s, hit);
     r->result->ticks_scanned += s->rows_read;
     r->result->zone_lines += s->lines_read;
@@ -702,8 +715,8 @@ static tks_status execute_row(run *r, uint32_t feed)
     if (has_timed) /* events of other instruments tell their tick index */
         advance_others(r, feed, tick.time);
     /* Only a wrong CHECKED flag can fail here; then the run ends before the row. */
-    tks_status status = row_check(f, &tks__instrument_at(r->engine, f->instrument)->rules, f->cursor,
-                                  f->cursor);
+    tks_status status =
+        row_check(f, &tks__instrument_at(r->engine, f->instrument)->rules, f->cursor, f->cursor);
     if (status == TKS_STATUS_OK && r->engine->has_clock && tick.time < r->engine->clock)
         status = TKS_STATUS_TIME_BACKWARDS;
     if (status == TKS_STATUS_OK)
@@ -756,8 +769,8 @@ static tks_status result_begin(const tks_engine *engine, const tks_feed *feeds, 
     return TKS_STATUS_OK;
 }
 
-tks_status tks_step_batch(tks_engine *engine, tks_feed *feeds, uint32_t feed_count, uint32_t stop_on,
-                          tks_batch_result *result_out)
+tks_status tks_step_batch(tks_engine *engine, tks_feed *feeds, uint32_t feed_count,
+                          uint32_t stop_on, tks_batch_result *result_out)
 {
     tks_status status = result_begin(engine, feeds, feed_count, result_out);
     if (status != TKS_STATUS_OK)
@@ -771,7 +784,7 @@ tks_status tks_step_batch(tks_engine *engine, tks_feed *feeds, uint32_t feed_cou
     return status;
 }
 
-/* ---- Schedules ---------------------------------------------------------------------------------- */
+/* ---- Schedules ------------------------------------------------------------------------------- */
 
 static tks_order order_of_row(const tks_schedule *s, uint64_t row)
 {

@@ -2,9 +2,9 @@
  *
  * state.c: the canonical state as bytes, and copies of the working image.
  *
- * The canonical state is a sequence of 64-bit words: what the engine is, not how it stores it. No capacity, slot, heap
- * place or undrained event is in it, so two engines that lived through the same have the same words.
- * The saved bytes end with the digest of all words before it.
+ * The canonical state is a sequence of 64-bit words: what the engine is, not how it stores it. No
+ * capacity, slot, heap place or undrained event is in it, so two engines that lived through the
+ * same have the same words. The saved bytes end with the digest of all words before it.
  *
  * Loading trusts nothing: every figure is checked against the rules the engine keeps, and sums that
  * can be derived (what is frozen) are derived.
@@ -14,7 +14,7 @@
 #define STATE_MAGIC UINT64_C(0x45544154534b4b54)
 #define STATE_VERSION 1
 
-/* ---- Writing ------------------------------------------------------------------------------------ */
+/* ---- Writing --------------------------------------------------------------------------------- */
 
 typedef struct sink {
     unsigned char *out; /* NULL: only count and digest */
@@ -208,7 +208,7 @@ tks_status tks_state_hash(const tks_engine *engine, tks_digest *digest_out)
     return TKS_STATUS_OK;
 }
 
-/* ---- Reading ------------------------------------------------------------------------------------ */
+/* ---- Reading --------------------------------------------------------------------------------- */
 
 typedef struct reader {
     const unsigned char *bytes;
@@ -334,7 +334,7 @@ static void get_command(reader *s, tks__command *command)
 
 enum { WORDS_OF_RULES = 13, WORDS_OF_INSTRUMENT = 16, WORDS_OF_ORDER = 20, WORDS_OF_COMMAND = 9 };
 
-/* ---- The configuration inside saved bytes ------------------------------------------------------- */
+/* ---- The configuration inside saved bytes ---------------------------------------------------- */
 
 /* Words between the configuration and the count of open orders. */
 static uint64_t words_to_orders(uint32_t instrument_count)
@@ -394,7 +394,7 @@ tks_status tks_state_config(const void *bytes, size_t size, tks_config *config_o
     return status;
 }
 
-/* ---- Comparing configurations ------------------------------------------------------------------- */
+/* ---- Comparing configurations ---------------------------------------------------------------- */
 
 /* orders_max is a capacity and not among the words. */
 static bool rules_are_equal(const tks_instrument *a, const tks_instrument *b)
@@ -411,7 +411,7 @@ static bool rules_are_equal(const tks_instrument *a, const tks_instrument *b)
     return difference == 0;
 }
 
-/* ---- Loading: what an engine's rules allow ------------------------------------------------------ */
+/* ---- Loading: what an engine's rules allow --------------------------------------------------- */
 
 static bool is_money(int64_t x)
 {
@@ -425,8 +425,8 @@ static bool is_time(int64_t x)
 
 static bool bucket_is_valid(const tks_bucket *bucket)
 {
-    return bucket->qty_lots >= 0 && bucket->qty_lots < TKS_QTY_END && is_money(bucket->cost_units) &&
-           is_money(bucket->base_units) &&
+    return bucket->qty_lots >= 0 && bucket->qty_lots < TKS_QTY_END &&
+           is_money(bucket->cost_units) && is_money(bucket->base_units) &&
            (bucket->qty_lots > 0 || (bucket->cost_units == 0 && bucket->base_units == 0));
 }
 
@@ -437,8 +437,10 @@ static bool buckets_fit(const tks_bucket buckets[4])
     tks_i128 held = 0;
     for (int i = 0; i < 4; i++)
         held += (tks_i128)buckets[i].qty_lots + tks__abs(buckets[i].cost_units);
-    tks_i128 settled_long = (tks_i128)tks__abs(buckets[0].base_units) + tks__abs(buckets[1].base_units);
-    tks_i128 settled_short = (tks_i128)tks__abs(buckets[2].base_units) + tks__abs(buckets[3].base_units);
+    tks_i128 settled_long =
+        (tks_i128)tks__abs(buckets[0].base_units) + tks__abs(buckets[1].base_units);
+    tks_i128 settled_short =
+        (tks_i128)tks__abs(buckets[2].base_units) + tks__abs(buckets[3].base_units);
     return held < TKS_MONEY_END && settled_long < TKS_MONEY_END && settled_short < TKS_MONEY_END;
 }
 
@@ -467,8 +469,8 @@ static bool get_instrument(reader *s, tks__instrument *instrument)
                 (instrument->buckets[0].qty_lots || instrument->buckets[1].qty_lots) &&
                 (instrument->buckets[2].qty_lots || instrument->buckets[3].qty_lots);
     return valid && !nets && buckets_fit(instrument->buckets) &&
-           is_money(instrument->realized_units) &&
-           is_money(instrument->fees_units) && instrument->tick_count < UINT64_C(1) << 62 &&
+           is_money(instrument->realized_units) && is_money(instrument->fees_units) &&
+           instrument->tick_count < UINT64_C(1) << 62 &&
            (fresh ? has_no_lots(instrument->buckets) && instrument->last_price_ticks == 0
                   : tks__is_price(&instrument->rules, instrument->last_price_ticks));
 }
@@ -510,7 +512,8 @@ static bool get_account(reader *s, tks_engine *engine)
     wallet->realized_units = (int64_t)realized;
     wallet->fees_units = (int64_t)fees;
     return valid && realized == wallet->realized_units && fees == wallet->fees_units &&
-           is_money(wallet->realized_units) && is_money(wallet->fees_units) && account_balances(engine);
+           is_money(wallet->realized_units) && is_money(wallet->fees_units) &&
+           account_balances(engine);
 }
 
 static bool get_clock(reader *s, tks_engine *engine)
@@ -523,7 +526,8 @@ static bool get_clock(reader *s, tks_engine *engine)
     engine->event_digest.high = get(s);
     return engine->has_clock <= 1 && engine->last_instrument < engine->instrument_count &&
            is_time(engine->clock) && engine->order_id_next >= 1 &&
-           engine->order_id_next < UINT64_C(1) << 62 && engine->event_sequence < UINT64_C(1) << 62 &&
+           engine->order_id_next < UINT64_C(1) << 62 &&
+           engine->event_sequence < UINT64_C(1) << 62 &&
            (engine->has_clock || (engine->clock == 0 && engine->last_instrument == 0));
 }
 
@@ -535,8 +539,9 @@ static bool can_trigger(uint8_t type)
 static bool order_state_is_valid(const tks__order *order)
 {
     bool trails = order->type == TKS_ORDER_TRAILING_STOP && order->state == TKS__ORDER_RESTING;
-    bool best_fits = trails ? order->best_ticks > -TKS_PRICE_END && order->best_ticks < TKS_PRICE_END
-                            : tks__abs(order->best_ticks / 2) < TKS_PRICE_END;
+    bool best_fits = trails
+                         ? order->best_ticks > -TKS_PRICE_END && order->best_ticks < TKS_PRICE_END
+                         : tks__abs(order->best_ticks / 2) < TKS_PRICE_END;
     if (!best_fits || order->is_triggered > 1 || (order->is_triggered && !can_trigger(order->type)))
         return false;
     if (order->state == TKS__ORDER_PENDING)
@@ -554,16 +559,17 @@ static bool order_is_valid(const tks_engine *engine, const tks__order *order)
     if ((status != TKS_STATUS_OK && status != TKS_STATUS_OVERFLOW) || !order_state_is_valid(order))
         return false;
     int64_t raw_high = (int64_t)order->raw_fee_high;
-    bool filled_fits = order->filled_lots >= 0 &&
-                       (tks__is_alert(order->type) ? order->filled_lots == 0 && order->frozen_units == 0
-                                                   : order->filled_lots < order->qty_lots);
-    bool fees_fit = order->filled_lots > 0 || (order->raw_fee_low == 0 && order->raw_fee_high == 0 &&
-                                               order->fees_units == 0);
+    bool filled_fits =
+        order->filled_lots >= 0 &&
+        (tks__is_alert(order->type) ? order->filled_lots == 0 && order->frozen_units == 0
+                                    : order->filled_lots < order->qty_lots);
+    bool fees_fit = order->filled_lots > 0 ||
+                    (order->raw_fee_low == 0 && order->raw_fee_high == 0 && order->fees_units == 0);
     return filled_fits && fees_fit && order->id < engine->order_id_next && order->priority >= 1 &&
            order->priority <= engine->event_sequence && is_time(order->placed_time) &&
-           raw_high < INT64_C(1) << 56 && raw_high >= -(INT64_C(1) << 56) && order->frozen_lots >= 0 &&
-           order->frozen_lots <= tks__rest(order) && order->frozen_units >= 0 &&
-           order->frozen_units < TKS_MONEY_END;
+           raw_high < INT64_C(1) << 56 && raw_high >= -(INT64_C(1) << 56) &&
+           order->frozen_lots >= 0 && order->frozen_lots <= tks__rest(order) &&
+           order->frozen_units >= 0 && order->frozen_units < TKS_MONEY_END;
 }
 
 /* Where an order of a saved state waits. */
@@ -719,7 +725,7 @@ tks_status tks_state_load(void *memory, size_t size, const tks_config *config, c
     return status;
 }
 
-/* ---- Copies of the working image ---------------------------------------------------------------- */
+/* ---- Copies of the working image ------------------------------------------------------------- */
 
 static tks_status copy_check(const tks_engine *source, const tks_config *config)
 {
@@ -742,7 +748,8 @@ static tks_status copy_check(const tks_engine *source, const tks_config *config)
     return holds ? TKS_STATUS_OK : TKS_STATUS_CAPACITY_SMALLER;
 }
 
-static void copy_heap(tks_engine *copy, tks__heap *to, const tks_engine *source, const tks__heap *from)
+static void copy_heap(tks_engine *copy, tks__heap *to, const tks_engine *source,
+                      const tks__heap *from)
 {
     to->count = from->count;
     memcpy(tks__heap_entries(copy, to), tks__heap_entries(source, from),
@@ -795,7 +802,8 @@ tks_status tks_engine_copy(void *memory, size_t size, const tks_config *config,
     for (uint32_t i = 0; i < source->instrument_count; i++)
         copy_instrument(copy, source, i);
     copy_heap(copy, &copy->expiry, source, &source->expiry);
-    memcpy(tks__order_at(copy, 0), tks__order_at(source, 0), source->slots_used * sizeof(tks__order));
+    memcpy(tks__order_at(copy, 0), tks__order_at(source, 0),
+           source->slots_used * sizeof(tks__order));
     tks__tables_rebuild(copy);
     copy_rings(copy, source);
     *engine_out = copy;

@@ -31,7 +31,7 @@ static void require_ok(tks_status status)
     require(status == TKS_STATUS_OK, tks_status_message((int32_t)status));
 }
 
-/* ---- Columns ------------------------------------------------------------------------------------ */
+/* ---- Columns --------------------------------------------------------------------------------- */
 
 static void *read_column(const char *folder, const char *name, size_t width, uint64_t *count_out)
 {
@@ -44,7 +44,8 @@ static void *read_column(const char *folder, const char *name, size_t width, uin
     rewind(file);
     require(size > 0 && (size_t)size % width == 0, "a column is empty or cut off");
     void *column = malloc((size_t)size);
-    require(column && fread(column, 1, (size_t)size, file) == (size_t)size, "a column cannot be read");
+    require(column && fread(column, 1, (size_t)size, file) == (size_t)size,
+            "a column cannot be read");
     fclose(file);
     *count_out = (uint64_t)size / width;
     return column;
@@ -74,7 +75,7 @@ static tks_feed read_feed(const char *folder, const tks_instrument *instrument)
     return feed;
 }
 
-/* ---- The engine --------------------------------------------------------------------------------- */
+/* ---- The engine ------------------------------------------------------------------------------ */
 
 typedef struct backtest {
     tks_config config;
@@ -124,9 +125,10 @@ static void engine_grow(backtest *b)
     b->engine = larger;
 }
 
-/* ---- The rule ----------------------------------------------------------------------------------- */
+/* ---- The rule -------------------------------------------------------------------------------- */
 
-static void place_limit(backtest *b, tks_side side, int64_t qty_lots, int64_t price_ticks, uint64_t tag)
+static void place_limit(backtest *b, tks_side side, int64_t qty_lots, int64_t price_ticks,
+                        uint64_t tag)
 {
     uint64_t order_id;
     tks_order order = {.struct_size = sizeof order, .type = TKS_ORDER_LIMIT};
@@ -156,9 +158,11 @@ static void answer(backtest *b, const tks_event *event)
         return;
     b->fills++;
     if (event->qty_lots > 0)
-        place_limit(b, TKS_SIDE_SELL, event->qty_lots, event->price_ticks + b->step_ticks, event->tag);
+        place_limit(b, TKS_SIDE_SELL, event->qty_lots, event->price_ticks + b->step_ticks,
+                    event->tag);
     else
-        place_limit(b, TKS_SIDE_BUY, -event->qty_lots, event->price_ticks - b->step_ticks, event->tag);
+        place_limit(b, TKS_SIDE_BUY, -event->qty_lots, event->price_ticks - b->step_ticks,
+                    event->tag);
 }
 
 static void answer_events(backtest *b)

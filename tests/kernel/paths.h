@@ -149,7 +149,7 @@ static bool make_room(path *p, tks_status status)
     return true;
 }
 
-/* ---- The naive look ---------------------------------------------------------------------------- */
+/* ---- The naive look -------------------------------------------------------------------------- */
 
 static bool holds(const tks__instrument *instrument, const tks__order *order, int64_t price)
 {
@@ -171,8 +171,9 @@ static void look_at_every_order(const tks_engine *engine, const tks_tick *tick)
         bool timed = order->type == TKS_ORDER_ALERT_TIME || order->time_in_force == TKS_TIF_GTD;
         expiring += timed && order->expire_time <= tick->time;
         if (order->instrument == tick->instrument && order->type != TKS_ORDER_ALERT_TIME)
-            found += order->state == TKS__ORDER_RESTING ? holds(instrument, order, tick->price_ticks)
-                                                        : order->live_from <= tick->time;
+            found += order->state == TKS__ORDER_RESTING
+                         ? holds(instrument, order, tick->price_ticks)
+                         : order->live_from <= tick->time;
         slot = order->next;
     }
     static tks__candidate scratch[3 * 4096];
@@ -180,7 +181,8 @@ static void look_at_every_order(const tks_engine *engine, const tks_tick *tick)
     uint32_t collected = tks__heap_collect(engine, &heaps[0], tick->time, 0, scratch) +
                          tks__heap_collect(engine, &heaps[1], -tick->price_ticks, 0, scratch) +
                          tks__heap_collect(engine, &heaps[2], tick->price_ticks, 0, scratch);
-    uint32_t expiring_collected = tks__heap_collect(engine, &engine->expiry, tick->time, 0, scratch);
+    uint32_t expiring_collected =
+        tks__heap_collect(engine, &engine->expiry, tick->time, 0, scratch);
     bool quiet = tks__tick_is_quiet(engine, instrument, tick->time, tick->price_ticks);
     bool commands = engine->command_count && tks__command_at(engine, 0)->due <= tick->time;
     if (found != collected || expiring != expiring_collected || open != engine->open_count)
@@ -189,7 +191,7 @@ static void look_at_every_order(const tks_engine *engine, const tks_tick *tick)
         fail("a quiet tick is not quiet", NAIVE);
 }
 
-/* ---- The ledger -------------------------------------------------------------------------------- */
+/* ---- The ledger ------------------------------------------------------------------------------ */
 
 static void check_identities(const tks_engine *engine)
 {
@@ -215,13 +217,14 @@ static void check_identities(const tks_engine *engine)
                 fail("a cost without lots", NAIVE);
         }
     }
-    tks_i128 flows = (tks_i128)s.in_units + s.income_units - s.wallet_fees_units + s.wallet_realized_units;
+    tks_i128 flows =
+        (tks_i128)s.in_units + s.income_units - s.wallet_fees_units + s.wallet_realized_units;
     if (s.cash_units != cash + flows || s.equity_units != s.cash_units + equity ||
         s.equity_units != flows + unrealized)
         fail("an identity of the ledger is broken", NAIVE);
 }
 
-/* ---- Runs of ticks ------------------------------------------------------------------------------ */
+/* ---- Runs of ticks --------------------------------------------------------------------------- */
 
 static tks_tick tick_at(const paths *all, const columns *c, uint32_t instrument, uint32_t row)
 {
@@ -396,7 +399,7 @@ static inline tks_status paths_run(paths *all, const columns *c)
     return paths_agree(all, statuses);
 }
 
-/* ---- Commands ----------------------------------------------------------------------------------- */
+/* ---- Commands -------------------------------------------------------------------------------- */
 
 typedef struct command {
     enum { PLACE, CANCEL, CANCEL_ALL, AMEND, POST, SETTLE, ROLL } kind;

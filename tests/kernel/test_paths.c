@@ -35,7 +35,8 @@ static tks_instrument random_rules(bool cash_account)
     rules.position_mode = plain || random_once_in(2) ? TKS_POSITION_NET : TKS_POSITION_HEDGE;
     rules.fill_rule = random_once_in(2) ? TKS_FILL_TOUCH : TKS_FILL_THROUGH;
     rules.qty_rule = random_once_in(3) ? TKS_QTY_VOLUME : TKS_QTY_FULL;
-    rules.participation_ppm = rules.qty_rule == TKS_QTY_VOLUME ? (uint32_t)random_in(1, 4) * 250000 : 0;
+    rules.participation_ppm =
+        rules.qty_rule == TKS_QTY_VOLUME ? (uint32_t)random_in(1, 4) * 250000 : 0;
     rules.orders_max = 1;
     rules.units_per_tick_lot = random_in(1, 5);
     rules.spread_ppb = random_once_in(2) ? 0 : random_in(0, 100000000);
@@ -112,8 +113,8 @@ static command random_place(const world *w)
     order->type = types[random_in(0, sizeof types - 1)];
     order->side = (uint8_t)random_in(0, 1);
     order->time_in_force = (uint8_t)(random_once_in(2) ? TKS_TIF_GTC : random_in(1, 5));
-    order->qty_lots = w->overflowing && random_once_in(3) ? INT64_C(1) << random_in(40, 61)
-                                                          : random_in(1, 12);
+    order->qty_lots =
+        w->overflowing && random_once_in(3) ? INT64_C(1) << random_in(40, 61) : random_in(1, 12);
     order->tag = (uint64_t)random_in(0, 9);
     order->oco_group = random_once_in(3) ? (uint64_t)random_in(1, 3) : 0;
     if (rules_of(w, order->instrument)->position_mode == TKS_POSITION_HEDGE)
@@ -174,7 +175,7 @@ static command random_money(const world *w)
     c.kind = random_once_in(3) ? SETTLE : POST;
     c.instrument = (uint32_t)random_in(0, w->instrument_count - 1);
     c.entry = (int32_t)random_in(TKS_ENTRY_DEPOSIT, TKS_ENTRY_BORROW);
-    c.amount = c.kind == SETTLE                    ? random_price(w, c.instrument)
+    c.amount = c.kind == SETTLE                      ? random_price(w, c.instrument)
                : w->overflowing && random_once_in(3) ? INT64_C(1) << 61
                                                      : random_in(-500, 500);
     return c;
@@ -217,7 +218,8 @@ static void random_ticks(world *w)
         c->price[row] = w->price[i];
         c->qty[row] = random_in(1, 20);
         c->side[row] = (uint8_t)random_in(0, 1);
-        c->bid[row] = negative ? w->price[i] - random_in(0, 2) : tks__max(w->price[i] - random_in(0, 2), 1);
+        c->bid[row] =
+            negative ? w->price[i] - random_in(0, 2) : tks__max(w->price[i] - random_in(0, 2), 1);
         c->ask[row] = w->price[i] + random_in(0, 2);
     }
 }
