@@ -61,6 +61,7 @@ fmt: $(VENV)/.made-tools ## format everything
 	$(BIN)/ruff format python tests examples benchmarks
 	$(BIN)/ruff check --fix python tests examples benchmarks
 	$(CARGO) fmt
+	clang-format -i core/*.[ch] tests/kernel/*.[ch] examples/c/*.c benchmarks/*.c
 
 fmt-check: $(VENV)/.made-tools
 	$(BIN)/ruff format --check python tests examples benchmarks
