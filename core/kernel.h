@@ -6,10 +6,11 @@
  * can be copied and holds no pointer. Who writes what:
  *   account.c  the ledger: wallet, buckets, reservations            (nobody else writes money)
  *   orders.c   the order table: slots, heaps, ids, groups
+ *   commands.c orders, cancels, amendments and money, now or delayed
  *   match.c    one tick: which orders trade, at what price, how much
  *   scan.c     columns: checks, zone maps, the search for the next tick that matters, batches
  *   event.c    the ring of events and their digest
- *   engine.c   configuration, life, commands, answers
+ *   engine.c   configuration, life, single ticks, answers
  *   state.c    the canonical state as bytes; copying the working image
  */
 #ifndef TICKSTEP_KERNEL_H
@@ -258,6 +259,11 @@ static inline int64_t tks__abs(int64_t x)
     return x < 0 ? -x : x;
 }
 
+static inline bool tks__is_within(int64_t x, int64_t low, int64_t high)
+{
+    return x >= low && x <= high;
+}
+
 static inline int64_t tks__min(int64_t a, int64_t b)
 {
     return a < b ? a : b;
@@ -334,6 +340,17 @@ void tks__tables_rebuild(tks_engine *engine);
 /* Move orders into the holes that others left, so that copies stay small. */
 void tks__orders_compact(tks_engine *engine);
 
+/* The open order of an id the caller gave. */
+tks_status tks__order_of_id(const tks_engine *engine, uint64_t order_id, uint32_t *slot_out);
+/* An order as its owner asked for it and amended it. */
+tks_order tks__order_as_asked(const tks__order *order);
+
+/* What an order waits for. A limit: LIMIT, or a STOP_LIMIT that has fired. Market, that is lots at any
+ * price: MARKET, or another stop that has fired. */
+bool tks__is_limit(const tks__order *order);
+bool tks__is_market(const tks__order *order);
+bool tks__waits_for_falling(const tks__order *order);
+int64_t tks__threshold(const tks__instrument *instrument, const tks__order *order);
 /* Put an order where its state says it waits. */
 void tks__order_wait_pending(tks_engine *engine, uint32_t slot);
 void tks__order_wait_market(tks_engine *engine, uint32_t slot);
@@ -386,12 +403,16 @@ int64_t tks__settle(tks_engine *engine, uint32_t instrument, int64_t price_ticks
 void tks__join_days(tks_engine *engine, uint32_t instrument);
 void tks__post_entry(tks_engine *engine, int32_t kind, int64_t amount_units);
 
+/* ---- commands.c ------------------------------------------------------------------------------ */
+
+tks_status tks__order_check(const tks_engine *engine, const tks_order *order);
+/* End an open order with an event and let its group reserve anew. */
+void tks__order_end(tks_engine *engine, uint32_t slot, tks_event_kind kind, uint32_t reason);
+/* Run the delayed commands that are due. */
+void tks__commands_run(tks_engine *engine, int64_t time);
+
 /* ---- match.c --------------------------------------------------------------------------------- */
 
-/* Wants lots at any price: MARKET, or a stop that has fired. */
-bool tks__is_market(const tks__order *order);
-bool tks__waits_for_falling(const tks__order *order);
-int64_t tks__threshold(const tks__instrument *instrument, const tks__order *order);
 /* Nothing can happen on this tick but the clock and the price. */
 static inline bool tks__tick_is_quiet(const tks_engine *engine, const tks__instrument *instrument,
                                       int64_t time, int64_t price_ticks)
@@ -414,14 +435,5 @@ tks_status tks__block_check(const void *memory, size_t size, const tks_config *c
 /* Configuration and layout; the state comes next. */
 void tks__engine_make(tks_engine *engine, const tks_config *config);
 void tks__state_reset(tks_engine *engine);
-tks_status tks__order_check(const tks_engine *engine, const tks_order *order);
-/* An order as its owner asked for it and amended it. */
-tks_order tks__order_as_asked(const tks__order *order);
-/* End an open order with an event and let its group reserve anew. */
-void tks__order_end(tks_engine *engine, uint32_t slot, tks_event_kind kind, uint32_t reason);
-void tks__amend_now(tks_engine *engine, uint32_t slot, const tks_amend *amend, int64_t live_from);
-void tks__cancel_all_now(tks_engine *engine, uint32_t instrument, uint64_t before_id);
-/* Run the delayed commands that are due. */
-void tks__commands_run(tks_engine *engine, int64_t time);
 
 #endif /* TICKSTEP_KERNEL_H */

@@ -24,37 +24,6 @@ typedef struct turn { /* what one tick offers to the orders of its instrument */
 
 /* ---- Conditions ------------------------------------------------------------------------------ */
 
-static bool is_limit(const tks__order *order)
-{
-    return order->type == TKS_ORDER_LIMIT ||
-           (order->type == TKS_ORDER_STOP_LIMIT && order->is_triggered);
-}
-
-bool tks__is_market(const tks__order *order)
-{
-    return order->type == TKS_ORDER_MARKET ||
-           (order->is_triggered && order->type != TKS_ORDER_STOP_LIMIT);
-}
-
-bool tks__waits_for_falling(const tks__order *order)
-{
-    bool is_buy = order->side == TKS_SIDE_BUY;
-    return is_limit(order) || order->type == TKS_ORDER_MARKET_IF_TOUCHED ? is_buy : !is_buy;
-}
-
-int64_t tks__threshold(const tks__instrument *instrument, const tks__order *order)
-{
-    bool falling = tks__waits_for_falling(order);
-    if (is_limit(order)) {
-        int64_t through = instrument->rules.fill_rule == TKS_FILL_THROUGH;
-        return falling ? order->price_ticks - through : order->price_ticks + through;
-    }
-    if (order->type == TKS_ORDER_TRAILING_STOP)
-        return falling ? order->best_ticks - order->trail_ticks
-                       : order->best_ticks + order->trail_ticks;
-    return order->trigger_ticks;
-}
-
 static bool is_reached(const turn *t, const tks__order *order)
 {
     int64_t threshold = tks__threshold(t->instrument, order);
@@ -225,7 +194,7 @@ static bool trade_order(tks_engine *engine, turn *t, uint32_t slot)
     tks__order *order = tks__order_at(engine, slot);
     if (tks__is_market(order))
         return trade_as_market(engine, t, slot);
-    if (is_limit(order))
+    if (tks__is_limit(order))
         return order->state == TKS__ORDER_PENDING
                    ? trade_as_new_limit(engine, t, slot)
                    : trade(engine, t, slot, order->price_ticks, TKS_LIQUIDITY_MAKER);
@@ -292,7 +261,7 @@ static bool meets_first_tick(tks_engine *engine, turn *t, uint32_t slot, uint32_
     if (order->type == TKS_ORDER_TRAILING_STOP) {
         order->best_ticks = t->tick->price_ticks;
         now = false;
-    } else if (is_limit(order)) {
+    } else if (tks__is_limit(order)) {
         now = is_within_limit(t, order) || order->time_in_force == TKS_TIF_IOC ||
               order->time_in_force == TKS_TIF_FOK;
     } else {
@@ -368,8 +337,9 @@ typedef struct need { /* at most */
 /* A limit order that will only begin to rest tells nothing. */
 static bool is_silent(const turn *t, const tks__order *order)
 {
-    return order->state == TKS__ORDER_PENDING && is_limit(order) && !is_within_limit(t, order) &&
-           order->time_in_force != TKS_TIF_IOC && order->time_in_force != TKS_TIF_FOK;
+    return order->state == TKS__ORDER_PENDING && tks__is_limit(order) &&
+           !is_within_limit(t, order) && order->time_in_force != TKS_TIF_IOC &&
+           order->time_in_force != TKS_TIF_FOK;
 }
 
 /* Events that siblings may get in this tick. Every fill may tell all others. But when all members

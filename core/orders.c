@@ -436,6 +436,37 @@ void tks__candidates_sort(tks__candidate *candidates, uint32_t count)
 
 /* ---- Where an order waits -------------------------------------------------------------------- */
 
+bool tks__is_limit(const tks__order *order)
+{
+    return order->type == TKS_ORDER_LIMIT ||
+           (order->type == TKS_ORDER_STOP_LIMIT && order->is_triggered);
+}
+
+bool tks__is_market(const tks__order *order)
+{
+    return order->type == TKS_ORDER_MARKET ||
+           (order->is_triggered && order->type != TKS_ORDER_STOP_LIMIT);
+}
+
+bool tks__waits_for_falling(const tks__order *order)
+{
+    bool is_buy = order->side == TKS_SIDE_BUY;
+    return tks__is_limit(order) || order->type == TKS_ORDER_MARKET_IF_TOUCHED ? is_buy : !is_buy;
+}
+
+int64_t tks__threshold(const tks__instrument *instrument, const tks__order *order)
+{
+    bool falling = tks__waits_for_falling(order);
+    if (tks__is_limit(order)) {
+        int64_t through = instrument->rules.fill_rule == TKS_FILL_THROUGH;
+        return falling ? order->price_ticks - through : order->price_ticks + through;
+    }
+    if (order->type == TKS_ORDER_TRAILING_STOP)
+        return falling ? order->best_ticks - order->trail_ticks
+                       : order->best_ticks + order->trail_ticks;
+    return order->trigger_ticks;
+}
+
 void tks__order_wait_pending(tks_engine *engine, uint32_t slot)
 {
     tks__order *order = tks__order_at(engine, slot);
@@ -482,6 +513,35 @@ void tks__order_trail(tks_engine *engine, uint32_t slot, int64_t price_ticks)
 {
     tks__order_at(engine, slot)->best_ticks = price_ticks;
     tks__order_wait_price(engine, slot);
+}
+
+/* ---- From outside ---------------------------------------------------------------------------- */
+
+/* Find the open order of an id the caller gave. */
+tks_status tks__order_of_id(const tks_engine *engine, uint64_t order_id, uint32_t *slot_out)
+{
+    if (order_id == 0 || order_id >= engine->order_id_next)
+        return TKS_STATUS_ORDER_UNKNOWN;
+    *slot_out = tks__order_find(engine, order_id);
+    return *slot_out == TKS_NONE ? TKS_STATUS_ORDER_CLOSED : TKS_STATUS_OK;
+}
+
+tks_order tks__order_as_asked(const tks__order *order)
+{
+    tks_order asked = {.struct_size = sizeof asked, .instrument = order->instrument};
+    asked.type = order->type;
+    asked.side = order->side;
+    asked.time_in_force = order->time_in_force;
+    asked.offset = order->offset;
+    asked.flags = order->flags;
+    asked.qty_lots = order->qty_lots;
+    asked.price_ticks = order->price_ticks;
+    asked.trigger_ticks = order->trigger_ticks;
+    asked.trail_ticks = order->trail_ticks;
+    asked.expire_time = order->expire_time;
+    asked.oco_group = order->group;
+    asked.tag = order->tag;
+    return asked;
 }
 
 /* ---- Compaction ------------------------------------------------------------------------------ */
