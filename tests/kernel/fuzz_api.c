@@ -116,7 +116,8 @@ static void make_rules(input *in, tks_instrument *rules, bool cash_account)
     rules->qty_rule = (uint8_t)(1 + (kinds >> 3 & 1));
     rules->flags = kinds >> 4 & (cash_account ? 6 : 7);
     rules->orders_max = (uint32_t)get_within(in, 1, ORDERS_MAX);
-    rules->participation_ppm = rules->qty_rule == 2 ? (uint32_t)get_mostly_within(in, 1, 1000000) : 0;
+    rules->participation_ppm =
+        rules->qty_rule == 2 ? (uint32_t)get_mostly_within(in, 1, 1000000) : 0;
     rules->units_per_tick_lot = get_mostly_within(in, 1, INT64_C(1) << 40);
     rules->spread_ppb = get_mostly_within(in, 0, 1999999999);
     rules->maker_fee_ppb = get_mostly_within(in, -1000000000, 1000000000);
@@ -623,7 +624,8 @@ static void batch(world *w)
     tks_status status = run_feeds(w, feeds, kinds & 64 ? TKS_STOP_ON(TKS_EVENT_FILLED) : 0);
     w->is_tainted |= damages && flags;
     if (status != TKS_STATUS_OK && status != TKS_STATUS_OVERFLOW && status != TKS_STATUS_CAPACITY)
-        require(w->is_tainted || is_same(before, hash_of(w->engine)), "bad columns change the state");
+        require(w->is_tainted || is_same(before, hash_of(w->engine)),
+                "bad columns change the state");
     if (!wrong_map)
         compare(w, stepped, w->config.instrument_count, NULL, status);
     free(stepped);
@@ -777,7 +779,8 @@ static void save_and_load(world *w)
     if (!w->is_tainted)
         require(status == TKS_STATUS_OK, "a saved state cannot be loaded");
     if (status == TKS_STATUS_OK) {
-        require(is_same(hash_of(loaded), hash_of(w->engine)), "a loaded state is not the saved one");
+        require(is_same(hash_of(loaded), hash_of(w->engine)),
+                "a loaded state is not the saved one");
         replace(w, loaded);
     }
     correct_checksum(words, size / 8);
@@ -838,7 +841,8 @@ static void load_edited(world *w)
         correct_checksum(words, count);
     uint64_t *exact = get_memory(8 * count);
     memcpy(exact, words, 8 * count);
-    tks_state_config(exact, 8 * count, &config, instruments, get_byte(&w->in) % (INSTRUMENTS_MAX + 1));
+    tks_state_config(exact, 8 * count, &config, instruments,
+                     get_byte(&w->in) % (INSTRUMENTS_MAX + 1));
     tks_engine *loaded;
     tks_status status = load(w, exact, 8 * count, &loaded);
     require(status != TKS_STATUS_INTERNAL, "an internal error");
@@ -908,7 +912,8 @@ static void drain_some(world *w)
     tks_event events[8];
     uint32_t count;
     uint32_t capacity = 1 + get_byte(&w->in) % 8;
-    require(tks_events_drain(w->engine, events, capacity, &count) == TKS_STATUS_OK, "a drain fails");
+    require(tks_events_drain(w->engine, events, capacity, &count) == TKS_STATUS_OK,
+            "a drain fails");
     for (uint32_t i = 1; i < count; i++)
         require(events[i].sequence == events[i - 1].sequence + 1, "events are out of order");
 }

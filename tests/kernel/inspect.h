@@ -125,7 +125,8 @@ static const char *inspect_orders(const tks_engine *engine, inspection *sum)
         const tks__order *order = tks__order_at(engine, slot);
         if (slot >= engine->slots_used || ++sum->open > engine->open_count)
             return "the list of open orders leads astray";
-        if (order->id <= last_id || order->id >= engine->order_id_next || order->previous != previous)
+        if (order->id <= last_id || order->id >= engine->order_id_next ||
+            order->previous != previous)
             return "the list of open orders is out of order";
         if (tks__order_find(engine, order->id) != slot)
             return "an open order is not found by its id";
@@ -140,7 +141,8 @@ static const char *inspect_orders(const tks_engine *engine, inspection *sum)
         slot = order->next;
     }
     uint32_t freed = 0;
-    for (uint32_t slot = engine->free_slot; slot != TKS_NONE && freed <= engine->slots_used; freed++)
+    for (uint32_t slot = engine->free_slot; slot != TKS_NONE && freed <= engine->slots_used;
+         freed++)
         slot = tks__order_at(engine, slot)->next;
     if (engine->last_order != previous || sum->open != engine->open_count ||
         sum->open + freed != engine->slots_used || engine->slots_used > engine->orders_max)

@@ -302,7 +302,8 @@ static counts with_an_order_now_and_then(const data *d)
     schedule.price_ticks = price;
     tks_feed feed = feed_of(d);
     tks_batch_result result = {.struct_size = sizeof result};
-    check(tks_run_orders(b.engine, &feed, 1, &schedule, &result) == TKS_STATUS_OK, "a schedule runs");
+    check(tks_run_orders(b.engine, &feed, 1, &schedule, &result) == TKS_STATUS_OK,
+          "a schedule runs");
     check(b.engine->open_count == 0, "every order of the schedule traded");
     book_close(&b);
     return counts_of(&result);
@@ -437,7 +438,8 @@ static void test_churn(void)
     step(&b, 0, 0);
     for (int round = 0; round < ROUNDS; round++) {
         while (b.engine->open_count < ORDERS) {
-            tks_order order = order_of_kind(TKS_ORDER_LIMIT, random_in(0, 1) ? TKS_SIDE_SELL : TKS_SIDE_BUY);
+            tks_order order =
+                order_of_kind(TKS_ORDER_LIMIT, random_in(0, 1) ? TKS_SIDE_SELL : TKS_SIDE_BUY);
             int64_t away = 10 + random_in(0, 3000);
             order.price_ticks = order.side == TKS_SIDE_BUY ? -away : away;
             order.time_in_force = random_in(0, 1) ? TKS_TIF_GTD : TKS_TIF_GTC;
@@ -449,7 +451,8 @@ static void test_churn(void)
             step(&b, round, random_in(-9, 9)); /* from the pending heap into the others */
         int64_t newest = (int64_t)b.engine->order_id_next - 1;
         while (b.engine->open_count > ORDERS / 3) {
-            tks_order_cancel(b.engine, (uint64_t)random_in(tks__max(newest - 4 * ORDERS, 1), newest));
+            tks_order_cancel(b.engine,
+                             (uint64_t)random_in(tks__max(newest - 4 * ORDERS, 1), newest));
             if (tks__event_room(b.engine) == 0)
                 drain(b.engine);
         }
@@ -554,7 +557,8 @@ static milestones at_large(uint32_t orders)
     trade_a_little(&b);
     tks_event_digest(b.engine, &m.traded);
     drain(b.engine);
-    check(tks_orders_cancel(b.engine, TKS_INSTRUMENT_ALL) == TKS_STATUS_OK, "all are cancelled at once");
+    check(tks_orders_cancel(b.engine, TKS_INSTRUMENT_ALL) == TKS_STATUS_OK,
+          "all are cancelled at once");
     tks_event_digest(b.engine, &m.ended);
     tks_state_hash(b.engine, &m.state_ended);
     book_close(&b);
@@ -586,7 +590,8 @@ static int64_t column_value(int shape, uint64_t row, int64_t before)
     case 4: /* mostly near, now and then beyond what 32 bits hold */
         if (random_in(0, 40))
             return random_in(-5, 5);
-        return random_in(0, 1) ? INT64_C(1) << random_in(30, 40) : -(INT64_C(1) << random_in(30, 40));
+        return random_in(0, 1) ? INT64_C(1) << random_in(30, 40)
+                               : -(INT64_C(1) << random_in(30, 40));
     default: /* the base itself lies far away from the rest */
         return row == 0 ? (INT64_C(1) << 45) : random_in(-200, 200);
     }

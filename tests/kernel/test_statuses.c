@@ -204,8 +204,10 @@ static void test_names(void)
     CHECK(strcmp(tks_reason_message(number), message) == 0);
     TKS_REASON_MAP(TKS_XX)
 #undef TKS_XX
-    CHECK(strcmp(tks_status_name(-1), "UNKNOWN") == 0 && strcmp(tks_status_name(8), "UNKNOWN") == 0);
-    CHECK(strcmp(tks_reason_name(0), "UNKNOWN") == 0 && strcmp(tks_reason_name(99), "UNKNOWN") == 0);
+    CHECK(strcmp(tks_status_name(-1), "UNKNOWN") == 0 &&
+          strcmp(tks_status_name(8), "UNKNOWN") == 0);
+    CHECK(strcmp(tks_reason_name(0), "UNKNOWN") == 0 &&
+          strcmp(tks_reason_name(99), "UNKNOWN") == 0);
     CHECK(tks_status_message(1000)[0] && tks_reason_message(1000)[0]);
     CHECK(tks_version() == TKS_VERSION_MAJOR * 10000 + TKS_VERSION_MINOR * 100 + TKS_VERSION_PATCH);
 }
@@ -419,8 +421,10 @@ static void test_order_kinds(world *w)
     ORDER(market_of(TKS_SIDE_BUY, 1), order.flags = TKS_FLAG_POST_ONLY, FLAGS);
     ORDER(limit, (order.flags = TKS_FLAG_POST_ONLY, order.time_in_force = TKS_TIF_IOC), FLAGS);
     ORDER(alert, order.flags = TKS_FLAG_REDUCE_ONLY, FLAGS);
-    ORDER(limit, (order.instrument = 1, order.offset = TKS_OFFSET_OPEN, order.flags = TKS_FLAG_REDUCE_ONLY),
-          FLAGS);
+    ORDER(
+        limit,
+        (order.instrument = 1, order.offset = TKS_OFFSET_OPEN, order.flags = TKS_FLAG_REDUCE_ONLY),
+        FLAGS);
 }
 
 static void test_order_numbers(world *w)
@@ -445,7 +449,8 @@ static void test_order_numbers(world *w)
     ORDER(stop, order.price_ticks = 1, FIELD_UNUSED);
     ORDER(alert, order.oco_group = 1, FIELD_UNUSED);
     ORDER(limit, (order.qty_lots = INT64_C(1) << 50, order.price_ticks = 1 << 12), OVERFLOW);
-    EXPECT(place(w, market_of(TKS_SIDE_SELL, TKS_QTY_END - 1)), OK); /* worth one tick a lot so far */
+    EXPECT(place(w, market_of(TKS_SIDE_SELL, TKS_QTY_END - 1)),
+           OK); /* worth one tick a lot so far */
     EXPECT(tks_orders_cancel(w->engine, 0), OK);
 }
 
@@ -493,7 +498,8 @@ static void test_stop_amendments(world *w)
     EXPECT(place(w, stop_of(TKS_SIDE_BUY, 2, 50)), OK);
     EXPECT(place(w, trailing), OK);
     uint64_t id = w->engine->order_id_next - 1;
-    tks_amend amend = {.struct_size = sizeof amend, .fields = TKS_AMEND_TRIGGER, .trigger_ticks = -5};
+    tks_amend amend = {
+        .struct_size = sizeof amend, .fields = TKS_AMEND_TRIGGER, .trigger_ticks = -5};
     REFUSES(w->engine, tks_order_amend(w->engine, id - 1, &amend), TRIGGER);
     amend = (tks_amend){.struct_size = sizeof amend, .fields = TKS_AMEND_TRAIL, .trail_ticks = -5};
     REFUSES(w->engine, tks_order_amend(w->engine, id, &amend), TRAIL);
@@ -712,7 +718,8 @@ static void test_feeds(void)
     FEED((feeds[1].zone_map = map, feeds[1].zone_map_size = 1), ZONE_MAP);
     FEED((feeds[1].zone_map = (char *)map + 1, feeds[1].zone_map_size = 64), ZONE_MAP);
     EXPECT(tks_zone_map_build(map, sizeof map, space[1].price, 64), OK);
-    FEED((feeds[1].zone_map = map, feeds[1].zone_map_size = sizeof map), ZONE_MAP); /* a shorter one */
+    FEED((feeds[1].zone_map = map, feeds[1].zone_map_size = sizeof map),
+         ZONE_MAP); /* a shorter one */
     feeds_make(feeds);
     result.struct_size = 0;
     REFUSES(w.engine, tks_step_batch(w.engine, feeds, 2, 0, &result), STRUCT_SIZE);
@@ -721,7 +728,8 @@ static void test_feeds(void)
     feeds[0].cursor = feeds[1].cursor = 1;
     feeds[0].side = NULL;
     EXPECT(batch(&w, feeds, &result), OK);
-    CHECK(feeds[0].cursor == ROWS && feeds[1].cursor == ROWS && result.ticks_done == 2 * (ROWS - 1));
+    CHECK(feeds[0].cursor == ROWS && feeds[1].cursor == ROWS &&
+          result.ticks_done == 2 * (ROWS - 1));
     close_world(&w);
 }
 
@@ -783,7 +791,7 @@ static void test_schedules(void)
     SCHEDULE(true, s.struct_size = 0, STRUCT_SIZE, 0);
     SCHEDULE(true, s.tick_index = c.point, SCHEDULE_POINT, 0);
     SCHEDULE(true, s.time = NULL, SCHEDULE_POINT, 0);
-    SCHEDULE(true, s.count = 0; s.cursor = 1; s.flags = 0; , FEED_CURSOR, s.cursor = 0);
+    SCHEDULE(true, s.count = 0; s.cursor = 1; s.flags = 0;, FEED_CURSOR, s.cursor = 0);
     SCHEDULE(true, s.type = NULL, COLUMN_MISSING, 0);
     SCHEDULE(true, s.qty_lots = NULL, COLUMN_MISSING, 0);
     SCHEDULE(true, s.flags = 2, RULE, 0);
@@ -819,7 +827,8 @@ static void test_schedule_resumes(void)
     feeds_make(feeds);
     int visits = 0;
     tks_status status;
-    while ((status = tks_run_orders(w.engine, feeds, INSTRUMENTS, &s, &result)) == TKS_STATUS_CAPACITY &&
+    while ((status = tks_run_orders(w.engine, feeds, INSTRUMENTS, &s, &result)) ==
+               TKS_STATUS_CAPACITY &&
            visits++ < 100) {
         CHECK(s.cursor < SCHEDULED || feeds[0].cursor < ROWS);
         s.flags = TKS_SCHEDULE_CHECKED;
@@ -1139,9 +1148,11 @@ static void test_extreme_states(void)
     open_world(&w);
     EXPECT(step(&w, 1, 100), OK);
     EXPECT(place(&w, limit_of(TKS_SIDE_SELL, 1, 200)), OK);
-    tks_amend amend = {.struct_size = sizeof amend, .fields = TKS_AMEND_QTY, .qty_lots = INT64_C(1) << 50};
+    tks_amend amend = {
+        .struct_size = sizeof amend, .fields = TKS_AMEND_QTY, .qty_lots = INT64_C(1) << 50};
     EXPECT(tks_order_amend(w.engine, 1, &amend), OK);
-    amend = (tks_amend){.struct_size = sizeof amend, .fields = TKS_AMEND_PRICE, .price_ticks = INT64_C(1) << 40};
+    amend = (tks_amend){
+        .struct_size = sizeof amend, .fields = TKS_AMEND_PRICE, .price_ticks = INT64_C(1) << 40};
     EXPECT(tks_order_amend(w.engine, 1, &amend), OK);
     reload(&w);
     EXPECT(step(&w, 10, 100), OK); /* both arrive: together they ask for more than 2^62 */
@@ -1152,7 +1163,16 @@ static void test_extreme_states(void)
 /* An engine with an alert, an order that has a fill, one without, and a delayed amendment; and where
  * their words are. */
 enum { ORDERS_AT = 5 + 13 * INSTRUMENTS + 9 + 16 * INSTRUMENTS + 1, WORDS_OF_ORDER = 20 };
-enum { ID = 0, PRIORITY = 5, QTY = 6, FILLED = 7, TRAIL = 10, LIVE_FROM = 13, FEES = 15, RAW_FEE = 16 };
+enum {
+    ID = 0,
+    PRIORITY = 5,
+    QTY = 6,
+    FILLED = 7,
+    TRAIL = 10,
+    LIVE_FROM = 13,
+    FEES = 15,
+    RAW_FEE = 16
+};
 enum { FROZEN_UNITS = 18, FROZEN_LOTS = 19, COMMANDS_AT = ORDERS_AT + 3 * WORDS_OF_ORDER + 1 };
 enum { DUE = 0, COMMAND_ID = 1, COMMAND_KIND = 2, COMMAND_SIDE = 4, COMMAND_QTY = 5 };
 
@@ -1202,14 +1222,16 @@ static void test_edited_orders(void)
     EXPECT(load_with(&w, word_of_order(1, FILLED), UINT64_MAX), STATE_INVALID);
     EXPECT(load_with(&w, word_of_order(1, ID), 1), STATE_INVALID);
     EXPECT(load_with(&w, word_of_order(1, ID), 9), STATE_INVALID);
-    EXPECT(load_with(&w, word_of_order(1, PRIORITY), 3), STATE_INVALID); /* that of the other order */
+    EXPECT(load_with(&w, word_of_order(1, PRIORITY), 3),
+           STATE_INVALID); /* that of the other order */
     EXPECT(load_with(&w, word_of_order(1, PRIORITY), 99), STATE_INVALID);
     EXPECT(load_with(&w, word_of_order(1, LIVE_FROM), 5), STATE_INVALID); /* it is live already */
     EXPECT(load_with(&w, word_of_order(2, TRAIL), 1), STATE_INVALID);
-    EXPECT(load_with(&w, word_of_order(2, FEES), 7), STATE_INVALID);    /* a fee without a fill */
+    EXPECT(load_with(&w, word_of_order(2, FEES), 7), STATE_INVALID); /* a fee without a fill */
     EXPECT(load_with(&w, word_of_order(2, RAW_FEE), 7), STATE_INVALID);
     EXPECT(load_with(&w, word_of_order(2, FROZEN_LOTS), 1), STATE_INVALID);
-    EXPECT(load_with(&w, word_of_order(0, FROZEN_UNITS), 1), STATE_INVALID); /* an alert holds nothing */
+    EXPECT(load_with(&w, word_of_order(0, FROZEN_UNITS), 1),
+           STATE_INVALID); /* an alert holds nothing */
     EXPECT(load_with(&w, word_of_order(0, FILLED), 1), STATE_INVALID);
     EXPECT(load_with(&w, ORDERS_AT - 1, 4), STATE_INVALID); /* more orders than there are words */
     EXPECT(load_with(&w, ORDERS_AT - 1, UINT64_MAX), STATE_INVALID);
@@ -1376,7 +1398,8 @@ static const char *why_no_status(int status)
 
 static const char *why_no_reason(int reason)
 {
-    return reason == TKS_REASON_RISK_LIMIT ? "it is for layers above: the kernel has no risk limits" : NULL;
+    return reason == TKS_REASON_RISK_LIMIT ? "it is for layers above: the kernel has no risk limits"
+                                           : NULL;
 }
 
 static void tell_seen(const char *name, const char *why_not, bool seen)

@@ -18,7 +18,7 @@ typedef struct symbol {
     bool is_tick;
     uint32_t rows; /* of a tick: so many, the last of them at `price`, those before at 100 */
     uint32_t instrument;
-    int64_t wait;  /* time since the tick before */
+    int64_t wait; /* time since the tick before */
     int64_t price;
     int64_t qty;
     command command;
@@ -485,13 +485,20 @@ static void two_with_latency(family *f)
 static const struct {
     const char *name;
     void (*make)(family *);
-} families[] = {{"limits", limits},         {"limits-through", limits_through},
-                {"stops", stops},           {"trailing", trailings},
-                {"volume", volumes},        {"at-once", at_once},
-                {"siblings", siblings},     {"times", times},
-                {"changes", changes},       {"latency", latencies},
-                {"cash", cash},             {"hedge", hedges},
-                {"hedge-both", hedges_both}, {"two", two_instruments},
+} families[] = {{"limits", limits},
+                {"limits-through", limits_through},
+                {"stops", stops},
+                {"trailing", trailings},
+                {"volume", volumes},
+                {"at-once", at_once},
+                {"siblings", siblings},
+                {"times", times},
+                {"changes", changes},
+                {"latency", latencies},
+                {"cash", cash},
+                {"hedge", hedges},
+                {"hedge-both", hedges_both},
+                {"two", two_instruments},
                 {"two-latency", two_with_latency}};
 
 static void family_make(family *f, void (*make)(family *))
@@ -619,7 +626,8 @@ static uint64_t play_family(uint32_t index, uint64_t *digest)
 {
     uint64_t sequences = 0;
     family_make(&w.family, families[index].make);
-    paths_make(&w.all, &w.family.config, (room){.orders = LENGTH_MAX, .events = 64, .commands = LENGTH_MAX});
+    paths_make(&w.all, &w.family.config,
+               (room){.orders = LENGTH_MAX, .events = 64, .commands = LENGTH_MAX});
     memset(w.letters, 0, sizeof w.letters);
     do {
         *digest = (*digest << 1 | *digest >> 63) ^ play_sequence();
