@@ -6,9 +6,9 @@
  *     ./backtest FOLDER
  *
  * FOLDER holds time.i64, price.i64, qty.i64 and side.u8: little-endian columns of equal length.
- * The rule: ten buys below and ten sells above the first price, a step of 1/2000 of it apart; whatever
- * fills is followed by the opposite order one step away. Printed are the digest of all events, which
- * is the same in every language this rule is written in, and the account.
+ * The rule: ten buys below and ten sells above the first price, a step of 1/2000 of it apart;
+ * whatever fills is followed by the opposite order one step away. Printed are the digest of all
+ * events, which is the same in every language this rule is written in, and the account.
  */
 #include <inttypes.h>
 #include <stdio.h>
@@ -51,8 +51,8 @@ static void *read_column(const char *folder, const char *name, size_t width, uin
     return column;
 }
 
-/* Checked once, so that each of the many batches need not check again; the zone map lets a batch skip
- * rows that reach no order. */
+/* Checked once, so that each of the many batches need not check again; the zone map lets a batch
+ * skip rows that reach no order. */
 static tks_feed read_feed(const char *folder, const tks_instrument *instrument)
 {
     uint64_t counts[4];

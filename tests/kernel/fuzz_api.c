@@ -5,8 +5,8 @@
  *   a call that returns an error has changed nothing;
  *   columns in one batch do what they do tick by tick;
  *   an engine can be saved and loaded at any time, and is then the same.
- * Damaged columns under a CHECKED flag, wrong zone maps and saved states that somebody edited (with a
- * right checksum) are fed too. After a wrong flag results may be wrong, so only the first line holds.
+ * Damaged columns under a CHECKED flag, wrong zone maps and saved states that somebody edited (with
+ * a right checksum) are fed too. After a wrong flag results may be wrong: the first line holds.
  *
  *     clang -fsanitize=fuzzer,address,undefined -DTICKSTEP_LIBFUZZER …   the fuzzer
  *     fuzz_api [-n COUNT] [-s SEED] [FILE…]      run these inputs, and so many random ones (20000)
@@ -34,7 +34,7 @@ static void *get_memory(size_t size)
     return memory;
 }
 
-/* ---- Bytes into numbers ------------------------------------------------------------------------- */
+/* ---- Bytes into numbers ---------------------------------------------------------------------- */
 
 typedef struct input {
     const uint8_t *at;
@@ -80,7 +80,7 @@ static int64_t get_mostly_within(input *in, int64_t low, int64_t high)
     return get_byte(in) == 255 ? get_number(in) : get_within(in, low, high);
 }
 
-/* ---- The world ---------------------------------------------------------------------------------- */
+/* ---- The world ------------------------------------------------------------------------------- */
 
 typedef struct columns {
     int64_t time[ROWS_MAX];
@@ -211,7 +211,7 @@ static void make_room(world *w)
         replace(w, fork_of(w, true));
 }
 
-/* ---- Commands ----------------------------------------------------------------------------------- */
+/* ---- Commands -------------------------------------------------------------------------------- */
 
 static int64_t near_price(world *w, uint32_t instrument)
 {
@@ -379,7 +379,7 @@ static void command(world *w, unsigned kind)
         make_room(w);
 }
 
-/* ---- Columns ------------------------------------------------------------------------------------ */
+/* ---- Columns --------------------------------------------------------------------------------- */
 
 /* Rows that obey the rules, merged times not before the clock; false when there is no room left. */
 static void make_columns(world *w)
@@ -577,8 +577,9 @@ static tks_status steps_of_columns(tks_engine *engine, uint32_t feed_count, cons
     return status;
 }
 
-/* A run has ended at the same place in the same state as its steps; where those lacked room, there is
- * nothing to compare. A schedule with a row that overflows is refused whole, steps come to it later. */
+/* A run has ended at the same place in the same state as its steps; where those lacked room, there
+ * is nothing to compare. A schedule with a row that overflows is refused whole, steps come to it
+ * later. */
 static void compare(const world *w, tks_engine *stepped, uint32_t feed_count, const tks_schedule *s,
                     tks_status status)
 {
@@ -633,7 +634,7 @@ static void batch(world *w)
         feed_free(&feeds[i]);
 }
 
-/* ---- Schedules ---------------------------------------------------------------------------------- */
+/* ---- Schedules ------------------------------------------------------------------------------- */
 
 enum { SCHEDULE_MAX = 16 };
 
@@ -727,7 +728,7 @@ static void run_orders(world *w)
         feed_free(&feeds[i]);
 }
 
-/* ---- Saved states ------------------------------------------------------------------------------- */
+/* ---- Saved states ---------------------------------------------------------------------------- */
 
 /* The digest of a state's words is that of records of eleven words; the last one is padded, and one
  * more holds the number of words. */
@@ -824,8 +825,8 @@ static void edit_words(world *w, uint64_t *words, uint64_t count)
     }
 }
 
-/* Somebody edited the bytes and knew about the checksum: an error, or an engine that obeys the rules
- * and is played on with. */
+/* Somebody edited the bytes and knew about the checksum: an error, or an engine that obeys the
+ * rules and is played on with. */
 static void load_edited(world *w)
 {
     size_t size;
@@ -870,7 +871,7 @@ static void load_raw(world *w)
     give_back(bytes);
 }
 
-/* ---- Questions ---------------------------------------------------------------------------------- */
+/* ---- Questions ------------------------------------------------------------------------------- */
 
 static void ask(world *w)
 {
@@ -918,7 +919,7 @@ static void drain_some(world *w)
         require(events[i].sequence == events[i - 1].sequence + 1, "events are out of order");
 }
 
-/* ---- One input ---------------------------------------------------------------------------------- */
+/* ---- One input ------------------------------------------------------------------------------- */
 
 static void call(world *w)
 {

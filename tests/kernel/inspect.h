@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: MIT
  *
- * inspect.h: is an engine sound inside? Walks everything the kernel keeps about its orders, rings and
- * money and names the first thing that does not hold. For engines of tests: O(orders * log).
+ * inspect.h: is an engine sound inside? Walks everything the kernel keeps about its orders, rings
+ * and money and names the first thing that does not hold.
  */
 #ifndef TICKSTEP_TESTS_INSPECT_H
 #define TICKSTEP_TESTS_INSPECT_H

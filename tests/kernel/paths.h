@@ -271,7 +271,7 @@ static tks_status run_steps(const paths *all, path *p, const columns *c, bool na
     }
 }
 
-/* Wherever a batch stops: what it took comes before all that it left, by (time, instrument, row). */
+/* Wherever a batch stops: what it took comes before what it left, by (time, instrument, row). */
 static void check_cursors(const tks_feed *feeds, uint32_t feed_count)
 {
     for (uint32_t i = 0; i < feed_count; i++)

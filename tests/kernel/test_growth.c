@@ -47,7 +47,7 @@ static void *get_memory(size_t size)
     return memory;
 }
 
-/* ---- One engine, one instrument ----------------------------------------------------------------- */
+/* ---- One engine, one instrument -------------------------------------------------------------- */
 
 typedef struct book {
     tks_config config;
@@ -133,7 +133,7 @@ static void step(book *b, int64_t time, int64_t price)
     check(status == TKS_STATUS_OK, "a tick is taken");
 }
 
-/* ---- Ten times the ticks ------------------------------------------------------------------------ */
+/* ---- Ten times the ticks --------------------------------------------------------------------- */
 
 typedef struct counts {
     uint64_t rows; /* looked at one by one, or executed */
@@ -339,7 +339,7 @@ static bool is_same(tks_digest a, tks_digest b)
     return a.low == b.low && a.high == b.high;
 }
 
-/* ---- Many resting orders ------------------------------------------------------------------------ */
+/* ---- Many resting orders --------------------------------------------------------------------- */
 
 enum { RESTING = 100000 };
 
@@ -462,7 +462,7 @@ static void test_churn(void)
     book_close(&b);
 }
 
-/* ---- The largest book --------------------------------------------------------------------------- */
+/* ---- The largest book ------------------------------------------------------------------------ */
 
 typedef struct milestones { /* what both ways must agree on */
     tks_digest placed;
@@ -576,7 +576,7 @@ static void test_largest_book(uint32_t orders)
           "cancelling one by one and at once is the same");
 }
 
-/* ---- The zone map against a look at every row --------------------------------------------------- */
+/* ---- The zone map against a look at every row ------------------------------------------------ */
 
 enum { LIMITS = 3, ROWS_LARGE = 70000 };
 

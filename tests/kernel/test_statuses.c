@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: MIT
  *
- * test_statuses.c: every status of the header provoked through the API, the state the same after each
- * error; every reason seen in an event; capacity and overflow met while running, and the way on.
+ * test_statuses.c: every status of the header provoked through the API, the state the same after
+ * each error; every reason seen in an event; capacity and overflow met on the way, and the way on.
  */
 #include "inspect.h"
 
@@ -68,7 +68,7 @@ static void *get_memory(size_t size)
     return memory;
 }
 
-/* ---- A world of two instruments ----------------------------------------------------------------- */
+/* ---- A world of two instruments -------------------------------------------------------------- */
 
 typedef struct world {
     tks_config config;
@@ -190,7 +190,7 @@ static tks_status step(world *w, int64_t time, int64_t price)
     return tks_step(w->engine, &tick);
 }
 
-/* ---- Names -------------------------------------------------------------------------------------- */
+/* ---- Names ----------------------------------------------------------------------------------- */
 
 static void test_names(void)
 {
@@ -212,7 +212,7 @@ static void test_names(void)
     CHECK(tks_version() == TKS_VERSION_MAJOR * 10000 + TKS_VERSION_MINOR * 100 + TKS_VERSION_PATCH);
 }
 
-/* ---- Configurations ----------------------------------------------------------------------------- */
+/* ---- Configurations -------------------------------------------------------------------------- */
 
 static tks_status size_of(world w)
 {
@@ -276,7 +276,7 @@ static void test_rules(void)
     CONFIG(w.config.flags = TKS_CONFIG_CASH_ACCOUNT, CASH_ACCOUNT);
 }
 
-/* ---- NULL, memory ------------------------------------------------------------------------------- */
+/* ---- NULL, memory ---------------------------------------------------------------------------- */
 
 static void test_null_engine(void)
 {
@@ -392,7 +392,7 @@ static void test_bad_pointers(void)
     close_world(&w);
 }
 
-/* ---- Orders ------------------------------------------------------------------------------------- */
+/* ---- Orders ---------------------------------------------------------------------------------- */
 
 #define ORDER(base, change, name)                                                                  \
     do {                                                                                           \
@@ -449,8 +449,7 @@ static void test_order_numbers(world *w)
     ORDER(stop, order.price_ticks = 1, FIELD_UNUSED);
     ORDER(alert, order.oco_group = 1, FIELD_UNUSED);
     ORDER(limit, (order.qty_lots = INT64_C(1) << 50, order.price_ticks = 1 << 12), OVERFLOW);
-    EXPECT(place(w, market_of(TKS_SIDE_SELL, TKS_QTY_END - 1)),
-           OK); /* worth one tick a lot so far */
+    EXPECT(place(w, market_of(TKS_SIDE_SELL, TKS_QTY_END - 1)), OK); /* without a price */
     EXPECT(tks_orders_cancel(w->engine, 0), OK);
 }
 
@@ -517,7 +516,7 @@ static void test_orders(void)
     close_world(&w);
 }
 
-/* ---- Money -------------------------------------------------------------------------------------- */
+/* ---- Money ----------------------------------------------------------------------------------- */
 
 static void test_money(void)
 {
@@ -556,7 +555,7 @@ static void test_money(void)
     close_world(&w);
 }
 
-/* ---- Ticks -------------------------------------------------------------------------------------- */
+/* ---- Ticks ----------------------------------------------------------------------------------- */
 
 #define TICK(change, name)                                                                         \
     do {                                                                                           \
@@ -584,7 +583,7 @@ static void test_ticks(void)
     close_world(&w);
 }
 
-/* ---- Columns ------------------------------------------------------------------------------------ */
+/* ---- Columns --------------------------------------------------------------------------------- */
 
 typedef struct columns {
     int64_t time[ROWS];
@@ -718,8 +717,8 @@ static void test_feeds(void)
     FEED((feeds[1].zone_map = map, feeds[1].zone_map_size = 1), ZONE_MAP);
     FEED((feeds[1].zone_map = (char *)map + 1, feeds[1].zone_map_size = 64), ZONE_MAP);
     EXPECT(tks_zone_map_build(map, sizeof map, space[1].price, 64), OK);
-    FEED((feeds[1].zone_map = map, feeds[1].zone_map_size = sizeof map),
-         ZONE_MAP); /* a shorter one */
+    /* a shorter one */
+    FEED((feeds[1].zone_map = map, feeds[1].zone_map_size = sizeof map), ZONE_MAP);
     feeds_make(feeds);
     result.struct_size = 0;
     REFUSES(w.engine, tks_step_batch(w.engine, feeds, 2, 0, &result), STRUCT_SIZE);
@@ -733,7 +732,7 @@ static void test_feeds(void)
     close_world(&w);
 }
 
-/* ---- Schedules ---------------------------------------------------------------------------------- */
+/* ---- Schedules ------------------------------------------------------------------------------- */
 
 enum { SCHEDULED = 4 };
 
@@ -840,7 +839,7 @@ static void test_schedule_resumes(void)
     close_world(&roomy);
 }
 
-/* ---- Capacity ----------------------------------------------------------------------------------- */
+/* ---- Capacity -------------------------------------------------------------------------------- */
 
 static void test_room(void)
 {
@@ -917,9 +916,9 @@ static void test_copies(void)
     close_world(&w);
 }
 
-/* ---- Overflow before a tick --------------------------------------------------------------------- */
+/* ---- Overflow before a tick ------------------------------------------------------------------ */
 
-/* Orders that no ledger could post stop the tick, by step and by batch; without the order it goes on. */
+/* Orders that no ledger could post stop the tick, by step and by batch; without them it goes on. */
 static void test_overflow_before_a_tick(void)
 {
     world w = plan();
@@ -972,7 +971,7 @@ static void test_overflow_on_the_way(void)
     close_world(&plain);
 }
 
-/* One instrument's fees grow as another's rebates do: the wallet shows neither, and must not wrap. */
+/* One instrument's fees grow as another's rebates do: the wallet shows neither; nothing may wrap. */
 static void test_fees_hidden_by_rebates(void)
 {
     world w = plan();
@@ -994,7 +993,7 @@ static void test_fees_hidden_by_rebates(void)
     close_world(&w);
 }
 
-/* ---- Saved states ------------------------------------------------------------------------------- */
+/* ---- Saved states ---------------------------------------------------------------------------- */
 
 static unsigned char *save(const world *w, size_t *size_out)
 {
@@ -1160,20 +1159,12 @@ static void test_extreme_states(void)
     close_world(&w);
 }
 
-/* An engine with an alert, an order that has a fill, one without, and a delayed amendment; and where
- * their words are. */
+/* An engine with an alert, an order that has a fill, one without, and a delayed amendment; and
+ * where their words are. */
 enum { ORDERS_AT = 5 + 13 * INSTRUMENTS + 9 + 16 * INSTRUMENTS + 1, WORDS_OF_ORDER = 20 };
-enum {
-    ID = 0,
-    PRIORITY = 5,
-    QTY = 6,
-    FILLED = 7,
-    TRAIL = 10,
-    LIVE_FROM = 13,
-    FEES = 15,
-    RAW_FEE = 16
-};
-enum { FROZEN_UNITS = 18, FROZEN_LOTS = 19, COMMANDS_AT = ORDERS_AT + 3 * WORDS_OF_ORDER + 1 };
+enum { ID = 0, PRIORITY = 5, QTY = 6, FILLED = 7, TRAIL = 10, LIVE_FROM = 13, FEES = 15 };
+enum { RAW_FEE = 16, FROZEN_UNITS = 18, FROZEN_LOTS = 19 };
+enum { COMMANDS_AT = ORDERS_AT + 3 * WORDS_OF_ORDER + 1 };
 enum { DUE = 0, COMMAND_ID = 1, COMMAND_KIND = 2, COMMAND_SIDE = 4, COMMAND_QTY = 5 };
 
 static void live_for_edits(world *w)
@@ -1222,16 +1213,14 @@ static void test_edited_orders(void)
     EXPECT(load_with(&w, word_of_order(1, FILLED), UINT64_MAX), STATE_INVALID);
     EXPECT(load_with(&w, word_of_order(1, ID), 1), STATE_INVALID);
     EXPECT(load_with(&w, word_of_order(1, ID), 9), STATE_INVALID);
-    EXPECT(load_with(&w, word_of_order(1, PRIORITY), 3),
-           STATE_INVALID); /* that of the other order */
+    EXPECT(load_with(&w, word_of_order(1, PRIORITY), 3), STATE_INVALID); /* the other order's */
     EXPECT(load_with(&w, word_of_order(1, PRIORITY), 99), STATE_INVALID);
     EXPECT(load_with(&w, word_of_order(1, LIVE_FROM), 5), STATE_INVALID); /* it is live already */
     EXPECT(load_with(&w, word_of_order(2, TRAIL), 1), STATE_INVALID);
     EXPECT(load_with(&w, word_of_order(2, FEES), 7), STATE_INVALID); /* a fee without a fill */
     EXPECT(load_with(&w, word_of_order(2, RAW_FEE), 7), STATE_INVALID);
     EXPECT(load_with(&w, word_of_order(2, FROZEN_LOTS), 1), STATE_INVALID);
-    EXPECT(load_with(&w, word_of_order(0, FROZEN_UNITS), 1),
-           STATE_INVALID); /* an alert holds nothing */
+    EXPECT(load_with(&w, word_of_order(0, FROZEN_UNITS), 1), STATE_INVALID); /* of an alert */
     EXPECT(load_with(&w, word_of_order(0, FILLED), 1), STATE_INVALID);
     EXPECT(load_with(&w, ORDERS_AT - 1, 4), STATE_INVALID); /* more orders than there are words */
     EXPECT(load_with(&w, ORDERS_AT - 1, UINT64_MAX), STATE_INVALID);
@@ -1256,7 +1245,7 @@ static void test_edited_commands(void)
     close_world(&w);
 }
 
-/* ---- Answers in pieces -------------------------------------------------------------------------- */
+/* ---- Answers in pieces ----------------------------------------------------------------------- */
 
 static void test_paging(void)
 {
@@ -1303,7 +1292,7 @@ static void test_ring_wraps(void)
     close_world(&w);
 }
 
-/* ---- Reasons ------------------------------------------------------------------------------------ */
+/* ---- Reasons --------------------------------------------------------------------------------- */
 
 static void test_refusals_at_placement(void)
 {
@@ -1388,7 +1377,7 @@ static void test_ends_by_command(void)
     close_world(&w);
 }
 
-/* ---- What has been seen ------------------------------------------------------------------------- */
+/* ---- What has been seen ---------------------------------------------------------------------- */
 
 /* Numbers that no call can bring about, and why. */
 static const char *why_no_status(int status)

@@ -31,7 +31,7 @@ typedef struct family {
     uint32_t size;
 } family;
 
-/* ---- Words of the alphabets --------------------------------------------------------------------- */
+/* ---- Words of the alphabets ------------------------------------------------------------------ */
 
 static symbol *add(family *f, symbol s)
 {
@@ -186,7 +186,7 @@ static void roll(family *f)
     add(f, s);
 }
 
-/* ---- The families ------------------------------------------------------------------------------- */
+/* ---- The families ---------------------------------------------------------------------------- */
 
 static void limits(family *f)
 {
@@ -523,7 +523,7 @@ static void family_make(family *f, void (*make)(family *))
     make(f);
 }
 
-/* ---- One sequence ------------------------------------------------------------------------------- */
+/* ---- One sequence ---------------------------------------------------------------------------- */
 
 typedef struct world {
     family family;
