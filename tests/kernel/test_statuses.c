@@ -971,7 +971,7 @@ static void test_overflow_on_the_way(void)
     close_world(&plain);
 }
 
-/* One instrument's fees grow as another's rebates do: the wallet shows neither; nothing may wrap. */
+/* One instrument's fees grow as another's rebates do: the wallet shows neither, nothing wraps. */
 static void test_fees_hidden_by_rebates(void)
 {
     world w = plan();
@@ -1292,6 +1292,102 @@ static void test_ring_wraps(void)
     close_world(&w);
 }
 
+/* ---- Wrong CHECKED flags --------------------------------------------------------------------- */
+
+/* Whatever can be asked of an engine. The answers are not looked at. */
+static void use_everything(world *w)
+{
+    tks_snapshot snapshot;
+    tks_order trailing = order_of(TKS_ORDER_TRAILING_STOP, TKS_SIDE_BUY, 1);
+    trailing.trail_ticks = TKS_PRICE_END - 1;
+    place(w, trailing);
+    place(w, market_of(TKS_SIDE_BUY, 1));
+    place(w, market_of(TKS_SIDE_SELL, 1 << 20));
+    tks_order_cancel(w->engine, w->engine->order_id_next - 1);
+    tks_settle_at(w->engine, 0, 100);
+    tks_day_roll(w->engine, NULL);
+    tks_snapshot_get(w->engine, 0, &snapshot);
+    step(w, w->engine->clock, 100);
+    step(w, TKS_TIME_END - 1, TKS_PRICE_END - 1);
+    drain(w->engine);
+}
+
+enum { IN_A_BATCH, THROUGH_ZONES, IN_A_SCHEDULE, WAYS };
+
+/* Columns that nobody checked, under flags that say so. */
+static void run_wild(world *w, int way, uint64_t row)
+{
+    static uint64_t maps[INSTRUMENTS][256];
+    tks_feed feeds[INSTRUMENTS];
+    tks_batch_result result = {.struct_size = sizeof result};
+    schedule_columns c;
+    tks_schedule s = schedule_make(&c, false);
+    feeds_make(feeds);
+    for (int i = 0; i < INSTRUMENTS; i++) {
+        feeds[i].flags = TKS_FEED_CHECKED;
+        if (way != THROUGH_ZONES)
+            continue;
+        EXPECT(tks_zone_map_build(maps[i], sizeof maps[i], space[i].price, ROWS), OK);
+        feeds[i].zone_map = maps[i];
+        feeds[i].zone_map_size = sizeof maps[i];
+    }
+    s.flags = TKS_SCHEDULE_CHECKED;
+    for (int i = 0; i < SCHEDULED; i++) {
+        c.point[i] = (int64_t)row;
+        c.instrument[i] = 0;
+        c.offset[i] = TKS_OFFSET_NONE;
+    }
+    if (way == IN_A_SCHEDULE)
+        tks_run_orders(w->engine, feeds, INSTRUMENTS, &s, &result);
+    else
+        batch(w, feeds, &result);
+}
+
+static void use_after_wild(int way, uint32_t config_flags, int64_t *column, uint64_t row,
+                           int64_t value)
+{
+    world w = plan();
+    int64_t good = column[row];
+    if (config_flags)
+        w.rules[1] = w.rules[0];
+    w.config.flags = config_flags;
+    w.config.latency = INT64_C(1) << 61;
+    open_world(&w);
+    tks_order late = order_of(TKS_ORDER_ALERT_TIME, TKS_SIDE_BUY, 0);
+    late.expire_time = TKS_TIME_END - 1; /* only wild times wake it */
+    EXPECT(place(&w, late), OK);
+    EXPECT(place(&w, limit_of(TKS_SIDE_BUY, 1, 103)), OK);
+    EXPECT(place(&w, stop_of(TKS_SIDE_BUY, 1, 106)), OK);
+    EXPECT(place(&w, limit_of(TKS_SIDE_BUY, 1, 1)), OK); /* these two are searched for to the end */
+    EXPECT(place(&w, stop_of(TKS_SIDE_BUY, 1, 1000)), OK);
+    column[row] = value;
+    run_wild(&w, way, row);
+    CHECK(inspect_structure(w.engine) == NULL);
+    use_everything(&w);
+    CHECK(inspect_structure(w.engine) == NULL);
+    column[row] = good;
+    free(w.engine);
+}
+
+/* Wrong results are allowed; the sanitizers see whether anything worse happens. */
+static void test_wrong_flags(void)
+{
+    static const int64_t values[] = {INT64_MIN, INT64_MAX, -1, 0, -TKS_TIME_END, TKS_TIME_END};
+    static const uint64_t rows[] = {0, 1, ROWS / 2, ROWS - 1};
+    columns_fill();
+    for (size_t i = 0; i < sizeof values / sizeof *values; i++)
+        for (size_t j = 0; j < sizeof rows / sizeof *rows; j++)
+            for (uint32_t flags = 0; flags <= TKS_CONFIG_CASH_ACCOUNT; flags++)
+                for (int way = 0; way < WAYS; way++) {
+                    use_after_wild(way, flags, space[0].time, rows[j], values[i]);
+                    use_after_wild(way, flags, space[0].price, rows[j], values[i]);
+                    use_after_wild(way, flags, space[0].qty, rows[j], values[i]);
+                    use_after_wild(way, flags, space[0].bid, rows[j], values[i]);
+                    use_after_wild(way, flags, space[1].time, rows[j], values[i]);
+                    use_after_wild(way, flags, space[1].price, rows[j], values[i]);
+                }
+}
+
 /* ---- Reasons --------------------------------------------------------------------------------- */
 
 static void test_refusals_at_placement(void)
@@ -1436,6 +1532,7 @@ int main(void)
     test_edited_commands();
     test_paging();
     test_ring_wraps();
+    test_wrong_flags();
     test_refusals_at_placement();
     test_ends_in_a_tick();
     test_ends_by_command();
