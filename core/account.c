@@ -86,9 +86,28 @@ tks_u128 tks__order_weight(const tks_instrument *rules, int64_t qty_lots, int64_
     return 2 * value + (tks_u128)qty_lots * (uint64_t)per_lot + (uint64_t)rules->fee_min_units + 1;
 }
 
+/* What tks__money_has_room says of everyday sums, which are far from the end: the largest figure and
+ * twelve of the buckets', each below 2^56, and twice the weight stay below 2^62 together. */
+static bool has_plenty_of_room(const tks_engine *engine, const tks__instrument *instrument,
+                               tks_u128 weight)
+{
+    const tks__wallet *wallet = &engine->wallet;
+    int64_t any = tks__abs(wallet->cash_units) | tks__abs(wallet->in_units) |
+                  tks__abs(wallet->income_units) | tks__abs(wallet->fees_units) |
+                  tks__abs(wallet->realized_units) | tks__abs(instrument->realized_units) |
+                  tks__abs(instrument->fees_units);
+    for (int i = 0; i < 4; i++) {
+        const tks_bucket *bucket = &instrument->buckets[i];
+        any |= bucket->qty_lots | tks__abs(bucket->cost_units) | tks__abs(bucket->base_units);
+    }
+    return any < INT64_C(1) << 56 && weight < (tks_u128)1 << 56;
+}
+
 bool tks__money_has_room(const tks_engine *engine, const tks__instrument *instrument,
                          tks_u128 weight)
 {
+    if (TKS_LIKELY(has_plenty_of_room(engine, instrument, weight)))
+        return true;
     const tks__wallet *wallet = &engine->wallet;
     int64_t largest = tks__max(tks__abs(wallet->cash_units), tks__abs(wallet->in_units));
     largest = tks__max(largest, tks__abs(wallet->income_units));
@@ -419,7 +438,8 @@ static uint32_t refusal_of_cash(const tks_engine *engine, const tks__instrument 
 static bool is_board_lot(const tks__instrument *instrument, const tks__order *order)
 {
     const tks_instrument *rules = &instrument->rules;
-    if (order->qty_lots >= rules->qty_min_lots && order->qty_lots % rules->qty_step_lots == 0)
+    bool steps = rules->qty_step_lots == 1 || order->qty_lots % rules->qty_step_lots == 0;
+    if (order->qty_lots >= rules->qty_min_lots && steps)
         return true;
     return tks__rest(order) == tks__closable(instrument, order->side, order->offset);
 }

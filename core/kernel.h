@@ -294,6 +294,39 @@ static inline int64_t tks__price_told(const tks__order *order)
     return order->type == TKS_ORDER_TRAILING_STOP ? order->trail_ticks : order->trigger_ticks;
 }
 
+/* What an order waits for. A limit: LIMIT, or a STOP_LIMIT that has fired. Market, that is lots at
+ * any price: MARKET, or another stop that has fired. */
+static inline bool tks__is_limit(const tks__order *order)
+{
+    return order->type == TKS_ORDER_LIMIT ||
+           (order->type == TKS_ORDER_STOP_LIMIT && order->is_triggered);
+}
+
+static inline bool tks__is_market(const tks__order *order)
+{
+    return order->type == TKS_ORDER_MARKET ||
+           (order->is_triggered && order->type != TKS_ORDER_STOP_LIMIT);
+}
+
+static inline bool tks__waits_for_falling(const tks__order *order)
+{
+    bool is_buy = order->side == TKS_SIDE_BUY;
+    return tks__is_limit(order) || order->type == TKS_ORDER_MARKET_IF_TOUCHED ? is_buy : !is_buy;
+}
+
+static inline int64_t tks__threshold(const tks__instrument *instrument, const tks__order *order)
+{
+    bool falling = tks__waits_for_falling(order);
+    if (tks__is_limit(order)) {
+        int64_t through = instrument->rules.fill_rule == TKS_FILL_THROUGH;
+        return falling ? order->price_ticks - through : order->price_ticks + through;
+    }
+    if (order->type == TKS_ORDER_TRAILING_STOP)
+        return falling ? order->best_ticks - order->trail_ticks
+                       : order->best_ticks + order->trail_ticks;
+    return order->trigger_ticks;
+}
+
 static inline int64_t tks__position(const tks__instrument *instrument)
 {
     const tks_bucket *b = instrument->buckets;
@@ -345,12 +378,6 @@ tks_status tks__order_of_id(const tks_engine *engine, uint64_t order_id, uint32_
 /* An order as its owner asked for it and amended it. */
 tks_order tks__order_as_asked(const tks__order *order);
 
-/* What an order waits for. A limit: LIMIT, or a STOP_LIMIT that has fired. Market, that is lots at any
- * price: MARKET, or another stop that has fired. */
-bool tks__is_limit(const tks__order *order);
-bool tks__is_market(const tks__order *order);
-bool tks__waits_for_falling(const tks__order *order);
-int64_t tks__threshold(const tks__instrument *instrument, const tks__order *order);
 /* Put an order where its state says it waits. */
 void tks__order_wait_pending(tks_engine *engine, uint32_t slot);
 void tks__order_wait_market(tks_engine *engine, uint32_t slot);

@@ -284,9 +284,15 @@ static tks__heap *heap_of(tks_engine *engine, tks__heap_kind kind, const tks__or
     return &tks__instrument_at(engine, order->instrument)->heaps[kind];
 }
 
+/* (key, rank) as one number of the same order. */
+static tks_u128 order_key(const tks__heap_entry *entry)
+{
+    return (tks_u128)((uint64_t)entry->key ^ UINT64_C(1) << 63) << 64 | entry->rank;
+}
+
 static bool comes_before(const tks__heap_entry *a, const tks__heap_entry *b)
 {
-    return a->key < b->key || (a->key == b->key && a->rank < b->rank);
+    return order_key(a) < order_key(b);
 }
 
 static void heap_put(tks_engine *engine, tks__heap_kind kind, tks__heap_entry *entries,
@@ -309,14 +315,19 @@ static void sift_up(tks_engine *engine, tks__heap_kind kind, tks__heap_entry *en
     heap_put(engine, kind, entries, place, entry);
 }
 
+/* Of up to four children the first in order. Chosen by arithmetic: which child wins is a coin toss
+ * that no branch predictor learns. */
 static uint32_t first_child(const tks__heap_entry *entries, uint32_t count, uint32_t place)
 {
     uint32_t child = 4 * place + 1;
     uint32_t end = child + 4 < count ? child + 4 : count;
     uint32_t first = child;
-    for (uint32_t other = child + 1; other < end; other++)
-        if (comes_before(&entries[other], &entries[first]))
-            first = other;
+    tks_u128 least = order_key(&entries[first]);
+    for (uint32_t other = child + 1; other < end; other++) {
+        tks_u128 key = order_key(&entries[other]);
+        first = key < least ? other : first;
+        least = key < least ? key : least;
+    }
     return first;
 }
 
@@ -435,37 +446,6 @@ void tks__candidates_sort(tks__candidate *candidates, uint32_t count)
 }
 
 /* ---- Where an order waits -------------------------------------------------------------------- */
-
-bool tks__is_limit(const tks__order *order)
-{
-    return order->type == TKS_ORDER_LIMIT ||
-           (order->type == TKS_ORDER_STOP_LIMIT && order->is_triggered);
-}
-
-bool tks__is_market(const tks__order *order)
-{
-    return order->type == TKS_ORDER_MARKET ||
-           (order->is_triggered && order->type != TKS_ORDER_STOP_LIMIT);
-}
-
-bool tks__waits_for_falling(const tks__order *order)
-{
-    bool is_buy = order->side == TKS_SIDE_BUY;
-    return tks__is_limit(order) || order->type == TKS_ORDER_MARKET_IF_TOUCHED ? is_buy : !is_buy;
-}
-
-int64_t tks__threshold(const tks__instrument *instrument, const tks__order *order)
-{
-    bool falling = tks__waits_for_falling(order);
-    if (tks__is_limit(order)) {
-        int64_t through = instrument->rules.fill_rule == TKS_FILL_THROUGH;
-        return falling ? order->price_ticks - through : order->price_ticks + through;
-    }
-    if (order->type == TKS_ORDER_TRAILING_STOP)
-        return falling ? order->best_ticks - order->trail_ticks
-                       : order->best_ticks + order->trail_ticks;
-    return order->trigger_ticks;
-}
 
 void tks__order_wait_pending(tks_engine *engine, uint32_t slot)
 {
