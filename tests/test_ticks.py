@@ -9,6 +9,7 @@ import numpy as np
 import pytest
 
 import tickstep as ts
+from tickstep.ticks import to_time
 
 ROWS = 1_000
 
@@ -161,12 +162,29 @@ def test_between_takes_the_start_and_leaves_the_stop() -> None:
     assert len(ticks.between(None, np.datetime64(8, "s"))) == 80
     assert len(ticks.between(8_000, 5_000)) == 0
     assert len(part.between(6_000, None)) == 20
+    assert len(ticks.between("1970-01-01 00:00:05Z", "1970-01-01T00:00:08.000")) == 30
     with pytest.raises(ts.DataError, match="has no time zone"):
         ticks.between(datetime(1970, 1, 1), None)
     with pytest.raises(ts.DataError, match="'noon' is not a time"):
         ticks.between("noon", None)
     with pytest.raises(ts.DataError, match="finer than one ms"):
         ticks.between("1970-01-01T00:00:05.0001", None)
+
+
+@pytest.mark.parametrize(
+    "time",
+    ["now", "today", "", "NaT", "1970-01-01T02:00+02:00", None, True, 1.5, np.timedelta64(5)],
+)
+def test_what_is_no_time_is_refused(time: Any) -> None:
+    with pytest.raises(ts.DataError, match="is not a time"):
+        to_time(time, "ms")
+
+
+@pytest.mark.parametrize("time", ["1500-01-01", "9999-12-31T23:59"])
+def test_times_beyond_64_bits_do_not_wrap_around(time: str) -> None:
+    assert to_time(time, "ms") == int(np.datetime64(time, "ms").astype(np.int64))
+    with pytest.raises(ts.DataError, match="beyond what 64 bits of ns hold"):
+        to_time(time, "ns")
 
 
 def test_equal_data_has_an_equal_digest() -> None:
@@ -241,7 +259,11 @@ def test_from_arrays_reads_floats_lists_and_dates() -> None:
         (([1], [100.005], [1.0], [0]), "prices at row 0: 100.005 is not a multiple of 0.01"),
         (([1, 2], [1.0, 2.0], [1.0, 1e-7], [0, 0]), "qtys at row 1: 1e-7 is not a multiple"),
         (([1.5], [1.0], [1.0], [0]), "time must be integers of at most 64 bits, was float64"),
-        (([1], [1.0], [1.0], ["LONG"]), "sides at row 0 must be 'BUY' or 'SELL'"),
+        (([1], [1.0], [1.0], ["LONG"]), "sides at row 0 must be 'BUY' or 'SELL', was 'LONG'"),
+        (
+            ([1], [[1.0]], [1.0], [0]),
+            "prices must have one dimension, was an array of shape (1, 1)",
+        ),
         (([1], [1.0], [1.0], [3]), "sides at row 0 must be 0 (BUY) or 1 (SELL), was 3"),
         (([1], [float("nan")], [1.0], [0]), "prices at row 0: NaN is not a finite number"),
         (([1], [1.0], [float("inf")], [0]), "qtys at row 0: inf is not a finite number"),

@@ -5,7 +5,7 @@ by itself instead: the slow, plain way, there to be compared with. Both give the
 the same digest.
 """
 
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from dataclasses import fields
 from typing import Any
 
@@ -17,11 +17,9 @@ from tickstep.errors import ConfigError, DataError
 from tickstep.result import Result
 from tickstep.session import WAKE_ON, Session, TicksMarket, Units
 from tickstep.strategy import Strategy, parameters_of
-from tickstep.ticks import Number, Ticks
+from tickstep.ticks import Number, Progress, Ticks
 
 __all__ = ["run"]
-
-Progress = Callable[[int, int], object]
 
 PROGRESS_STEPS = 200
 

@@ -13,9 +13,10 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
+from tickstep.ticks import Int64Array
+
 __all__ = ["EquityPath"]
 
-Int64Array = npt.NDArray[np.int64]
 Curve = npt.NDArray[Any]  # int64, or Python integers where int64 might not hold them
 
 PIECE_ROWS = 1 << 16  # small enough to stay in the cache

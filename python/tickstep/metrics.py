@@ -11,9 +11,12 @@ from typing import Any, NamedTuple
 import numpy as np
 import numpy.typing as npt
 
+from tickstep.ticks import NS_PER_UNIT, Float64Array, check_time_unit, plain
+
 __all__ = [
     "Drawdown",
     "DrawdownScan",
+    "depths",
     "max_drawdown",
     "periods_per_year",
     "returns",
@@ -22,9 +25,7 @@ __all__ = [
 ]
 
 Curve = npt.NDArray[Any]  # integers or floats
-Float64Array = npt.NDArray[np.float64]
 
-NS_PER_UNIT = {"s": 10**9, "ms": 10**6, "us": 10**3, "ns": 1}
 NS_PER_YEAR = 31_557_600 * 10**9  # 365.25 days
 
 
@@ -100,11 +101,11 @@ class DrawdownScan:
         if len(piece) == 0:
             return
         found, peaks = _depths(piece, self.peak)
-        self.peak = _plain(peaks[-1])
+        self.peak = plain(peaks[-1])
         lowest = int(np.argmax(found))
         if found[lowest] > self._depth:
             self._depth = float(found[lowest])
-            self._deepest = Drawdown(_plain(peaks[lowest]), _plain(piece[lowest]))
+            self._deepest = Drawdown(plain(peaks[lowest]), plain(piece[lowest]))
 
 
 def depths(curve: Curve, peak: float) -> Float64Array:
@@ -154,7 +155,7 @@ def max_drawdown(equity: Curve) -> Drawdown | None:
     """
     if len(equity) == 0:
         return None
-    scan = DrawdownScan(_plain(equity[0]))
+    scan = DrawdownScan(plain(equity[0]))
     scan.push(equity)
     return scan.deepest
 
@@ -207,7 +208,8 @@ def total_return(equity: Curve) -> float | None:
     """
     if len(equity) == 0 or equity[0] <= 0:
         return None
-    first, last = _plain(equity[0]), _plain(equity[-1])
+    first: float = plain(equity[0])
+    last: float = plain(equity[-1])
     return (last - first) / first
 
 
@@ -267,7 +269,7 @@ def periods_per_year(length: int, time_unit: str) -> float:
     >>> periods_per_year(3_600_000, "ms")
     8766.0
     """
-    return NS_PER_YEAR / (length * NS_PER_UNIT[time_unit])
+    return NS_PER_YEAR / (length * NS_PER_UNIT[check_time_unit(time_unit)])
 
 
 def _depths(curve: Curve, peak: float) -> tuple[Float64Array, Curve]:
@@ -277,8 +279,3 @@ def _depths(curve: Curve, peak: float) -> tuple[Float64Array, Curve]:
     found = np.zeros(len(curve))
     np.divide(falls, scale, out=found, where=scale > 0)
     return found, peaks
-
-
-def _plain(value: Any) -> float:
-    found: float = value.item() if isinstance(value, np.generic) else value
-    return found

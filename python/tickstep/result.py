@@ -22,7 +22,6 @@ from tickstep.engine import EngineConfig, EventKind, Reason
 from tickstep.equity import EquityPath
 from tickstep.errors import ConfigError
 from tickstep.metrics import (
-    NS_PER_UNIT,
     DrawdownScan,
     depths,
     periods_per_year,
@@ -30,7 +29,7 @@ from tickstep.metrics import (
     total_return,
 )
 from tickstep.session import LIQUIDITY_MAKER, Units, interval_length
-from tickstep.ticks import Int64Array, Ticks
+from tickstep.ticks import NS_PER_UNIT, Float64Array, Int64Array, Ticks
 
 if TYPE_CHECKING:
     import polars as pl
@@ -38,7 +37,6 @@ if TYPE_CHECKING:
 __all__ = ["FORMATS", "Curves", "Result", "Sampling"]
 
 Events = npt.NDArray[np.void]
-Float64Array = npt.NDArray[np.float64]
 Stat = str | int | float | None
 
 FORMATS = ("csv", "parquet")

@@ -21,14 +21,14 @@ import numpy.typing as npt
 
 from tickstep import demo
 from tickstep._kernel import ORDER_TYPES
-from tickstep.backtest import Progress, run
+from tickstep.backtest import run
 from tickstep.data.load import read_trades
 from tickstep.engine import EVENT_DTYPE, EngineConfig, EventKind, Reason
 from tickstep.errors import ConfigError, DataError
 from tickstep.result import Result
 from tickstep.session import Event, Units
 from tickstep.strategy import Strategy, parameters_of
-from tickstep.ticks import Ticks
+from tickstep.ticks import Progress, Ticks
 
 __all__ = [
     "StrategySource",

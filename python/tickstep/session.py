@@ -19,9 +19,8 @@ import numpy.typing as npt
 from tickstep._kernel import Grid
 from tickstep.engine import EngineConfig, EventKind, OpenOrder, Order, Snapshot
 from tickstep.errors import ConfigError
-from tickstep.metrics import NS_PER_UNIT
 from tickstep.strategy import Alert, Bar, Fill, Strategy
-from tickstep.ticks import Number, Ticks, Time, to_time
+from tickstep.ticks import NS_PER_UNIT, Number, Ticks, Time, check_time_unit, to_time
 
 __all__ = [
     "WAKE_ON",
@@ -422,7 +421,7 @@ def interval_length(interval: str, time_unit: str) -> int:
     Raises
     ------
     ConfigError
-        When it is no interval, or finer than the time unit.
+        When it is no interval, or finer than the time unit, or that is none.
 
     Examples
     --------
@@ -437,7 +436,7 @@ def interval_length(interval: str, time_unit: str) -> int:
             hint='write a whole number and ms, s, m, h or d: "500ms", "10s", "1m", "4h", "1d"',
         )
     length_ns = int(found.group(1)) * NS_PER_SUFFIX[found.group(2)]
-    length, rest = divmod(length_ns, NS_PER_UNIT[time_unit])
+    length, rest = divmod(length_ns, NS_PER_UNIT[check_time_unit(time_unit)])
     if rest:
         raise ConfigError(
             f"the interval {interval} is not a whole number of the data's time unit, {time_unit}",

@@ -7,7 +7,8 @@ columns never change: arrays that somebody could still write to are copied.
 """
 
 import hashlib
-from collections.abc import Mapping, Sequence
+import re
+from collections.abc import Callable, Mapping, Sequence
 from datetime import UTC, datetime
 from decimal import Decimal
 from typing import Any, Self, overload
@@ -20,7 +21,8 @@ from tickstep.errors import ConfigError, DataError, OrderError
 
 __all__ = ["TIME_UNITS", "Ticks"]
 
-TIME_UNITS = ("s", "ms", "us", "ns")
+NS_PER_UNIT = {"s": 10**9, "ms": 10**6, "us": 10**3, "ns": 1}
+TIME_UNITS = tuple(NS_PER_UNIT)
 
 Number = float | int | str | Decimal
 Column = npt.ArrayLike | Sequence[Number]
@@ -28,6 +30,12 @@ Time = int | str | datetime | np.datetime64
 Int64Array = npt.NDArray[np.int64]
 UInt8Array = npt.NDArray[np.uint8]
 Float64Array = npt.NDArray[np.float64]
+Progress = Callable[[int, int], object]  # called with how much is done, and how much there is
+
+# NumPy also reads "now", "today" and offsets from UTC: what depends on the clock, or only warns.
+_ISO_UTC = re.compile(
+    r"(\d{4}(?:-\d\d(?:-\d\d(?:[T ]\d\d(?::\d\d(?::\d\d(?:\.\d+)?)?)?)?)?)?)Z?", re.ASCII
+)
 
 
 class Ticks:
@@ -388,17 +396,28 @@ def check_time_unit(unit: str) -> str:
 
 def to_time(value: Time, unit: str) -> int:
     """Turn a date into a whole number of `unit` since 1970-01-01 UTC; integers pass as they are."""
-    if isinstance(value, (int, np.integer)) and not isinstance(value, bool):
+    if isinstance(value, (int, np.integer)) and not isinstance(value, (bool, np.timedelta64)):
         return int(value)
-    moment: Any = _without_zone(value) if isinstance(value, datetime) else value
-    try:
-        stamp = np.datetime64(moment)
-    except (ValueError, TypeError) as error:
+    moment = _moment(value)
+    if np.isnat(moment):
         raise DataError(
             f"{value!r} is not a time",
             hint=f"give an integer in {unit}, ISO 8601 text in UTC, or a datetime with a zone",
-        ) from error
-    return int(_times(np.array([stamp]), unit)[0])
+        )
+    return int(_times(np.array([moment]), unit)[0])
+
+
+def _moment(value: Any) -> np.datetime64:
+    """Read a date; NaT is what cannot be read."""
+    if isinstance(value, datetime):
+        value = _without_zone(value)
+    elif isinstance(value, str):
+        written = _ISO_UTC.fullmatch(value)
+        value = None if written is None else written.group(1)
+    try:
+        return np.datetime64(value)
+    except (ValueError, TypeError):
+        return np.datetime64("NaT")
 
 
 def _without_zone(moment: datetime) -> datetime:
@@ -417,14 +436,24 @@ def _times(values: npt.ArrayLike, unit: str) -> Int64Array:
     if np.isnat(array).any():
         row = int(np.flatnonzero(np.isnat(array))[0])
         raise DataError(f"time at row {row} is not a time (NaT)", hint="drop the row")
-    exact = array.astype(f"datetime64[{unit}]")
-    lost = np.flatnonzero(exact != array)
+    kept = array.astype(f"datetime64[{unit}]")
+    # There and back: a comparison of the two would itself wrap around beyond 64 bits.
+    lost = np.flatnonzero(kept.astype(array.dtype) != array)
     if lost.size:
-        raise DataError(
-            f"time {array[lost[0]]} at row {lost[0]} is finer than one {unit}",
-            hint='choose a finer time_unit, such as "ns"',
+        raise _lost_time(array[lost[0]], kept[lost[0]], int(lost[0]), unit)
+    return kept.astype(np.int64)
+
+
+def _lost_time(given: np.datetime64, kept: np.datetime64, row: int, unit: str) -> DataError:
+    if given.astype("datetime64[Y]") != kept.astype("datetime64[Y]"):
+        return DataError(
+            f"time {given} at row {row} is beyond what 64 bits of {unit} hold",
+            hint='choose a coarser time_unit, such as "ms"',
         )
-    return exact.astype(np.int64)
+    return DataError(
+        f"time {given} at row {row} is finer than one {unit}",
+        hint='choose a finer time_unit, such as "ns"',
+    )
 
 
 def integer_column(
@@ -450,6 +479,11 @@ def grid_column(
 ) -> Int64Array:
     """Return indexes on a grid: integers pass, floats, text and Decimals must lie on the grid."""
     array = np.asarray(values)
+    if array.ndim > 1:
+        raise error(
+            f"{name} must have one dimension, was an array of shape {array.shape}",
+            hint=f"give one column: {name}[:, 0]",
+        )
     if array.dtype.kind == "f":
         return grid.indexes(np.ascontiguousarray(array, dtype=np.float64), name, error)
     if array.dtype.kind in "OU":
@@ -469,14 +503,25 @@ def side_column(
         is_sell: npt.NDArray[np.bool_] = np.asarray(array == "SELL")
         bad = np.flatnonzero(~(is_sell | (array == "BUY")))
         if bad.size:
-            side = array[bad[0]]
-            raise error(f"{name} at row {bad[0]} must be 'BUY' or 'SELL', was {side!r}")
+            side = plain(array.ravel()[bad[0]])
+            raise error(
+                f"{name} at row {bad[0]} must be 'BUY' or 'SELL', was {side!r}",
+                hint="it is the side of the aggressor, in capitals",
+            )
         return is_sell.astype(np.uint8)
     codes = array if array.dtype.kind == "b" else integer_column(array, name, error)
     bad = np.flatnonzero((codes < 0) | (codes > 1))
     if bad.size:
-        raise error(f"{name} at row {bad[0]} must be 0 (BUY) or 1 (SELL), was {codes[bad[0]]}")
+        raise error(
+            f"{name} at row {bad[0]} must be 0 (BUY) or 1 (SELL), was {codes.ravel()[bad[0]]}",
+            hint="it is the side of the aggressor",
+        )
     return codes.astype(np.uint8)
+
+
+def plain(value: Any) -> Any:
+    """Return a NumPy scalar as Python's own, which shows no type in messages; others as they are."""
+    return value.item() if isinstance(value, np.generic) else value
 
 
 def _frozen(array: npt.NDArray[Any], name: str) -> npt.NDArray[Any]:

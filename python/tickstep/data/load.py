@@ -10,7 +10,7 @@ import os
 import re
 import zipfile
 import zlib
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from contextlib import AbstractContextManager, contextmanager
 from decimal import Decimal
 from io import BufferedReader
@@ -19,12 +19,9 @@ from typing import IO, Any, Literal, cast
 
 from tickstep._kernel import TradesParser
 from tickstep.errors import ConfigError, DataError
-from tickstep.ticks import Ticks
+from tickstep.ticks import Number, Progress, Ticks
 
 __all__ = ["read_trades"]
-
-Number = float | int | str | Decimal
-Progress = Callable[[int, int], object]
 
 _PIECE_BYTES = 1 << 18
 _GZIP_MAGIC = b"\x1f\x8b"
