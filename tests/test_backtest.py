@@ -15,7 +15,7 @@ import tickstep as ts
 from tickstep.demo import Grid, sample
 from tickstep.equity import EquityPath
 from tickstep.result import Sampling
-from tickstep.session import interval_length
+from tickstep.session import Event, interval_length
 from tickstep.strategy import Alert, Bar, Fill, parameters_of
 
 SAMPLE = sample(20_000)
@@ -134,6 +134,10 @@ def test_both_ways_give_the_same_events(
 def test_a_run_is_repeated_exactly() -> None:
     first, second = (ts.backtest(Everything(qty=1.5), SAMPLE) for _ in range(2))
     assert first.to_json() == second.to_json()
+
+
+def test_an_event_has_the_columns_of_the_record() -> None:
+    assert Event._fields == ts.EVENT_DTYPE.names
 
 
 # --- Exact numbers. -------------------------------------------------------------------------------
@@ -660,6 +664,22 @@ def test_curves_keep_the_extremes() -> None:
     assert curves.equity_low.min() == equity.min()
     assert curves.equity_high.max() == equity.max()
     assert 100 * curves.drawdown.min() == result.stats["Max. Drawdown [%]"]
+
+
+def test_curves_begin_at_the_first_of_close_nanoseconds() -> None:
+    start = 1_700_000_000_000_000_200  # a float would be 256 ns apart from the next
+    ticks = ts.Ticks.from_arrays(
+        [start, start + 100, start + 800], [5.0, 9.0, 6.0], [1.0] * 3, [0] * 3,
+        tick_size=1, lot=1, time_unit="ns",
+    )  # fmt: skip
+    curves = ts.backtest(ts.Strategy, ticks).curves()
+    assert curves.time.tolist() == ticks.time.tolist()
+    assert curves.price_high.tolist() == [5.0, 9.0, 6.0]
+
+
+def test_curves_of_no_slices() -> None:
+    with pytest.raises(ts.ConfigError, match="slices is 0"):
+        ts.backtest(Grid, SAMPLE).curves(0)
 
 
 @pytest.mark.parametrize("times", [[5], [0, 1], [0, 1000], [0, 86_400_000 * 400]])

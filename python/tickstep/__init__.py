@@ -55,6 +55,7 @@ from tickstep.errors import (
 from tickstep.result import Result
 from tickstep.strategy import Strategy
 from tickstep.ticks import Ticks
+from tickstep.version import __version__
 
 if TYPE_CHECKING:
     from tickstep.data.load import read_trades
@@ -90,9 +91,6 @@ __all__ = [
     "get_include",
     "read_trades",
 ]
-
-_major, _rest = divmod(_kernel.VERSION, 10_000)
-__version__ = f"{_major}.{_rest // 100}.{_rest % 100}"
 
 # Names whose modules load when they are first used: `import tickstep` stays quick.
 _LAZY = {"read_trades": "tickstep.data.load"}

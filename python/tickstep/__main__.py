@@ -13,7 +13,6 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
-from tickstep import __version__
 from tickstep.backtest import run
 from tickstep.demo import TICKS_DEFAULT
 from tickstep.errors import ConfigError, TickstepError
@@ -23,6 +22,7 @@ from tickstep.runfile import StrategySource, TicksSource, parameter_values, veri
 from tickstep.session import interval_length
 from tickstep.strategy import Strategy
 from tickstep.ticks import Ticks
+from tickstep.version import __version__
 
 __all__ = ["main"]
 

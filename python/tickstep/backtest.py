@@ -10,9 +10,8 @@ from dataclasses import fields
 from typing import Any
 
 import numpy as np
-import numpy.typing as npt
 
-from tickstep.engine import EVENT_DTYPE, Engine, EngineConfig, Instrument
+from tickstep.engine import EVENT_DTYPE, Engine, EngineConfig, Events, Instrument
 from tickstep.errors import ConfigError, DataError
 from tickstep.result import Result
 from tickstep.session import WAKE_ON, Session, TicksMarket, Units
@@ -159,7 +158,7 @@ class _Replay:
         self._keep(events)
         self.session.take(events)
 
-    def _keep(self, events: npt.NDArray[np.void]) -> None:
+    def _keep(self, events: Events) -> None:
         self.events += events.tobytes()
 
 

@@ -186,7 +186,10 @@ HISTORY_DTYPE = np.dtype(
     [("ts_ms", "<i8"), ("instrument", "<u4"), *((name, "<f8") for name in HISTORY_VALUES)]
 )
 
-LIQUIDITY_MAKER = 1
+Events = npt.NDArray[np.void]  # rows of EVENT_DTYPE
+
+LIQUIDITY_MAKER = 1  # reason of a FILLED event whose order had rested
+REASON_BITS = 0xFF  # of the reason column; the bits above are the offset of the order
 MARKET = _kernel.ORDER_TYPES["MARKET"]
 
 
@@ -1010,12 +1013,12 @@ class Engine(_kernel.Engine):
     # Answers.
 
     @property
-    def events(self) -> npt.NDArray[np.void]:
+    def events(self) -> Events:
         """Every event since the start that `drain_events` has not taken, as `EVENT_DTYPE`; a copy."""
         return self._event_bytes().view(EVENT_DTYPE)
 
     @property
-    def fills(self) -> npt.NDArray[np.void]:
+    def fills(self) -> Events:
         """The FILLED events among `events`: exact integers."""
         events = self.events
         is_fill: npt.NDArray[np.bool_] = events["kind"] == EventKind.FILLED
@@ -1029,7 +1032,7 @@ class Engine(_kernel.Engine):
         for name in ("time", "instrument", "order_id", "tag", "tick_index"):
             trades[name] = fills[name]
         trades["side"] = fills["qty_lots"] < 0
-        trades["is_maker"] = (fills["reason"] & 0xFF) == LIQUIDITY_MAKER
+        trades["is_maker"] = (fills["reason"] & REASON_BITS) == LIQUIDITY_MAKER
         trades["fee"] = self._money.values(fills["fee_units"])
         trades["realized_pnl"] = self._money.values(fills["realized_units"])
         for index, numbers in enumerate(self.config._numbers["instruments"]):
@@ -1055,7 +1058,7 @@ class Engine(_kernel.Engine):
             history[name] = column
         return history
 
-    def drain_events(self) -> npt.NDArray[np.void]:
+    def drain_events(self) -> Events:
         """Take the events out of the engine, as `EVENT_DTYPE`; `events` starts empty again.
 
         The digest and the ids go on. Use it where a run is too long to keep every event.

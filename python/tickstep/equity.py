@@ -8,19 +8,36 @@ unit, paid in full or margined: what a close realizes and what it takes off the 
 """
 
 from collections.abc import Iterator
-from typing import Any
+from typing import Any, NamedTuple
 
 import numpy as np
 import numpy.typing as npt
 
-from tickstep.ticks import Int64Array
+from tickstep.engine import Events
+from tickstep.ticks import Float64Array, Int64Array
 
-__all__ = ["EquityPath"]
+__all__ = ["Curves", "EquityPath"]
 
 Curve = npt.NDArray[Any]  # int64, or Python integers where int64 might not hold them
 
 PIECE_ROWS = 1 << 16  # small enough to stay in the cache
 INT64_SAFE = 2.0**62
+
+
+class Curves(NamedTuple):
+    """The run in a number of slices of equal time, with the extremes of every tick in them.
+
+    Slices without ticks are left out. Money and prices are floats for reading, `drawdown` is the
+    deepest fall of the slice below the highest equity so far, as a fraction of it, 0 or below.
+    """
+
+    time: Int64Array
+    price_low: Float64Array
+    price_high: Float64Array
+    equity_low: Float64Array
+    equity_high: Float64Array
+    drawdown: Float64Array
+    position: Float64Array
 
 
 class EquityPath:
@@ -56,7 +73,7 @@ class EquityPath:
     def __init__(
         self,
         price_ticks: Int64Array,
-        fills: npt.NDArray[np.void],
+        fills: Events,
         *,
         cash_units: int,
         units_per_tick_lot: int,
@@ -140,9 +157,7 @@ class EquityPath:
         slope = np.repeat(self._slope[first : last + 1], lengths)
         return base + slope * self._price_ticks[start:stop]
 
-    def _integers(
-        self, fills: npt.NDArray[np.void], cash_units: int, units_per_tick_lot: int
-    ) -> type[Any]:
+    def _integers(self, fills: Events, cash_units: int, units_per_tick_lot: int) -> type[Any]:
         """int64 where every base and every equity fit it, else Python integers: same values.
 
         Sums of int64 wrap around and back, so only what they end at must fit, not the turnover.

@@ -4,20 +4,24 @@ Every panel is thinned to the slices of `Result.curves`, which keep each slice's
 one tick and the exact drawdown show at any size, and drawing costs the same for any number of ticks.
 """
 
+from collections.abc import Mapping
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, Protocol
 
 import numpy as np
 import numpy.typing as npt
 
+from tickstep.equity import Curves
 from tickstep.errors import ConfigError
-from tickstep.result import Curves, Result
+from tickstep.session import Units
+from tickstep.ticks import Ticks
 
 if TYPE_CHECKING:
+    import polars as pl
     from matplotlib.axes import Axes
     from matplotlib.figure import Figure
 
-__all__ = ["ENDINGS", "draw"]
+__all__ = ["ENDINGS", "Run", "draw"]
 
 Array = npt.NDArray[Any]
 
@@ -62,13 +66,40 @@ MARK_SIZES = ((150, 5.5), (600, 4.0))  # fills at most, and size of their triang
 DOT_SIZE = 4.0  # of more fills than that
 
 
-def draw(result: Result, path: Path) -> Path:
-    """Draw a result: price with fills, equity, drawdown and position over UTC time.
+class Run(Protocol):
+    """What is drawn; a `Result` is one. Drawing asks for no more, so that results can offer it."""
+
+    strategy: str
+    parameters: dict[str, Any]
+    ticks: Ticks
+
+    @property
+    def units(self) -> Units:
+        """What the integers stand for."""
+
+    @property
+    def stats(self) -> Mapping[str, str | int | float | None]:
+        """Numbers of the run by name."""
+
+    @property
+    def fills(self) -> "pl.DataFrame":
+        """Executions, with the columns time, side and price."""
+
+    @property
+    def digest(self) -> str:
+        """What identifies the run."""
+
+    def curves(self) -> Curves:
+        """Price, equity, drawdown and position, thinned out."""
+
+
+def draw(run: Run, path: Path) -> Path:
+    """Draw a run: price with fills, equity, drawdown and position over UTC time.
 
     Parameters
     ----------
-    result : Result
-        What to draw.
+    run : Run
+        What to draw, such as a `Result`.
     path : path
         The picture: .png, .svg or .pdf.
 
@@ -92,26 +123,26 @@ def draw(result: Result, path: Path) -> Path:
 
     with mpl.rc_context(STYLE):
         figure = Figure(figsize=SIZE_INCHES, dpi=DOTS_PER_INCH, facecolor="white")
-        _draw_panels(figure, result)
+        _draw_panels(figure, run)
         figure.savefig(path, metadata=_metadata(path))
     return path
 
 
-def _draw_panels(figure: "Figure", result: Result) -> None:
+def _draw_panels(figure: "Figure", run: Run) -> None:
     grid = {"height_ratios": HEIGHTS, "hspace": 0.24}
     panels = figure.subplots(4, 1, sharex=True, gridspec_kw=grid)
-    curves = result.curves()
-    times = curves.time.view(f"datetime64[{result.ticks.time_unit}]")
-    _draw_price(panels[0], result, curves, times)
-    _draw_equity(panels[1], result, curves, times)
+    curves = run.curves()
+    times = curves.time.view(f"datetime64[{run.ticks.time_unit}]")
+    _draw_price(panels[0], run, curves, times)
+    _draw_equity(panels[1], run, curves, times)
     _draw_drawdown(panels[2], curves, times)
     _draw_position(panels[3], curves, times)
-    _lay_out(figure, list(panels), result)
+    _lay_out(figure, list(panels), run)
 
 
-def _draw_price(axes: "Axes", result: Result, curves: Curves, times: Array) -> None:
+def _draw_price(axes: "Axes", run: Run, curves: Curves, times: Array) -> None:
     _plot_range(axes, times, curves.price_low, curves.price_high, PRICE, 0.8)
-    fills = result.fills
+    fills = run.fills
     size = next((size for count, size in MARK_SIZES if len(fills) <= count), None)
     for side, shape, colour, name in (("BUY", "^", BUY, "buys"), ("SELL", "v", SELL, "sells")):
         own = fills.filter(fills["side"] == side)
@@ -127,14 +158,14 @@ def _draw_price(axes: "Axes", result: Result, curves: Curves, times: Array) -> N
             label=f"{len(own):,} {name}",
             zorder=3,
         )
-    axes.set_title(f"{result.units.symbol} price", loc="left")
+    axes.set_title(f"{run.units.symbol} price", loc="left")
     axes.legend(
         loc="lower right", bbox_to_anchor=(1.0, 0.98), ncols=2, frameon=False, handletextpad=0.1
     )
 
 
-def _draw_equity(axes: "Axes", result: Result, curves: Curves, times: Array) -> None:
-    start = result.stats["Equity Start"]
+def _draw_equity(axes: "Axes", run: Run, curves: Curves, times: Array) -> None:
+    start = run.stats["Equity Start"]
     assert isinstance(start, float)
     axes.axhline(start, color=MUTED, linewidth=0.8, linestyle=(0, (4, 3)))
     _plot_range(axes, times, curves.equity_low, curves.equity_high, EQUITY, 1.0)
@@ -164,7 +195,7 @@ def _plot_range(
     axes.plot(np.repeat(times, 2), zigzag, color=colour, linewidth=width, solid_joinstyle="round")
 
 
-def _lay_out(figure: "Figure", panels: "list[Axes]", result: Result) -> None:
+def _lay_out(figure: "Figure", panels: "list[Axes]", run: Run) -> None:
     from matplotlib.dates import AutoDateLocator, ConciseDateFormatter
     from matplotlib.ticker import FuncFormatter, MaxNLocator
 
@@ -179,26 +210,26 @@ def _lay_out(figure: "Figure", panels: "list[Axes]", result: Result) -> None:
         locator, formats=DATES, zero_formats=FIRST_DATES, show_offset=False
     )
     bottom.xaxis.set_major_formatter(formatter)
-    bottom.set_xlabel(_span(result), loc="left", color=MUTED)
-    first, last = result.ticks.time[[0, -1]].tolist()
+    bottom.set_xlabel(_span(run), loc="left", color=MUTED)
+    first, last = run.ticks.time[[0, -1]].tolist()
     margin = max((last - first) // 100, 1)
     limits = np.array([first - margin, last + margin])
-    bottom.set_xlim(*limits.view(f"datetime64[{result.ticks.time_unit}]"))
+    bottom.set_xlim(*limits.view(f"datetime64[{run.ticks.time_unit}]"))
     figure.subplots_adjust(left=0.075, right=0.975, top=0.885, bottom=0.075)
-    title = f"{result.strategy} on {result.units.symbol}"
+    title = f"{run.strategy} on {run.units.symbol}"
     figure.text(0.075, 0.962, title, size=14, weight="bold")
-    figure.text(0.075, 0.934, _summary(result), size=9, color=MUTED)
-    figure.text(0.975, 0.012, f"digest {result.digest}", size=6, color=MUTED, ha="right")
+    figure.text(0.075, 0.934, _summary(run), size=9, color=MUTED)
+    figure.text(0.975, 0.012, f"digest {run.digest}", size=6, color=MUTED, ha="right")
 
 
-def _span(result: Result) -> str:
-    first, last = (str(moment)[:19].replace("T", " ") for moment in result.ticks.datetimes[[0, -1]])
+def _span(run: Run) -> str:
+    first, last = (str(moment)[:19].replace("T", " ") for moment in run.ticks.datetimes[[0, -1]])
     return f"{first} to {last[11:] if first[:10] == last[:10] else last} UTC"
 
 
-def _summary(result: Result) -> str:
-    stats = result.stats
-    parameters = ", ".join(f"{name} {value}" for name, value in result.parameters.items())
+def _summary(run: Run) -> str:
+    stats = run.stats
+    parameters = ", ".join(f"{name} {value}" for name, value in run.parameters.items())
     numbers = [
         ("return", stats["Return [%]"], "%"),
         ("max. drawdown", stats["Max. Drawdown [%]"], "%"),

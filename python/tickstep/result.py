@@ -18,8 +18,15 @@ import numpy as np
 import numpy.typing as npt
 
 from tickstep._kernel import units_per_tick_lot
-from tickstep.engine import EngineConfig, EventKind, Reason
-from tickstep.equity import EquityPath
+from tickstep.engine import (
+    LIQUIDITY_MAKER,
+    REASON_BITS,
+    EngineConfig,
+    EventKind,
+    Events,
+    Reason,
+)
+from tickstep.equity import Curves, EquityPath
 from tickstep.errors import ConfigError
 from tickstep.metrics import (
     DrawdownScan,
@@ -28,18 +35,20 @@ from tickstep.metrics import (
     sharpe,
     total_return,
 )
-from tickstep.session import LIQUIDITY_MAKER, Units, interval_length
+from tickstep.report import draw
+from tickstep.session import Units, interval_length
 from tickstep.ticks import NS_PER_UNIT, Float64Array, Int64Array, Ticks
+from tickstep.version import __version__
 
 if TYPE_CHECKING:
     import polars as pl
 
-__all__ = ["FORMATS", "Curves", "Result", "Sampling"]
+__all__ = ["FORMATS", "RUN_FORMAT", "Result", "Sampling"]
 
-Events = npt.NDArray[np.void]
 Stat = str | int | float | None
 
 FORMATS = ("csv", "parquet")
+RUN_FORMAT = "tickstep run 1"
 SAMPLES_MAX = 10_000
 INTERVALS = (
     "1ms", "10ms", "100ms", "1s", "5s", "10s", "30s", "1m", "5m", "15m", "30m", "1h", "4h", "1d", "7d",
@@ -84,22 +93,6 @@ class Sampling(NamedTuple):
         length = interval_length(interval, time_unit)
         first, last = int(time[0]) // length, int(time[-1]) // length + 1
         return cls(interval, length, np.arange(first, last + 1, dtype=np.int64) * length)
-
-
-class Curves(NamedTuple):
-    """The run in a number of slices of equal time, with the extremes of every tick in them.
-
-    Slices without ticks are left out. Money and prices are floats for reading, `drawdown` is the
-    deepest fall of the slice below the highest equity so far, as a fraction of it, 0 or below.
-    """
-
-    time: Int64Array
-    price_low: Float64Array
-    price_high: Float64Array
-    equity_low: Float64Array
-    equity_high: Float64Array
-    drawdown: Float64Array
-    position: Float64Array
 
 
 class Result:
@@ -160,7 +153,7 @@ class Result:
     def digest(self) -> str:
         """SHA-256 of the canonical configuration, the data digest and the event digest."""
         canonical = json.dumps(self.config.canonical(), sort_keys=True, separators=(",", ":"))
-        text = f"tickstep run 1\n{canonical}\n{self.ticks.data_digest}\n{self.event_digest}\n"
+        text = f"{RUN_FORMAT}\n{canonical}\n{self.ticks.data_digest}\n{self.event_digest}\n"
         return hashlib.sha256(text.encode()).hexdigest()
 
     # Exact integers.
@@ -219,7 +212,7 @@ class Result:
 
         fills, units = self._fill_events, self.units
         sides = np.where(fills["qty_lots"] > 0, "BUY", "SELL")
-        is_maker = (fills["reason"] & 0xFF) == LIQUIDITY_MAKER
+        is_maker = (fills["reason"] & REASON_BITS) == LIQUIDITY_MAKER
         return pl.DataFrame(
             {
                 "time": self._datetimes(fills["time"]),
@@ -276,13 +269,22 @@ class Result:
         Parameters
         ----------
         slices : int
-            Slices of equal time from the first to the last tick.
+            Slices of equal time from the first to the last tick, at least 1.
 
         Returns
         -------
         Curves
             The extremes of each slice.
+
+        Raises
+        ------
+        ConfigError
+            When there are no slices.
         """
+        if slices < 1:
+            raise ConfigError(
+                f"slices is {slices}: curves have at least one", hint="leave it out for 1500"
+            )
         starts = self._slice_starts(slices)
         stops = np.append(starts[1:], len(self.ticks))
         low, high, fall = [], [], np.zeros(len(starts))
@@ -316,10 +318,8 @@ class Result:
         str
             JSON text: equal runs, equal text.
         """
-        from tickstep import __version__
-
         record = {
-            "format": "tickstep run 1",
+            "format": RUN_FORMAT,
             "version": __version__,
             "strategy": {
                 "name": self.strategy,
@@ -348,7 +348,7 @@ class Result:
         Parameters
         ----------
         folder : path
-            Made when it is missing; files of an earlier run are replaced.
+            Made when it is missing; files of the same names are replaced.
         format : {"csv", "parquet"}
             Format of fills and equity. The events are always `events.npy`, an array of `EVENT_DTYPE`.
         source : mapping, optional
@@ -383,9 +383,6 @@ class Result:
         Path
             The same path.
         """
-        # The one import upwards: drawing knows results, results offer drawing.
-        from tickstep.report import draw
-
         return draw(self, Path(path))
 
     def __str__(self) -> str:
@@ -444,8 +441,11 @@ class Result:
 
     def _slice_starts(self, slices: int) -> Int64Array:
         time = self.ticks.time
-        edges = np.linspace(int(time[0]), int(time[-1]), slices, endpoint=False)
-        return np.unique(np.searchsorted(time, edges.astype(np.int64), side="left"))
+        # Integers throughout: a float cannot tell neighbouring nanoseconds apart.
+        length, rest = divmod(int(time[-1]) - int(time[0]), slices)
+        index = np.arange(slices)
+        edges = time[0] + index * length + index * rest // slices
+        return np.unique(np.searchsorted(time, edges, side="left"))
 
     # The groups of the table.
 
@@ -483,14 +483,16 @@ class Result:
         accepted = events[events["kind"] == EventKind.ACCEPTED]
         refused = events[events["kind"] == EventKind.REJECTED]
         stats: dict[str, Stat] = {
-            "Orders": int(np.count_nonzero((accepted["reason"] & 0xFF) < ALERT_TYPES_START)),
+            "Orders": int(np.count_nonzero((accepted["reason"] & REASON_BITS) < ALERT_TYPES_START)),
             "Refused": len(refused),
             "Fills": len(fills),
-            "Maker Fills": int(np.count_nonzero((fills["reason"] & 0xFF) == LIQUIDITY_MAKER)),
+            "Maker Fills": int(
+                np.count_nonzero((fills["reason"] & REASON_BITS) == LIQUIDITY_MAKER)
+            ),
             "Position": self.units.lot.value(int(fills["qty_lots"].sum())),
         }
         if len(refused):
-            ((reason, _),) = Counter((refused["reason"] & 0xFF).tolist()).most_common(1)
+            ((reason, _),) = Counter((refused["reason"] & REASON_BITS).tolist()).most_common(1)
             stats["Refused Mostly"] = f"{Reason(reason).name}: {Reason(reason).message}"
         return stats
 

@@ -17,15 +17,14 @@ from types import ModuleType
 from typing import Any, NamedTuple
 
 import numpy as np
-import numpy.typing as npt
 
 from tickstep import demo
 from tickstep._kernel import ORDER_TYPES
 from tickstep.backtest import run
 from tickstep.data.load import read_trades
-from tickstep.engine import EVENT_DTYPE, EngineConfig, EventKind, Reason
+from tickstep.engine import EVENT_DTYPE, REASON_BITS, EngineConfig, EventKind, Events, Reason
 from tickstep.errors import ConfigError, DataError
-from tickstep.result import Result
+from tickstep.result import RUN_FORMAT, Result
 from tickstep.session import Event, Units
 from tickstep.strategy import Strategy, parameters_of
 from tickstep.ticks import Progress, Ticks
@@ -39,9 +38,6 @@ __all__ = [
     "verify",
 ]
 
-Events = npt.NDArray[np.void]
-
-RUN_FORMAT = "tickstep run 1"
 RECORD_PARTS = {
     "version": str,
     "strategy.parameters": dict,
@@ -515,9 +511,9 @@ def _reason_text(event: Event) -> str:
     if event.kind == EventKind.FILLED:
         return "MAKER" if event.is_maker else "TAKER"
     if event.kind == EventKind.ACCEPTED:
-        return ORDER_TYPE_NAMES.get(event.reason & 0xFF, str(event.reason))
+        return ORDER_TYPE_NAMES.get(event.reason & REASON_BITS, str(event.reason))
     if event.kind in (EventKind.REJECTED, EventKind.CANCELLED, EventKind.EXPIRED):
-        return _name_in(Reason, event.reason & 0xFF)
+        return _name_in(Reason, event.reason & REASON_BITS)
     return str(event.reason)
 
 

@@ -13,11 +13,17 @@ import re
 from collections.abc import Mapping
 from typing import NamedTuple, Protocol, Self
 
-import numpy as np
-import numpy.typing as npt
-
 from tickstep._kernel import Grid
-from tickstep.engine import EngineConfig, EventKind, OpenOrder, Order, Snapshot
+from tickstep.engine import (
+    LIQUIDITY_MAKER,
+    REASON_BITS,
+    EngineConfig,
+    EventKind,
+    Events,
+    OpenOrder,
+    Order,
+    Snapshot,
+)
 from tickstep.errors import ConfigError
 from tickstep.strategy import Alert, Bar, Fill, Strategy
 from tickstep.ticks import NS_PER_UNIT, Number, Ticks, Time, check_time_unit, to_time
@@ -35,11 +41,8 @@ __all__ = [
 
 WAKE_ON = ("FILLED", "ALERT")  # kinds of events after which the session must be called
 
-Events = npt.NDArray[np.void]
-
 ALERTS = ("ALERT_PRICE", "ALERT_TIME")  # order types that trade nothing
 FILLED, ALERT = int(EventKind.FILLED), int(EventKind.ALERT)
-LIQUIDITY_MAKER = 1
 
 NS_PER_SUFFIX = {"ms": 10**6, "s": 10**9, "m": 60 * 10**9, "h": 3600 * 10**9, "d": 86400 * 10**9}
 INTERVAL = re.compile(r"([1-9][0-9]{0,8})(ms|s|m|h|d)")
@@ -70,7 +73,7 @@ class Event(NamedTuple):
     @property
     def is_maker(self) -> bool:
         """Of a fill: whether the order rested before it traded."""
-        return self.reason & 0xFF == LIQUIDITY_MAKER
+        return self.reason & REASON_BITS == LIQUIDITY_MAKER
 
 
 class Units(NamedTuple):
