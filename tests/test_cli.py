@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import gzip
+import hashlib
 import json
 import subprocess
 import sys
@@ -305,6 +306,112 @@ def test_verify_mentions_a_changed_strategy_file(shell: Shell) -> None:
     assert answer.out.startswith("changed: SHA-256 of grid.py was ")
 
 
+def write_strategy_with_helpers(folder: Path, *, qty: int) -> None:
+    """A strategy that imports in three ways, at its head and later."""
+    for name, text in {
+        "sized.py": "import tickstep as ts\n"
+        "import sizes\n"
+        "class Sized(ts.Strategy):\n"
+        "    def on_start(self):\n"
+        "        from parts.signs import SIGN\n"
+        "        from plain.more import MORE\n"
+        "        self.buy(SIGN * sizes.QTY + MORE)\n",
+        "sizes.py": f"QTY = {qty}\n",
+        "parts/__init__.py": "",
+        "parts/signs.py": "SIGN = 1\n",
+        "plain/more.py": "MORE = 1\n",
+    }.items():
+        (folder / name).parent.mkdir(exist_ok=True)
+        (folder / name).write_text(text, encoding="utf-8")
+
+
+def test_verify_finds_a_changed_module_beside_the_strategy(shell: Shell) -> None:
+    write_strategy_with_helpers(shell.folder, qty=2)
+    shell("backtest", "sized.py", "trades.csv", "--no-plot", "--out", "run")
+    recorded = shell.record()["strategy"]["modules"]
+    helpers = ["parts/__init__.py", "parts/signs.py", "plain/more.py", "sizes.py"]
+    assert list(recorded) == helpers
+    for name in helpers:
+        source = (shell.folder / name).read_bytes()
+        assert recorded[name] == hashlib.sha256(source).hexdigest()
+    assert shell("verify", "run/run.json").out.startswith("verified")
+
+    write_strategy_with_helpers(shell.folder, qty=3)
+    answer = shell("verify", "run/run.json")
+    assert answer.code == 1
+    assert answer.out.startswith("changed: SHA-256 of sizes.py was ")
+    assert "* qty" in answer.out
+
+
+def test_verify_mentions_modules_that_come_and_go(shell: Shell) -> None:
+    write_strategy_with_helpers(shell.folder, qty=2)
+    shell("backtest", "sized.py", "trades.csv", "--no-plot", "--out", "run")
+    strategy = shell.record()["strategy"]
+    strategy["modules"]["gone.py"] = strategy["modules"].pop("sizes.py")
+    shell.tamper(strategy=strategy)
+    lines = shell("verify", "run/run.json").out.splitlines()
+    assert lines[0].startswith("changed: SHA-256 of gone.py was ")
+    assert lines[0].endswith(", is not imported")
+    assert lines[1].startswith("changed: SHA-256 of sizes.py was not imported, is ")
+
+
+def test_modules_elsewhere_are_not_recorded(shell: Shell) -> None:
+    environment = shell.folder / "env" / "site-packages"
+    environment.mkdir(parents=True)
+    (environment / "installed_thing.py").write_text("QTY = 1\n", encoding="utf-8")
+    sys.path.append(str(environment))
+    (shell.folder / "mine.py").write_text(
+        "import installed_thing, wave\nimport tickstep as ts\nclass Mine(ts.Strategy): ...\n",
+        encoding="utf-8",
+    )
+    assert shell("backtest", "mine.py", "trades.csv", "--no-plot", "--out", "run").code == 0
+    assert shell.record()["strategy"]["modules"] == {}
+
+
+def test_verify_of_a_record_without_modules(shell: Shell) -> None:
+    shell.backtest()
+    strategy = shell.record()["strategy"]
+    del strategy["modules"]
+    shell.tamper(strategy=strategy)
+    assert shell("verify", "run/run.json").out.startswith("verified")
+
+
+def test_ctrl_c_while_verifying_is_no_difference(shell: Shell) -> None:
+    (shell.folder / "stops.py").write_text(
+        "from pathlib import Path\n"
+        "import tickstep as ts\n"
+        "class Stops(ts.Strategy):\n"
+        "    def on_start(self):\n"
+        "        self.at('2024-01-01T01:00')\n"
+        "    def on_time(self, time):\n"
+        "        if Path('run').exists():\n"
+        "            raise KeyboardInterrupt\n",
+        encoding="utf-8",
+    )
+    assert shell("backtest", "stops.py", "trades.csv", "--no-plot", "--out", "run").code == 0
+    answer = shell("verify", "run/run.json")
+    assert (answer.code, answer.out) == (130, "")
+
+
+@pytest.mark.parametrize(
+    "content", [b"", b"no events", b"\x93NUMPY\x01\x00v\x00{'descr': ][", b"PK\x03\x04"]
+)
+def test_verify_of_unreadable_events(content: bytes, shell: Shell) -> None:
+    shell.backtest()
+    (shell.folder / "run/events.npy").write_bytes(content)
+    answer = shell("verify", "run/run.json")
+    assert answer.code == 2
+    assert "events.npy" in answer.err
+
+
+def test_verify_of_a_record_without_instruments(shell: Shell) -> None:
+    shell.backtest()
+    shell.tamper(config={**shell.record()["config"], "instruments": []})
+    answer = shell("verify", "run/run.json")
+    assert answer.code == 2
+    assert "run.json holds no configuration of this version" in answer.err
+
+
 def test_verify_of_a_run_made_by_a_program(shell: Shell) -> None:
     class Own(ts.Strategy):
         """Not in a file of its own."""
@@ -349,6 +456,8 @@ def test_verify_of_a_damaged_record(part: str, value: Any, shell: Shell) -> None
         (["grid.py", "missing.csv"], "missing.csv: No such file"),
         (["trades.csv", "trades.csv"], "trades.csv is not a Python file"),
         (["empty.py", "trades.csv"], "empty.py has no strategy"),
+        (["broken.py", "trades.csv"], "broken.py is not Python: "),
+        (["binary.py", "trades.csv"], "binary.py is not Python: "),
         (["two.py", "trades.csv"], "two.py has 2 strategies: First, Second"),
         (["two.py:Third", "trades.csv"], "two.py has no strategy Third"),
         (["grid.py", "grid.py"], "grid.py"),
@@ -357,11 +466,13 @@ def test_verify_of_a_damaged_record(part: str, value: Any, shell: Shell) -> None
         (["grid.py", "trades.csv", "--param", "step=wide"], "step=wide is not a value for step"),
         (["two.py:Second", "trades.csv", "--param", "is_loud=5"], "is_loud=5 is not a value"),
         (["two.py:Second", "trades.csv", "--param", "pair=(1,"], "pair=(1, is not a value"),
+        (["two.py:Second", "trades.csv", "--param", "pair={[]: 1}"], "is not a value for pair"),
         (["grid.py", "trades.csv", "--cash", "much"], "initial_cash"),
         (["grid.py", "trades.csv", "--cash", "-5"], "initial_cash"),
         (["grid.py", "trades.csv", "--maker-fee", "2"], "maker_fee"),
         (["grid.py", "trades.csv", "--spread-bps", "nan"], "spread_bps"),
         (["grid.py", "trades.csv", "--latency", "soon"], "'soon' is not an interval"),
+        (["grid.py", "trades.csv", "--latency", "²"], "'²' is not an interval"),
         (["grid.py", "trades.csv", "--tick-size", "0"], "tick_size"),
         (["grid.py", "trades.csv", "--tick-size", "0.3"], "trades.csv"),
         (["grid.py", "trades.csv", "trades.csv"], "before the end of the file before it"),
@@ -369,6 +480,8 @@ def test_verify_of_a_damaged_record(part: str, value: Any, shell: Shell) -> None
 )
 def test_mistakes_are_named(arguments: list[str], said: str, shell: Shell) -> None:
     (shell.folder / "empty.py").write_text("x = 1\n", encoding="utf-8")
+    (shell.folder / "broken.py").write_text("class Mine(\n", encoding="utf-8")
+    (shell.folder / "binary.py").write_bytes(b"\x00\xff")
     answer = shell("backtest", *arguments, "--no-plot")
     assert answer.code == 2
     assert "error: " in answer.err

@@ -22,7 +22,7 @@ ROWS = (
     {"engine", "metrics", "data", "data.load"},
     {"strategy", "equity"},
     {"session", "demo"},
-    {"report"},
+    {"report", "sources"},
     {"result"},
     {"backtest"},
     {"runfile"},

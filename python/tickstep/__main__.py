@@ -18,8 +18,9 @@ from tickstep.demo import TICKS_DEFAULT
 from tickstep.errors import ConfigError, TickstepError
 from tickstep.progress import ProgressLine
 from tickstep.result import FORMATS, Result
-from tickstep.runfile import StrategySource, TicksSource, parameter_values, verify
+from tickstep.runfile import verify
 from tickstep.session import interval_length
+from tickstep.sources import StrategySource, TicksSource, parameter_values
 from tickstep.strategy import Strategy
 from tickstep.ticks import Ticks
 from tickstep.version import __version__
@@ -169,7 +170,7 @@ def _settings(arguments: argparse.Namespace, ticks: Ticks) -> dict[str, Any]:
 
 
 def _latency(text: str, time_unit: str) -> int:
-    return int(text) if text.isdigit() else interval_length(text, time_unit)
+    return int(text) if text.isdecimal() else interval_length(text, time_unit)
 
 
 def _pairs(texts: Sequence[str]) -> dict[str, str]:

@@ -395,6 +395,11 @@ class EngineConfig:
         EngineConfig
             The configuration it describes.
 
+        Raises
+        ------
+        ConfigError
+            When it is not what `canonical` writes.
+
         Examples
         --------
         >>> import tickstep as ts
@@ -402,11 +407,20 @@ class EngineConfig:
         >>> ts.EngineConfig.from_canonical(config.canonical()).canonical() == config.canonical()
         True
         """
-        shared = {name: value for name, value in canonical.items() if name != "instruments"}
-        first, *others = canonical["instruments"]
-        if not others and first["symbol"] == SYMBOL_DEFAULT:
-            return cls(**shared, **{name: first[name] for name in _SHARED})
-        return cls(**shared, instruments=[Instrument(**each) for each in canonical["instruments"]])
+        try:
+            shared = {name: value for name, value in canonical.items() if name != "instruments"}
+            first, *others = canonical["instruments"]
+            if not others and first["symbol"] == SYMBOL_DEFAULT:
+                return cls(**shared, **{name: first[name] for name in _SHARED})
+            instruments = [Instrument(**each) for each in canonical["instruments"]]
+            return cls(**shared, instruments=instruments)
+        except ConfigError:
+            raise
+        except (AttributeError, KeyError, TypeError, ValueError) as error:
+            raise ConfigError(
+                f"this is not a canonical configuration: {error!r}",
+                hint="give what EngineConfig.canonical() returned, by this version of tickstep",
+            ) from error
 
 
 # --- From what the user wrote to the kernel's integers, and back. ---------------------------------
@@ -1211,7 +1225,7 @@ def _opened(saved: bytes) -> tuple[EngineConfig, bytes]:
     stop = start + int.from_bytes(body[start - 8 : start], "little")
     try:
         return EngineConfig.from_canonical(json.loads(body[start:stop])), body[stop:]
-    except (AttributeError, KeyError, TypeError, ValueError) as error:
+    except ValueError as error:  # of JSON, or a ConfigError
         raise StateError(
             f"the configuration in the saved engine cannot be read: {error}",
             hint="give the bytes that Engine.save() returned, by this version of tickstep",
