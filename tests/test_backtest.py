@@ -14,8 +14,9 @@ import pytest
 import tickstep as ts
 from tickstep.demo import Grid, sample
 from tickstep.equity import EquityPath
+from tickstep.intervals import interval_length
 from tickstep.result import Sampling
-from tickstep.session import Event, interval_length
+from tickstep.session import Event
 from tickstep.strategy import Alert, Bar, Fill, parameters_of
 
 SAMPLE = sample(20_000)

@@ -268,7 +268,7 @@ def test_from_arrays_reads_floats_lists_and_dates() -> None:
         (([1], [float("nan")], [1.0], [0]), "prices at row 0: NaN is not a finite number"),
         (([1], [1.0], [float("inf")], [0]), "qtys at row 0: inf is not a finite number"),
         (([2, 1], [1.0, 1.0], [1.0, 1.0], [0, 0]), "row 1: time is 1: time is before"),
-        ((["NaT"], [1.0], [1.0], [0]), "time must be integers"),
+        ((["NaT"], [1.0], [1.0], [0]), "'NaT' is not a time"),
         (
             (np.array(["NaT"], dtype="datetime64[ms]"), [1.0], [1.0], [0]),
             "time at row 0 is not a time (NaT)",

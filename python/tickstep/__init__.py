@@ -26,6 +26,8 @@ except ImportError as error:
 
 # The function takes the name of its module here; imported later, the module would take it back.
 from tickstep.backtest import run as backtest
+from tickstep.bars import Bars
+from tickstep.book import Book
 from tickstep.engine import (
     EVENT_DTYPE,
     HISTORY_DTYPE,
@@ -64,7 +66,9 @@ __all__ = [
     "EVENT_DTYPE",
     "HISTORY_DTYPE",
     "TRADE_DTYPE",
+    "Bars",
     "BatchResult",
+    "Book",
     "CapacityError",
     "ConfigError",
     "DataError",

@@ -16,10 +16,10 @@ from typing import Any
 from tickstep.backtest import run
 from tickstep.demo import TICKS_DEFAULT
 from tickstep.errors import ConfigError, TickstepError
+from tickstep.intervals import interval_length
 from tickstep.progress import ProgressLine
 from tickstep.result import FORMATS, Result
 from tickstep.runfile import verify
-from tickstep.session import interval_length
 from tickstep.sources import StrategySource, TicksSource, parameter_values
 from tickstep.strategy import Strategy
 from tickstep.ticks import Ticks

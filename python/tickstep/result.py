@@ -28,6 +28,7 @@ from tickstep.engine import (
 )
 from tickstep.equity import Curves, EquityPath
 from tickstep.errors import ConfigError
+from tickstep.intervals import interval_length
 from tickstep.metrics import (
     DrawdownScan,
     depths,
@@ -36,7 +37,7 @@ from tickstep.metrics import (
     total_return,
 )
 from tickstep.report import draw
-from tickstep.session import Units, interval_length
+from tickstep.session import Units
 from tickstep.ticks import NS_PER_UNIT, Float64Array, Int64Array, Ticks
 from tickstep.version import __version__
 

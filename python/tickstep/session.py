@@ -9,7 +9,6 @@ its place in the order of things, it is in the record, and a run repeated from t
 meets it again on the same tick.
 """
 
-import re
 from collections.abc import Mapping
 from typing import NamedTuple, Protocol, Self
 
@@ -25,8 +24,9 @@ from tickstep.engine import (
     Snapshot,
 )
 from tickstep.errors import ConfigError
+from tickstep.intervals import interval_length
 from tickstep.strategy import Alert, Bar, Fill, Strategy
-from tickstep.ticks import NS_PER_UNIT, Number, Ticks, Time, check_time_unit, to_time
+from tickstep.ticks import Number, Ticks, Time, to_time
 
 __all__ = [
     "WAKE_ON",
@@ -36,16 +36,12 @@ __all__ = [
     "TicksMarket",
     "Units",
     "Venue",
-    "interval_length",
 ]
 
 WAKE_ON = ("FILLED", "ALERT")  # kinds of events after which the session must be called
 
 ALERTS = ("ALERT_PRICE", "ALERT_TIME")  # order types that trade nothing
 FILLED, ALERT = int(EventKind.FILLED), int(EventKind.ALERT)
-
-NS_PER_SUFFIX = {"ms": 10**6, "s": 10**9, "m": 60 * 10**9, "h": 3600 * 10**9, "d": 86400 * 10**9}
-INTERVAL = re.compile(r"([1-9][0-9]{0,8})(ms|s|m|h|d)")
 
 
 class Event(NamedTuple):
@@ -404,45 +400,3 @@ class Session:
         stop = (self._now // length + 1) * length
         order_id = self._venue.place_order(Order("ALERT_TIME", expire_ts=stop))
         self._waits[order_id] = _Wait(stop, _Interval(text, length, stop))
-
-
-def interval_length(interval: str, time_unit: str) -> int:
-    """Turn an interval such as "5m" into a number of time units.
-
-    Parameters
-    ----------
-    interval : str
-        A whole number and one of ms, s, m, h, d.
-    time_unit : {"s", "ms", "us", "ns"}
-        Unit of the answer.
-
-    Returns
-    -------
-    int
-        Length of the interval, at least 1.
-
-    Raises
-    ------
-    ConfigError
-        When it is no interval, or finer than the time unit, or that is none.
-
-    Examples
-    --------
-    >>> from tickstep.session import interval_length
-    >>> interval_length("5m", "ms"), interval_length("1h", "s")
-    (300000, 3600)
-    """
-    found = INTERVAL.fullmatch(interval) if isinstance(interval, str) else None
-    if found is None:
-        raise ConfigError(
-            f"{interval!r} is not an interval",
-            hint='write a whole number and ms, s, m, h or d: "500ms", "10s", "1m", "4h", "1d"',
-        )
-    length_ns = int(found.group(1)) * NS_PER_SUFFIX[found.group(2)]
-    length, rest = divmod(length_ns, NS_PER_UNIT[check_time_unit(time_unit)])
-    if rest:
-        raise ConfigError(
-            f"the interval {interval} is not a whole number of the data's time unit, {time_unit}",
-            hint="choose a longer interval, or data with finer times",
-        )
-    return length

@@ -122,12 +122,12 @@ class Ticks:
         self._tick = Grid(tick_size, "tick_size")
         self._lot = Grid(lot, "lot")
         self._columns = TickColumns(
-            _frozen(time, "time"),
-            _frozen(price_ticks, "price_ticks"),
-            _frozen(qty_lots, "qty_lots"),
-            _frozen(side, "side"),
-            None if bid_ticks is None else _frozen(bid_ticks, "bid_ticks"),
-            None if ask_ticks is None else _frozen(ask_ticks, "ask_ticks"),
+            frozen(time, "time"),
+            frozen(price_ticks, "price_ticks"),
+            frozen(qty_lots, "qty_lots"),
+            frozen(side, "side"),
+            None if bid_ticks is None else frozen(bid_ticks, "bid_ticks"),
+            None if ask_ticks is None else frozen(ask_ticks, "ask_ticks"),
             allow_negative_prices,
         )
         self._start = 0
@@ -198,7 +198,7 @@ class Ticks:
         tick = Grid(tick_size, "tick_size")
         lots = Grid(default_lot_and_unit(tick_size)[0] if lot is None else lot, "lot")
         return cls(
-            _times(time, time_unit),
+            time_column(time, time_unit),
             grid_column(prices, tick, "prices"),
             grid_column(qtys, lots, "qtys"),
             side_column(sides, "sides"),
@@ -404,7 +404,7 @@ def to_time(value: Time, unit: str) -> int:
             f"{value!r} is not a time",
             hint=f"give an integer in {unit}, ISO 8601 text in UTC, or a datetime with a zone",
         )
-    return int(_times(np.array([moment]), unit)[0])
+    return int(time_column(np.array([moment]), unit)[0])
 
 
 def _moment(value: Any) -> np.datetime64:
@@ -429,8 +429,11 @@ def _without_zone(moment: datetime) -> datetime:
     return moment.astimezone(UTC).replace(tzinfo=None)
 
 
-def _times(values: npt.ArrayLike, unit: str) -> Int64Array:
+def time_column(values: npt.ArrayLike, unit: str) -> Int64Array:
+    """Return times as int64 in `unit`: integers pass, dates and ISO 8601 text must fit exactly."""
     array = np.asarray(values)
+    if array.dtype.kind == "U":
+        return np.array([to_time(str(text), unit) for text in array], dtype=np.int64)
     if array.dtype.kind != "M":
         return integer_column(array, "time")
     if np.isnat(array).any():
@@ -524,7 +527,8 @@ def plain(value: Any) -> Any:
     return value.item() if isinstance(value, np.generic) else value
 
 
-def _frozen(array: npt.NDArray[Any], name: str) -> npt.NDArray[Any]:
+def frozen(array: npt.NDArray[Any], name: str) -> npt.NDArray[Any]:
+    """Return the array when nobody can write to it, and a read-only copy otherwise."""
     if not isinstance(array, np.ndarray):
         raise DataError(
             f"{name} must be a NumPy array, was {type(array).__name__}",

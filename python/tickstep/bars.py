@@ -1,0 +1,646 @@
+"""Bars: open, high, low, close and volume as integer columns, checked once.
+
+A `Bars` holds one instrument's bars: the time each begins, four prices in ticks, the volume in lots
+and, where the source has them, the volume bought by aggressors, the number of trades, the turnover
+and the open interest. Every rule is checked when it is made; the columns never change.
+"""
+
+import hashlib
+from collections.abc import Iterator, Mapping
+from typing import Any, NamedTuple, Self, overload
+
+import numpy as np
+import numpy.typing as npt
+
+from tickstep._kernel import Grid
+from tickstep.errors import ConfigError, DataError
+from tickstep.intervals import interval_length
+from tickstep.ticks import (
+    Column,
+    Float64Array,
+    Int64Array,
+    Number,
+    Time,
+    check_time_unit,
+    frozen,
+    grid_column,
+    integer_column,
+    time_column,
+    to_time,
+)
+
+__all__ = ["BarRow", "Bars"]
+
+PRICE_END = 2**48  # |price in ticks| is below, as in the kernel
+QTY_END = 2**62
+MONTH = "1mo"  # the one interval whose length varies
+
+PRICES = ("open_ticks", "high_ticks", "low_ticks", "close_ticks")
+REQUIRED = ("time", *PRICES, "volume_lots")
+OPTIONAL = ("buy_lots", "trade_count", "turnover", "open_interest_lots")
+
+
+class BarRow(NamedTuple):
+    """One bar of a `Bars`; floats are for reading. None: the source does not tell."""
+
+    symbol: str | None
+    start: int
+    stop: int | None
+    open: float
+    high: float
+    low: float
+    close: float
+    volume: float
+    trades: int | None
+
+
+class Bars:
+    """Bars of one instrument as checked, read-only columns.
+
+    Bars are in order of time; those of an interval each have their own start. `low` is the lowest
+    and `high` the highest of the four prices, quantities are 0 or more; anything else is a
+    `DataError` that names the row. A bar without trades is allowed: its prices are the last close.
+
+    Parameters
+    ----------
+    time : array of int64
+        Start of each bar, ascending, in `time_unit`.
+    open_ticks, high_ticks, low_ticks, close_ticks : array of int64
+        Prices in ticks.
+    volume_lots : array of int64
+        Volume in lots, at least 0.
+    tick_size, lot : float, int, str or Decimal
+        Size of one tick in money, and of one lot in units of the instrument.
+    interval : str or int, optional
+        Length of a bar: "1m", "4h", "1d", "1mo", or an integer in `time_unit`. None for bars that
+        are not cut by time.
+    time_unit : {"s", "ms", "us", "ns"}
+        Unit of `time`, counted from 1970-01-01 UTC.
+    symbol : str, optional
+        Name of the instrument.
+    source : str or mapping, optional
+        Where the data came from, in any words or fields.
+    buy_lots : array of int64, optional
+        Part of the volume whose aggressor bought.
+    trade_count : array of int64, optional
+        Number of trades.
+    turnover : array of float64, optional
+        Money that changed hands; NaN where it is not known.
+    open_interest_lots : array of int64, optional
+        Open interest at the end of the bar.
+    allow_negative_prices : bool
+        Whether prices may be 0 or negative, as those of spreads.
+
+    Examples
+    --------
+    >>> import tickstep as ts
+    >>> bars = ts.Bars.from_arrays(
+    ...     ["2024-01-02T09:30", "2024-01-02T09:31"], ["10.00", "10.02"], ["10.05", "10.02"],
+    ...     ["9.99", "9.98"], ["10.02", "10.00"], [1200, 800], interval="1m", symbol="DEMO",
+    ... )
+    >>> bars
+    Bars(DEMO, 2 of 1m, 2024-01-02T09:30:00.000 to 2024-01-02T09:31:00.000, tick 0.01, lot 1)
+    >>> bars.close_ticks.tolist(), bars.high.tolist()
+    ([1002, 1000], [10.05, 10.02])
+    """
+
+    __slots__ = (
+        "_columns",
+        "_digest",
+        "_lot",
+        "_tick",
+        "allow_negative_prices",
+        "interval",
+        "source",
+        "symbol",
+        "time_unit",
+    )
+
+    symbol: str | None
+    source: str | Mapping[str, Any] | None
+    time_unit: str
+    interval: str | None
+    allow_negative_prices: bool
+
+    def __init__(
+        self,
+        time: Int64Array,
+        open_ticks: Int64Array,
+        high_ticks: Int64Array,
+        low_ticks: Int64Array,
+        close_ticks: Int64Array,
+        volume_lots: Int64Array,
+        *,
+        tick_size: Number,
+        lot: Number,
+        interval: str | int | None = None,
+        time_unit: str = "ms",
+        symbol: str | None = None,
+        source: str | Mapping[str, Any] | None = None,
+        buy_lots: Int64Array | None = None,
+        trade_count: Int64Array | None = None,
+        turnover: Float64Array | None = None,
+        open_interest_lots: Int64Array | None = None,
+        allow_negative_prices: bool = False,
+    ) -> None:
+        self.time_unit = check_time_unit(time_unit)
+        self.interval = interval_text(interval, time_unit)
+        self.symbol = symbol
+        self.source = source
+        self.allow_negative_prices = allow_negative_prices
+        self._tick = Grid(tick_size, "tick_size")
+        self._lot = Grid(lot, "lot")
+        self._digest: str | None = None
+        given = (time, open_ticks, high_ticks, low_ticks, close_ticks, volume_lots)
+        extra = (buy_lots, trade_count, turnover, open_interest_lots)
+        self._columns = {
+            name: frozen(column, name) for name, column in zip(REQUIRED, given, strict=True)
+        }
+        for name, column in zip(OPTIONAL, extra, strict=True):
+            if column is not None:
+                self._columns[name] = frozen(column, name)
+        self._check()
+
+    @classmethod
+    def from_arrays(
+        cls,
+        time: npt.ArrayLike,
+        open: Column,
+        high: Column,
+        low: Column,
+        close: Column,
+        volume: Column,
+        *,
+        tick_size: Number | None = None,
+        lot: Number | None = None,
+        interval: str | int | None = None,
+        time_unit: str = "ms",
+        symbol: str | None = None,
+        source: str | Mapping[str, Any] | None = None,
+        buy_volume: Column | None = None,
+        trade_count: npt.ArrayLike | None = None,
+        turnover: npt.ArrayLike | None = None,
+        open_interest: Column | None = None,
+        allow_negative_prices: bool = False,
+    ) -> Self:
+        """Make bars from plain arrays or lists; nothing is rounded.
+
+        Parameters
+        ----------
+        time : array of int, datetime64 or ISO 8601 text
+            Start of each bar; integers are in `time_unit`, text is UTC.
+        open, high, low, close : array of float, Decimal, str or int
+            Floats, Decimals and text are money and must lie on the tick grid; integers are ticks
+            when `tick_size` is given, and money otherwise.
+        volume : array of float, Decimal, str or int
+            In the same way units or, with `lot` given and integers, lots.
+        tick_size, lot : float, int, str or Decimal, optional
+            By default the coarsest of 1, 0.1, 0.01, ... on which all values lie.
+        interval, time_unit, symbol, source, allow_negative_prices
+            As for `Bars`.
+        buy_volume, open_interest : array, optional
+            As `volume`.
+        trade_count : array of int, optional
+            Number of trades.
+        turnover : array of float, optional
+            Money that changed hands.
+
+        Returns
+        -------
+        Bars
+            The checked columns.
+
+        Raises
+        ------
+        DataError
+            When a bar breaks a rule or a value is off its grid; the message names the row.
+        """
+        prices = {"open": open, "high": high, "low": low, "close": close}
+        amounts = {"volume": volume, "buy_volume": buy_volume, "open_interest": open_interest}
+        price_columns, tick = on_grid(prices, tick_size, "tick_size")
+        lot_columns, lots = on_grid(
+            {name: each for name, each in amounts.items() if each is not None}, lot, "lot"
+        )
+        return cls(
+            time_column(time, time_unit),
+            price_columns["open"],
+            price_columns["high"],
+            price_columns["low"],
+            price_columns["close"],
+            lot_columns["volume"],
+            tick_size=tick.step,
+            lot=lots.step,
+            interval=interval,
+            time_unit=time_unit,
+            symbol=symbol,
+            source=source,
+            buy_lots=lot_columns.get("buy_volume"),
+            trade_count=None if trade_count is None else integer_column(trade_count, "trade_count"),
+            turnover=None if turnover is None else np.array(turnover, dtype=np.float64),
+            open_interest_lots=lot_columns.get("open_interest"),
+            allow_negative_prices=allow_negative_prices,
+        )
+
+    # Exact columns, read-only.
+
+    @property
+    def time(self) -> Int64Array:
+        """Start of each bar in `time_unit`, read-only."""
+        return self._columns["time"]
+
+    @property
+    def open_ticks(self) -> Int64Array:
+        """First price of each bar in ticks, read-only."""
+        return self._columns["open_ticks"]
+
+    @property
+    def high_ticks(self) -> Int64Array:
+        """Highest price of each bar in ticks, read-only."""
+        return self._columns["high_ticks"]
+
+    @property
+    def low_ticks(self) -> Int64Array:
+        """Lowest price of each bar in ticks, read-only."""
+        return self._columns["low_ticks"]
+
+    @property
+    def close_ticks(self) -> Int64Array:
+        """Last price of each bar in ticks, read-only."""
+        return self._columns["close_ticks"]
+
+    @property
+    def volume_lots(self) -> Int64Array:
+        """Volume in lots, read-only."""
+        return self._columns["volume_lots"]
+
+    @property
+    def buy_lots(self) -> Int64Array | None:
+        """Volume in lots whose aggressor bought, or None where the source does not tell."""
+        return self._columns.get("buy_lots")
+
+    @property
+    def trade_count(self) -> Int64Array | None:
+        """Number of trades, or None where the source does not tell."""
+        return self._columns.get("trade_count")
+
+    @property
+    def turnover(self) -> Float64Array | None:
+        """Money that changed hands, or None where the source does not tell."""
+        return self._columns.get("turnover")
+
+    @property
+    def open_interest_lots(self) -> Int64Array | None:
+        """Open interest in lots at the end of each bar, or None where the source does not tell."""
+        return self._columns.get("open_interest_lots")
+
+    # Floats for reading.
+
+    @property
+    def open(self) -> Float64Array:
+        """First prices in money, computed at each call."""
+        return self._tick.values(self.open_ticks)
+
+    @property
+    def high(self) -> Float64Array:
+        """Highest prices in money, computed at each call."""
+        return self._tick.values(self.high_ticks)
+
+    @property
+    def low(self) -> Float64Array:
+        """Lowest prices in money, computed at each call."""
+        return self._tick.values(self.low_ticks)
+
+    @property
+    def close(self) -> Float64Array:
+        """Last prices in money, computed at each call."""
+        return self._tick.values(self.close_ticks)
+
+    @property
+    def volume(self) -> Float64Array:
+        """Volume in units of the instrument, computed at each call."""
+        return self._lot.values(self.volume_lots)
+
+    @property
+    def datetimes(self) -> npt.NDArray[np.datetime64]:
+        """Start of each bar as datetime64 (UTC), a view of `time`."""
+        return self.time.view(f"datetime64[{self.time_unit}]")
+
+    @property
+    def end_time(self) -> Int64Array:
+        """First time after each bar, in `time_unit`.
+
+        Raises
+        ------
+        DataError
+            When the bars have no interval.
+        """
+        if self.interval is None:
+            raise DataError(
+                "these bars are not cut by time, so their ends are not known",
+                hint="give interval=, or keep the times of the last trades beside them",
+            )
+        if self.interval != MONTH:
+            return self.time + interval_length(self.interval, self.time_unit)
+        months = self.datetimes.astype("datetime64[M]")
+        starts = months.astype(self.datetimes.dtype)
+        ends = (months + np.timedelta64(1, "M")).astype(self.datetimes.dtype)
+        return self.time + (ends.view(np.int64) - starts.view(np.int64))
+
+    @property
+    def tick_size(self) -> float:
+        """Size of one tick in money."""
+        return self._tick.value(1)
+
+    @property
+    def lot(self) -> float:
+        """Size of one lot in units of the instrument."""
+        return self._lot.value(1)
+
+    @property
+    def grids(self) -> tuple[str, str]:
+        """Size of a tick and of a lot as exact decimal text."""
+        return self._tick.step, self._lot.step
+
+    @property
+    def nbytes(self) -> int:
+        """Bytes of the columns."""
+        return sum(column.nbytes for column in self._columns.values())
+
+    @property
+    def data_digest(self) -> str:
+        """SHA-256 of grids, time unit, interval and columns: equal data, equal digest."""
+        if self._digest is None:
+            head = (
+                f"{self._tick.step} {self._lot.step} {self.time_unit} {self.interval} {len(self)}"
+                f" {' '.join(self._columns)}"
+            )
+            digest = hashlib.sha256(f"tickstep bars 1 {head}\n".encode())
+            for column in self._columns.values():
+                digest.update(column.data)
+            self._digest = digest.hexdigest()
+        return self._digest
+
+    @property
+    def columns(self) -> Mapping[str, npt.NDArray[Any]]:
+        """The columns there are, by name, in a fixed order."""
+        return dict(self._columns)
+
+    def between(self, start: Time | None, stop: Time | None) -> "Bars":
+        """Take the bars with start <= time < stop, without copying.
+
+        Parameters
+        ----------
+        start, stop : int, str, datetime or datetime64, optional
+            Integers are in `time_unit`; text is ISO 8601 in UTC; a datetime must know its zone.
+            None is the beginning or the end.
+
+        Returns
+        -------
+        Bars
+            A view of the same columns.
+
+        Examples
+        --------
+        >>> import tickstep as ts
+        >>> day = ts.Bars.from_arrays(
+        ...     [0, 60_000], [1, 2], [1, 2], [1, 2], [1, 2], [5, 5], interval="1m")
+        >>> len(day.between("1970-01-01T00:01", None))
+        1
+        """
+        first = 0 if start is None else self._row_at(start)
+        last = len(self) if stop is None else self._row_at(stop)
+        return self[first : max(first, last)]
+
+    def __len__(self) -> int:
+        return len(self.time)
+
+    def __iter__(self) -> Iterator[BarRow]:
+        return (self[row] for row in range(len(self)))
+
+    @overload
+    def __getitem__(self, rows: int) -> BarRow: ...
+
+    @overload
+    def __getitem__(self, rows: slice) -> "Bars": ...
+
+    def __getitem__(self, rows: int | slice) -> "BarRow | Bars":
+        """Take one bar, or a slice of bars as `Bars`."""
+        if not isinstance(rows, slice):
+            return self._row(range(len(self))[rows])
+        if rows.indices(len(self))[2] < 1:
+            raise DataError(
+                f"a step of {rows.step} would turn time around",
+                hint="slice forwards; reverse a column instead: bars.close_ticks[::-1]",
+            )
+        part = Bars.__new__(Bars)
+        for name in Bars.__slots__:
+            setattr(part, name, getattr(self, name))
+        part._digest = None
+        part._columns = {name: _contiguous(each[rows]) for name, each in self._columns.items()}
+        return part
+
+    def __eq__(self, other: object) -> bool:
+        if not isinstance(other, Bars):
+            return NotImplemented
+        return self.symbol == other.symbol and self.data_digest == other.data_digest
+
+    __hash__ = None  # type: ignore[assignment]
+
+    def __repr__(self) -> str:
+        name = "" if self.symbol is None else f"{self.symbol}, "
+        kind = (
+            f"{len(self):,} rows" if self.interval is None else f"{len(self):,} of {self.interval}"
+        )
+        span = "" if len(self) == 0 else f", {self.datetimes[0]} to {self.datetimes[-1]}"
+        return f"Bars({name}{kind}{span}, tick {self._tick.step}, lot {self._lot.step})"
+
+    def __reduce__(self) -> tuple[Any, ...]:
+        return _restored, (dict(self._columns), self._labels())
+
+    def _labels(self) -> dict[str, Any]:
+        return {
+            "tick_size": self._tick.step,
+            "lot": self._lot.step,
+            "interval": self.interval,
+            "time_unit": self.time_unit,
+            "symbol": self.symbol,
+            "source": self.source,
+            "allow_negative_prices": self.allow_negative_prices,
+        }
+
+    def _row(self, row: int) -> BarRow:
+        price, columns, trades = self._tick.value, self._columns, self.trade_count
+        open_, high, low, close = (price(int(columns[name][row])) for name in PRICES)
+        return BarRow(
+            symbol=self.symbol,
+            start=int(self.time[row]),
+            stop=None if self.interval is None else int(self[row : row + 1].end_time[0]),
+            open=open_,
+            high=high,
+            low=low,
+            close=close,
+            volume=self._lot.value(int(self.volume_lots[row])),
+            trades=None if trades is None else int(trades[row]),
+        )
+
+    def _row_at(self, time: Time) -> int:
+        return int(np.searchsorted(self.time, to_time(time, self.time_unit), side="left"))
+
+    # The rules.
+
+    def _check(self) -> None:
+        for name, column in self._columns.items():
+            wanted = np.float64 if name == "turnover" else np.int64
+            if column.ndim != 1 or len(column) != len(self.time) or column.dtype != wanted:
+                raise DataError(
+                    f"{name} must be {len(self.time)} numbers of {np.dtype(wanted)}, as many as"
+                    f" time; was {column.dtype} of shape {column.shape}",
+                    hint="Bars.from_arrays takes lists and floats",
+                )
+        self._check_times()
+        for name in PRICES:
+            self._check_prices(name)
+        self._check_order()
+        for name in ("volume_lots", "buy_lots", "trade_count", "open_interest_lots"):
+            if name in self._columns:
+                self._refuse(name, self._columns[name] < 0, "must be 0 or more")
+                self._refuse(name, self._columns[name] >= QTY_END, "must be below 2^62")
+        if self.buy_lots is not None:
+            self._refuse("buy_lots", self.buy_lots > self.volume_lots, "is above volume_lots")
+
+    def _check_times(self) -> None:
+        steps = np.diff(self.time)
+        early = np.flatnonzero(steps < 0 if self.interval is None else steps <= 0)
+        if early.size:
+            row = int(early[0]) + 1
+            rule = "comes before" if steps[row - 1] < 0 else "repeats"
+            raise DataError(
+                f"time {self.time[row]} at row {row} {rule} that of the row before",
+                hint="sort the rows by time and keep one bar for each",
+            )
+
+    def _check_prices(self, name: str) -> None:
+        column = self._columns[name]
+        lowest = 1 - PRICE_END if self.allow_negative_prices else 1
+        bad = (column < lowest) | (column >= PRICE_END)
+        self._refuse(name, bad, f"must be from {lowest} to 2^48 - 1 ticks")
+
+    def _check_order(self) -> None:
+        ends = np.minimum(self.open_ticks, self.close_ticks)
+        self._refuse("low_ticks", self.low_ticks > ends, "is above open or close")
+        tops = np.maximum(self.open_ticks, self.close_ticks)
+        self._refuse("high_ticks", self.high_ticks < tops, "is below open or close")
+
+    def _refuse(self, name: str, bad: npt.NDArray[np.bool_], rule: str) -> None:
+        rows = np.flatnonzero(bad)
+        if rows.size:
+            row = int(rows[0])
+            raise DataError(
+                f"{name} {self._columns[name][row]} at row {row} {rule}",
+                hint="mend or drop the row; the readers' on_bad='skip' leaves such rows out",
+            )
+
+
+def interval_text(interval: str | int | None, time_unit: str) -> str | None:
+    """Return an interval in its shortest words ("60s" is "1m"), None as it is.
+
+    Parameters
+    ----------
+    interval : str, int or None
+        Text such as "1m" or "1mo", or a whole number of `time_unit`.
+    time_unit : {"s", "ms", "us", "ns"}
+        Unit of an integer.
+
+    Raises
+    ------
+    ConfigError
+        When it is no interval.
+
+    Examples
+    --------
+    >>> from tickstep.bars import interval_text
+    >>> interval_text(3_600_000, "ms"), interval_text("120s", "ms"), interval_text("1M", "ms")
+    ('1h', '2m', '1mo')
+    """
+    if interval is None or interval in (MONTH, "1M"):
+        return None if interval is None else MONTH
+    if not isinstance(interval, str) and (isinstance(interval, bool) or interval < 1):
+        raise ConfigError(
+            f"an interval of {interval!r} is not a whole number above 0",
+            hint='write "1m", or a number of time units',
+        )
+    text = interval if isinstance(interval, str) else f"{interval}{time_unit}"
+    length = interval_length(text, time_unit)
+    for suffix in ("w", "d", "h", "m", "s", "ms", "us"):
+        try:
+            count, rest = divmod(length, interval_length(f"1{suffix}", time_unit))
+        except ConfigError:
+            continue  # finer than the time unit
+        if count and not rest:
+            return f"{count}{suffix}" if suffix != "w" or count == 1 else f"{7 * count}d"
+    return f"{length}{time_unit}"
+
+
+def on_grid(
+    columns: Mapping[str, Column], step: Number | None, name: str
+) -> tuple[dict[str, Int64Array], Grid]:
+    """Put columns of one kind on one grid, found from them when it is not given.
+
+    Parameters
+    ----------
+    columns : mapping of str to array
+        Floats, Decimals, text or integers.
+    step : float, int, str, Decimal or None
+        The grid; integers are then indexes on it. None finds the coarsest of 1, 0.1, 0.01, ...
+
+    Returns
+    -------
+    dict of str to array of int64, Grid
+        The columns as indexes, and the grid.
+    """
+    if step is not None:
+        grid = Grid(step, name)
+        return {key: grid_column(each, grid, key) for key, each in columns.items()}, grid
+    values = {key: np.asarray(each) for key, each in columns.items()}
+    grid = Grid(coarsest_step(values), name)
+    return {
+        key: grid_column(each if each.dtype.kind != "i" else each.astype(str), grid, key)
+        for key, each in values.items()
+    }, grid
+
+
+def coarsest_step(columns: Mapping[str, npt.NDArray[Any]]) -> str:
+    """Return the coarsest of 1, 0.1, 0.01, ... on which all values lie, as text."""
+    digits = max((_digits(column) for column in columns.values()), default=0)
+    return "1" if digits == 0 else f"0.{'0' * (digits - 1)}1"
+
+
+def _digits(column: npt.NDArray[Any]) -> int:
+    """Count the decimals that the column's shortest texts need."""
+    if column.dtype.kind in "iub":
+        return 0
+    most = 0
+    for value in np.unique(column):
+        text = (
+            format(value, "f") if not isinstance(value, (str, float, np.floating)) else str(value)
+        )
+        most = max(most, _decimals_in(text))
+    return most
+
+
+def _decimals_in(text: str) -> int:
+    mantissa, _, exponent = text.lower().partition("e")
+    fraction = mantissa.partition(".")[2].rstrip("0")
+    return max(0, len(fraction) - int(exponent or 0)) if text[-1:].isdigit() else 0
+
+
+def _contiguous(column: npt.NDArray[Any]) -> npt.NDArray[Any]:
+    if column.flags.c_contiguous:
+        return column
+    copied = column.copy()
+    copied.flags.writeable = False
+    return copied
+
+
+def _restored(columns: dict[str, Any], labels: dict[str, Any]) -> Bars:
+    return Bars(**columns, **labels)

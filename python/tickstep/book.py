@@ -1,0 +1,302 @@
+"""Order books: updates of price levels as integer columns, checked once.
+
+A `Book` holds one instrument's level updates: at which time which price of which side came to hold
+how much. A snapshot is a run of rows that begins with an empty book. The columns never change.
+"""
+
+import hashlib
+from collections.abc import Mapping
+from typing import Any, NamedTuple, overload
+
+import numpy as np
+import numpy.typing as npt
+
+from tickstep._kernel import Grid
+from tickstep.errors import DataError
+from tickstep.ticks import (
+    Float64Array,
+    Int64Array,
+    Number,
+    Time,
+    UInt8Array,
+    check_time_unit,
+    frozen,
+    to_time,
+)
+
+__all__ = ["SNAPSHOT", "UPDATE_END", "Book", "Depth"]
+
+SNAPSHOT = 1  # flag: the first row of a snapshot; the book is empty before it
+UPDATE_END = 2  # flag: the last row of an update; between updates a book may be crossed
+
+DTYPES = {
+    "time": np.int64,
+    "side": np.uint8,
+    "price_ticks": np.int64,
+    "qty_lots": np.int64,
+    "flags": np.uint8,
+}
+
+
+class Depth(NamedTuple):
+    """One side's levels, best first; `qty_lots` are the sizes at `price_ticks`."""
+
+    price_ticks: Int64Array
+    qty_lots: Int64Array
+    prices: Float64Array
+    qtys: Float64Array
+
+
+class Book:
+    """Level updates of one instrument's order book as checked, read-only columns.
+
+    Rows are in order of time. Each tells the whole size that a level has from then on; 0 removes it.
+
+    Parameters
+    ----------
+    time : array of int64
+        Time of each row, ascending, in `time_unit`.
+    side : array of uint8
+        0 for bids, 1 for asks.
+    price_ticks : array of int64
+        Price of the level in ticks, at least 1 (any where negative prices are allowed).
+    qty_lots : array of int64
+        Size of the level in lots from then on, at least 0.
+    flags : array of uint8
+        `SNAPSHOT` (1) on the first row of a snapshot, `UPDATE_END` (2) on the last row of an update.
+    tick_size, lot : float, int, str or Decimal
+        Size of one tick in money, and of one lot in units of the instrument.
+    time_unit : {"s", "ms", "us", "ns"}
+        Unit of `time`, counted from 1970-01-01 UTC.
+    symbol : str, optional
+        Name of the instrument.
+    source : str or mapping, optional
+        Where the data came from, in any words or fields.
+    allow_negative_prices : bool
+        Whether prices may be 0 or negative.
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> import tickstep as ts
+    >>> book = ts.Book(
+    ...     np.array([1, 1, 1, 5]), np.array([0, 1, 1, 1], dtype=np.uint8),
+    ...     np.array([100, 101, 102, 101]), np.array([7, 5, 9, 0]),
+    ...     np.array([1, 0, 2, 2], dtype=np.uint8), tick_size="0.5", lot=1, symbol="DEMO",
+    ... )
+    >>> bids, asks = book.at(4)
+    >>> bids.prices.tolist(), asks.prices.tolist()
+    ([50.0], [50.5, 51.0])
+    >>> book.at(5)[1].qty_lots.tolist()
+    [9]
+    """
+
+    __slots__ = (
+        "_columns",
+        "_digest",
+        "_lot",
+        "_tick",
+        "allow_negative_prices",
+        "source",
+        "symbol",
+        "time_unit",
+    )
+
+    symbol: str | None
+    source: str | Mapping[str, Any] | None
+    time_unit: str
+    allow_negative_prices: bool
+
+    def __init__(
+        self,
+        time: Int64Array,
+        side: UInt8Array,
+        price_ticks: Int64Array,
+        qty_lots: Int64Array,
+        flags: UInt8Array,
+        *,
+        tick_size: Number,
+        lot: Number,
+        time_unit: str = "ms",
+        symbol: str | None = None,
+        source: str | Mapping[str, Any] | None = None,
+        allow_negative_prices: bool = False,
+    ) -> None:
+        self.time_unit = check_time_unit(time_unit)
+        self.symbol = symbol
+        self.source = source
+        self.allow_negative_prices = allow_negative_prices
+        self._tick = Grid(tick_size, "tick_size")
+        self._lot = Grid(lot, "lot")
+        self._digest: str | None = None
+        given: tuple[npt.NDArray[Any], ...] = (time, side, price_ticks, qty_lots, flags)
+        self._columns = {name: frozen(each, name) for name, each in zip(DTYPES, given, strict=True)}
+        self._check()
+
+    @property
+    def time(self) -> Int64Array:
+        """Time of each row in `time_unit`, read-only."""
+        return self._columns["time"]
+
+    @property
+    def side(self) -> UInt8Array:
+        """0 for bids, 1 for asks, read-only."""
+        return self._columns["side"]
+
+    @property
+    def price_ticks(self) -> Int64Array:
+        """Price of each row's level in ticks, read-only."""
+        return self._columns["price_ticks"]
+
+    @property
+    def qty_lots(self) -> Int64Array:
+        """Size of the level from this row on in lots, 0 when it is gone, read-only."""
+        return self._columns["qty_lots"]
+
+    @property
+    def flags(self) -> UInt8Array:
+        """`SNAPSHOT` and `UPDATE_END` of each row, read-only."""
+        return self._columns["flags"]
+
+    @property
+    def datetimes(self) -> npt.NDArray[np.datetime64]:
+        """Times as datetime64 (UTC), a view of `time`."""
+        return self.time.view(f"datetime64[{self.time_unit}]")
+
+    @property
+    def tick_size(self) -> float:
+        """Size of one tick in money."""
+        return self._tick.value(1)
+
+    @property
+    def lot(self) -> float:
+        """Size of one lot in units of the instrument."""
+        return self._lot.value(1)
+
+    @property
+    def grids(self) -> tuple[str, str]:
+        """Size of a tick and of a lot as exact decimal text."""
+        return self._tick.step, self._lot.step
+
+    @property
+    def columns(self) -> Mapping[str, npt.NDArray[Any]]:
+        """The columns by name, in a fixed order."""
+        return dict(self._columns)
+
+    @property
+    def data_digest(self) -> str:
+        """SHA-256 of grids, time unit and columns: equal data, equal digest; computed once."""
+        if self._digest is None:
+            head = f"{self._tick.step} {self._lot.step} {self.time_unit} {len(self)}"
+            digest = hashlib.sha256(f"tickstep book 1 {head}\n".encode())
+            for column in self._columns.values():
+                digest.update(column.data)
+            self._digest = digest.hexdigest()
+        return self._digest
+
+    def at(self, time: Time) -> tuple[Depth, Depth]:
+        """Tell the book as it stands after every update up to a time.
+
+        Parameters
+        ----------
+        time : int, str, datetime or datetime64
+            Rows of this time count. Integers are in `time_unit`; text is ISO 8601 in UTC.
+
+        Returns
+        -------
+        bids, asks : Depth
+            Levels, best first; empty where none is known.
+        """
+        moment = to_time(time, self.time_unit)
+        stop = int(np.searchsorted(self.time, moment, side="right"))
+        begins = np.flatnonzero(self.flags[:stop] & SNAPSHOT)
+        start = int(begins[-1]) if begins.size else 0
+        return self._depth(0, start, stop), self._depth(1, start, stop)
+
+    def __len__(self) -> int:
+        return len(self.time)
+
+    @overload
+    def __getitem__(self, rows: int) -> dict[str, int]: ...
+
+    @overload
+    def __getitem__(self, rows: slice) -> "Book": ...
+
+    def __getitem__(self, rows: int | slice) -> "dict[str, int] | Book":
+        """Take one row as a dict of its columns, or a run of rows as a `Book`."""
+        if not isinstance(rows, slice):
+            row = range(len(self))[rows]
+            return {name: int(column[row]) for name, column in self._columns.items()}
+        if rows.indices(len(self))[2] != 1:
+            raise DataError(
+                f"a step of {rows.step} would leave out updates that later rows rest on",
+                hint="slice a run of rows, or ask at(time)",
+            )
+        part = Book.__new__(Book)
+        for name in Book.__slots__:
+            setattr(part, name, getattr(self, name))
+        part._digest = None
+        part._columns = {name: column[rows] for name, column in self._columns.items()}
+        return part
+
+    def __repr__(self) -> str:
+        name = "" if self.symbol is None else f"{self.symbol}, "
+        span = "" if len(self) == 0 else f"{self.datetimes[0]} to {self.datetimes[-1]}, "
+        grids = f"tick {self._tick.step}, lot {self._lot.step}"
+        return f"Book({name}{len(self):,} rows, {span}{grids})"
+
+    def __reduce__(self) -> tuple[Any, ...]:
+        labels = {
+            "tick_size": self._tick.step,
+            "lot": self._lot.step,
+            "time_unit": self.time_unit,
+            "symbol": self.symbol,
+            "source": self.source,
+            "allow_negative_prices": self.allow_negative_prices,
+        }
+        return _restored, (dict(self._columns), labels)
+
+    def _depth(self, side: int, start: int, stop: int) -> Depth:
+        rows = start + np.flatnonzero(self.side[start:stop] == side)[::-1]
+        # Newest first, so that the first row of each price is the one that counts.
+        price_ticks, newest = np.unique(self.price_ticks[rows], return_index=True)
+        qty_lots = self.qty_lots[rows][newest]
+        best_first = slice(None, None, -1 if side == 0 else 1)
+        held = np.flatnonzero(qty_lots > 0)[best_first]
+        price_ticks, qty_lots = price_ticks[held], qty_lots[held]
+        return Depth(
+            price_ticks, qty_lots, self._tick.values(price_ticks), self._lot.values(qty_lots)
+        )
+
+    def _check(self) -> None:
+        for name, column in self._columns.items():
+            if column.ndim != 1 or len(column) != len(self.time) or column.dtype != DTYPES[name]:
+                raise DataError(
+                    f"{name} must be {len(self.time)} numbers of {np.dtype(DTYPES[name])}, as many"
+                    f" as time; was {column.dtype} of shape {column.shape}",
+                    hint="convert the column where its unit is known",
+                )
+        lowest = 1 - 2**48 if self.allow_negative_prices else 1
+        prices = self.price_ticks
+        self._refuse("time", np.diff(self.time, prepend=self.time[:1]) < 0, "goes back")
+        self._refuse("side", self.side > 1, "must be 0 (bid) or 1 (ask)")
+        self._refuse(
+            "price_ticks", (prices < lowest) | (prices >= 2**48), f"must be {lowest} to 2^48 - 1"
+        )
+        self._refuse(
+            "qty_lots", (self.qty_lots < 0) | (self.qty_lots >= 2**62), "must be 0 or more"
+        )
+        self._refuse("flags", self.flags > (SNAPSHOT | UPDATE_END), "has unknown bits")
+
+    def _refuse(self, name: str, bad: npt.NDArray[np.bool_], rule: str) -> None:
+        rows = np.flatnonzero(bad)
+        if rows.size:
+            row = int(rows[0])
+            raise DataError(
+                f"{name} {self._columns[name][row]} at row {row} {rule}",
+                hint="mend or drop the row; the readers' on_bad='skip' leaves such rows out",
+            )
+
+
+def _restored(columns: dict[str, Any], labels: dict[str, Any]) -> Book:
+    return Book(**columns, **labels)
