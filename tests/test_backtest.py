@@ -506,6 +506,14 @@ def test_config_instead_of_settings() -> None:
     assert ts.backtest(Grid, SAMPLE, config=config).config == config
     with pytest.raises(ts.ConfigError, match="latency is given beside config"):
         ts.backtest(Grid, SAMPLE, config=config, latency=5)
+    with pytest.raises(ts.ConfigError, match="cash is given beside config"):
+        ts.backtest(Grid, SAMPLE, config=config, cash=5)
+
+
+def test_config_of_another_instrument() -> None:
+    config = ts.EngineConfig(lot="0.001", instruments=[ts.Instrument("BTCUSDT")])
+    with pytest.raises(ts.ConfigError, match="the ticks are of DEMO, the engine trades BTCUSDT"):
+        ts.backtest(Grid, SAMPLE, config=config)
 
 
 def test_config_of_several_instruments() -> None:
@@ -531,6 +539,15 @@ def test_alert_without_a_price_to_compare_with() -> None:
 
     with pytest.raises(ts.OrderError, match="no price yet"):
         ts.backtest(Early, SAMPLE)
+
+
+def test_alert_on_no_side() -> None:
+    class Astray(ts.Strategy):
+        def on_start(self) -> None:
+            self.alert_price(100, when="up")  # type: ignore[arg-type]
+
+    with pytest.raises(ts.OrderError, match="when 'up' is neither 'above' nor 'below'"):
+        ts.backtest(Astray, SAMPLE)
 
 
 @pytest.mark.parametrize("text", ["", "m", "0m", "1.5h", "-1s", "1 m", "1y", "1m1s", None])

@@ -151,9 +151,11 @@ NAN, INFINITE = float("nan"), float("inf")
         ({"tick_size": 0}, "tick_size is 0", "above 0"),
         ({"tick_size": -0.01}, "tick_size is -0.01", "above 0"),
         ({"tick_size": NAN}, "tick_size: NaN", "not a finite number"),
+        ({"tick_size": None}, "tick_size must be a number", "was None"),
         ({"tick_size": "cheap"}, 'tick_size: "cheap"', "not a decimal number"),
         ({"spread_bps": -1}, "spread_bps -1", "0 or more, and below 20000"),
         ({"spread_bps": 20_000}, "spread_bps 20000", "below 20000"),
+        ({"spread_bps": np.float64(-1)}, "spread_bps -1.0", "0 or more"),
         ({"spread_bps": NAN}, "spread_bps: NaN", "not a finite number"),
         ({"spread_bps": INFINITE}, "spread_bps: inf", "not a finite number"),
         ({"spread_bps": "0.000001"}, "spread_bps: 0.000001", "not a multiple of 0.00001"),
@@ -195,7 +197,7 @@ NAN, INFINITE = float("nan"), float("inf")
         ({"history": 0}, "history 0", "from 1"),
         ({"instruments": []}, "instruments is empty", ""),
         ({"instruments": ["BTC"]}, "'BTC'", "not an Instrument"),
-        ({"instruments": [ts.Instrument("A"), ts.Instrument("A")]}, "'A'", "names two"),
+        ({"instruments": [ts.Instrument("A"), ts.Instrument("A")]}, "'A'", "names 2 instruments"),
         ({"instruments": [ts.Instrument("A", tick_size=0)]}, "tick_size of A is 0", "above 0"),
         ({"instruments": [ts.Instrument("")]}, "symbol ''", "not empty"),
     ],
@@ -207,6 +209,7 @@ def test_settings_that_cannot_be_run_exactly_are_refused(
         ts.EngineConfig(**settings)
     assert value in caught.value.message
     assert rule in caught.value.message
+    assert caught.value.hint
 
 
 def test_unknown_settings_are_errors() -> None:
@@ -218,6 +221,15 @@ def test_unknown_settings_are_errors() -> None:
         ts.Engine({"initial_cash": 1})  # type: ignore[arg-type]
     with pytest.raises(ts.ConfigError, match="a cash account holds SPOT NET instruments"):
         engine_of(account="cash", settle="mark")
+
+
+@pytest.mark.parametrize(
+    "canonical",
+    [{}, {"instruments": []}, {"instruments": [5]}, {"instruments": [{}]}, {"colour": 1}, None],
+)
+def test_what_is_no_canonical_configuration_is_refused(canonical: Any) -> None:
+    with pytest.raises(ts.ConfigError, match="not a canonical configuration"):
+        ts.EngineConfig.from_canonical(canonical)
 
 
 def test_a_canonical_configuration_makes_the_same_engine() -> None:
@@ -866,7 +878,10 @@ def test_slices_and_repeated_binding_go_on_in_time() -> None:
             {"time": [1.5], "order_type": "MARKET", "side": "BUY", "qty": 1.0},
             "time must be integers",
         ),
-        ({"time": [1], "order_type": "MAGIC", "side": "BUY", "qty": 1.0}, "order_type at row 0"),
+        (
+            {"time": [1], "order_type": "MAGIC", "side": "BUY", "qty": 1.0},
+            "order_type at row 0 is 'MAGIC'",
+        ),
         ({"time": [1], "order_type": 99, "side": "BUY", "qty": 1.0}, "order_type at row 0 is"),
         ({"time": [1], "order_type": "MARKET", "side": "UP", "qty": 1.0}, "side at row 0"),
         (

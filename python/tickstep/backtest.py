@@ -20,6 +20,7 @@ from tickstep.ticks import Number, Progress, Ticks
 
 __all__ = ["run"]
 
+CASH_DEFAULT = 100_000
 PROGRESS_STEPS = 200
 
 # What the data decides is not a setting.
@@ -33,7 +34,7 @@ def run(
     strategy: Strategy | type[Strategy],
     ticks: Ticks,
     *,
-    cash: Number = 100_000,
+    cash: Number | None = None,
     config: EngineConfig | None = None,
     skip_scan: bool = True,
     progress: Progress | None = None,
@@ -50,8 +51,8 @@ def run(
         What to run; a class runs with its default parameters.
     ticks : Ticks
         What to run it over.
-    cash : number, money
-        Initial cash.
+    cash : number, money, optional
+        Initial cash; 100,000 by default.
     config : EngineConfig, optional
         The whole configuration, instead of `cash` and `settings`.
     skip_scan : bool
@@ -107,7 +108,7 @@ class _Replay:
 
     def __init__(self, strategy: Strategy, ticks: Ticks, config: EngineConfig) -> None:
         self.engine = Engine(config)
-        self.engine.bind({config.symbols[0]: ticks})
+        self.engine.bind(ticks)
         self.events = bytearray()
         self.ticks_total = len(ticks)
         units = Units.of(config)
@@ -173,10 +174,10 @@ def _made(strategy: Strategy | type[Strategy]) -> Strategy:
 
 
 def _config_for(
-    ticks: Ticks, cash: Number, config: EngineConfig | None, settings: dict[str, Any]
+    ticks: Ticks, cash: Number | None, config: EngineConfig | None, settings: dict[str, Any]
 ) -> EngineConfig:
     if config is not None:
-        return _checked(config, settings)
+        return _checked(config, settings if cash is None else {"cash": cash, **settings})
     unknown = [name for name in settings if name not in SETTINGS]
     if unknown:
         raise ConfigError(
@@ -184,7 +185,7 @@ def _config_for(
         )
     instruments = None if ticks.symbol is None else [Instrument(ticks.symbol)]
     return EngineConfig(
-        initial_cash=cash,
+        initial_cash=CASH_DEFAULT if cash is None else cash,
         tick_size=ticks.tick_size,
         lot=ticks.lot,
         time_unit=ticks.time_unit,
@@ -197,7 +198,7 @@ def _checked(config: EngineConfig, settings: dict[str, Any]) -> EngineConfig:
     if settings:
         raise ConfigError(
             f"{next(iter(settings))} is given beside config",
-            hint="set it in the EngineConfig",
+            hint="set it in the EngineConfig, where cash is called initial_cash",
         )
     if len(config.symbols) != 1:
         raise ConfigError(

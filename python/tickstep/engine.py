@@ -37,6 +37,7 @@ from tickstep.ticks import (
     check_time_unit,
     grid_column,
     integer_column,
+    plain,
     side_column,
     to_time,
 )
@@ -468,7 +469,7 @@ _SHARED = tuple(each.name for each in fields(Instrument) if each.name != "symbol
 
 
 def _numbers_of(config: EngineConfig) -> dict[str, Any]:
-    _check_account(config)
+    _check_shared(config)
     instruments = _settled_instruments(config)
     money_unit, lots = _money_unit_and_lots(config, instruments)
     money = Grid(money_unit, "money_unit")
@@ -483,7 +484,7 @@ def _numbers_of(config: EngineConfig) -> dict[str, Any]:
     }
 
 
-def _check_account(config: EngineConfig) -> None:
+def _check_shared(config: EngineConfig) -> None:
     check_time_unit(config.time_unit)
     if config.account not in (None, "cash"):
         raise ConfigError(
@@ -510,7 +511,9 @@ def _settled_instruments(config: EngineConfig) -> list[Instrument]:
         )
     [(symbol, count)] = Counter(each.symbol for each in settled).most_common(1)
     if count > 1:
-        raise ConfigError(f"the symbol {symbol!r} names two instruments", hint="give each its own")
+        raise ConfigError(
+            f"the symbol {symbol!r} names {count} instruments", hint="give each its own"
+        )
     if config.participation is not None and all(each.quantity == "full" for each in settled):
         raise _participation_error("participation", config.participation)
     return settled
@@ -533,11 +536,15 @@ def _check_choices(symbol: str, values: Mapping[str, Any]) -> None:
     for name, choices in CHOICES.items():
         if values[name] not in choices:
             raise ConfigError(
-                f"{_label(name, symbol)} {values[name]!r} is not one of {', '.join(choices)}"
+                f"{_label(name, symbol)} {values[name]!r} is not one of {', '.join(choices)}",
+                hint=f"{name}={choices[0]!r} is the default",
             )
     for name in ("allow_short", "allow_negative_prices"):
         if not isinstance(values[name], bool):
-            raise ConfigError(f"{_label(name, symbol)} {values[name]!r} must be True or False")
+            raise ConfigError(
+                f"{_label(name, symbol)} {values[name]!r} must be True or False",
+                hint=f"write {name}=True or {name}=False",
+            )
     is_volume = values["quantity"] == "volume"
     if is_volume != (values["participation"] is not None):
         raise _participation_error(_label("participation", symbol), values["participation"])
@@ -545,7 +552,7 @@ def _check_choices(symbol: str, values: Mapping[str, Any]) -> None:
 
 def _participation_error(label: str, value: Number | None) -> ConfigError:
     return ConfigError(
-        f"{label} {value!r} does not fit: it belongs to quantity='volume', which needs it",
+        f"{label} {plain(value)!r} does not fit: it belongs to quantity='volume', which needs it",
         hint="quantity='volume', participation=0.1 trades at most a tenth of each tick",
     )
 
@@ -575,8 +582,8 @@ class _Sizes(NamedTuple):
     @classmethod
     def of(cls, instrument: Instrument) -> Self:
         symbol = instrument.symbol
-        tick = Grid(_given(instrument.tick_size), _label("tick_size", symbol))
-        multiplier = Grid(_given(instrument.multiplier), _label("multiplier", symbol))
+        tick = _given_grid(instrument.tick_size, _label("tick_size", symbol))
+        multiplier = _given_grid(instrument.multiplier, _label("multiplier", symbol))
         lot = None if instrument.lot is None else Grid(instrument.lot, _label("lot", symbol)).step
         return cls(tick.step, multiplier.step, lot)
 
@@ -609,7 +616,7 @@ def _cash_units(cash: Number, money: Grid) -> int:
     units = money.amount(cash, "initial_cash", ConfigError)
     if not 0 <= units <= CASH_UNITS_MAX:
         raise ConfigError(
-            f"initial_cash {cash!r} must be from 0 to {_text(money, CASH_UNITS_MAX)}",
+            f"initial_cash {plain(cash)!r} must be from 0 to {_text(money, CASH_UNITS_MAX)}",
             hint="choose a coarser money_unit for a larger account",
         )
     return units
@@ -619,7 +626,7 @@ def _latency(latency: int, unit: str) -> int:
     found = WHOLE.index(latency, "latency", ConfigError)
     if not 0 <= found <= LATENCY_MAX:
         raise ConfigError(
-            f"latency {latency!r} must be from 0 to 2^61", hint=f"it is counted in {unit}"
+            f"latency {plain(latency)!r} must be from 0 to 2^61", hint=f"it is counted in {unit}"
         )
     return found
 
@@ -657,7 +664,7 @@ def _applied(
     grid = grids[rule.grid] if isinstance(rule.grid, str) else rule.grid
     found = grid.index(value, label, ConfigError)
     if not rule.low <= found <= rule.high:
-        raise ConfigError(f"{label} {value!r} must be {rule.bounds}", hint=rule.hint)
+        raise ConfigError(f"{label} {plain(value)!r} must be {rule.bounds}", hint=rule.hint)
     return found
 
 
@@ -667,7 +674,10 @@ def _band(instrument: Instrument, tick: Grid) -> tuple[int, int] | None:
         return None
     label = _label("price_band", instrument.symbol)
     if not isinstance(band, (tuple, list)) or len(band) != 2:
-        raise ConfigError(f"{label} {band!r} must be two prices, (lowest, highest)")
+        raise ConfigError(
+            f"{label} {band!r} must be two prices, (lowest, highest)",
+            hint="price_band=(90, 110) rejects orders below 90 and above 110",
+        )
     low, high = (tick.index(price, label, ConfigError) for price in band)
     lowest = -PRICE_TICKS_MAX if instrument.allow_negative_prices else 1
     if not lowest <= low <= high <= PRICE_TICKS_MAX:
@@ -680,7 +690,9 @@ def _band(instrument: Instrument, tick: Grid) -> tuple[int, int] | None:
 
 def _checked_symbol(symbol: str) -> str:
     if not isinstance(symbol, str) or not symbol:
-        raise ConfigError(f"symbol {symbol!r} must be text that is not empty")
+        raise ConfigError(
+            f"symbol {symbol!r} must be text that is not empty", hint="Instrument('BTCUSDT')"
+        )
     return symbol
 
 
@@ -707,10 +719,12 @@ def _first(own: Any, shared: Any) -> Any:
     return shared if own is None else own
 
 
-def _given(value: Number | None) -> Number:
-    if value is None:
-        raise ConfigError("tick_size and multiplier must be numbers, was None")
-    return value
+def _given_grid(step: Number | None, label: str) -> Grid:
+    if step is None:
+        raise ConfigError(
+            f"{label} must be a number, was None", hint="leave it out for the default"
+        )
+    return Grid(step, label)
 
 
 def _text(grid: Grid, index: int) -> str:
@@ -905,9 +919,8 @@ class Engine(_kernel.Engine):
         >>> engine.advance(stop_on="FILLED").ticks_done, engine.advance(until=3).ticks_done
         (2, 0)
         """
-        if until is not None and not isinstance(until, int):
-            until = to_time(until, self.config.time_unit)
-        return self._advance(k, until, stop_on)
+        stop = None if until is None else to_time(until, self.config.time_unit)
+        return self._advance(k, stop, stop_on)
 
     def cursor(self) -> TickCursor:
         """Iterate over the bound ticks; each is taken by the engine just before it is yielded.
@@ -1049,7 +1062,8 @@ class Engine(_kernel.Engine):
         trades["is_maker"] = (fills["reason"] & REASON_BITS) == LIQUIDITY_MAKER
         trades["fee"] = self._money.values(fills["fee_units"])
         trades["realized_pnl"] = self._money.values(fills["realized_units"])
-        for index, numbers in enumerate(self.config._numbers["instruments"]):
+        for index in np.unique(fills["instrument"]).tolist():
+            numbers = self.config._numbers["instruments"][index]
             rows = fills["instrument"] == index
             lot, tick = Grid(numbers["lot"], "lot"), Grid(numbers["tick_size"], "tick_size")
             trades["price"][rows] = tick.values(fills["price_ticks"][rows])
@@ -1337,7 +1351,7 @@ class _Schedule:
         bad = np.flatnonzero(~known)
         if bad.size:
             raise OrderError(
-                f"{name} at row {bad[0]} is {column.ravel()[bad[0]]!r}",
+                f"{name} at row {bad[0]} is {plain(column.ravel()[bad[0]])!r}",
                 hint=f"one of {', '.join(numbers)}",
             )
         return codes.astype(np.uint8)
@@ -1346,7 +1360,8 @@ class _Schedule:
         column = self._full(self.given.get(name, np.asarray(0)))
         given = self._given(name, column)
         result = np.zeros(self.rows, dtype=np.int64)
-        for index, numbers in enumerate(self.engine.config._numbers["instruments"]):
+        for index in np.unique(self.instrument).tolist():
+            numbers = self.engine.config._numbers["instruments"][index]
             rows = given & (self.instrument == index)
             # The other rows become 0, which is on every grid, so that errors name the right row.
             masked = np.where(rows, column, 0)
@@ -1364,7 +1379,10 @@ class _Schedule:
         for name, bit in _FLAGS.items():
             column = self.given.get(name, np.asarray(False))
             if column.dtype.kind != "b":
-                raise OrderError(f"{name} must be booleans, was {column.dtype}")
+                raise OrderError(
+                    f"{name} must be booleans, was {column.dtype}",
+                    hint="True or False for all rows, or for each",
+                )
             flags |= np.where(self._full(column), np.uint32(bit), np.uint32(0))
         return flags
 
@@ -1375,5 +1393,8 @@ class _Schedule:
         whole = integer_column(column, name, OrderError)
         if kind == np.uint64 and (whole < 0).any():
             row = int(np.flatnonzero(whole < 0)[0])
-            raise OrderError(f"{name} at row {row} must be 0 or more, was {whole.ravel()[row]}")
+            raise OrderError(
+                f"{name} at row {row} must be 0 or more, was {whole.ravel()[row]}",
+                hint="0 is none",
+            )
         return whole.astype(kind)

@@ -23,7 +23,7 @@ from tickstep.engine import (
     Order,
     Snapshot,
 )
-from tickstep.errors import ConfigError
+from tickstep.errors import ConfigError, OrderError
 from tickstep.intervals import interval_length
 from tickstep.strategy import Alert, Bar, Fill, Strategy
 from tickstep.ticks import Number, Ticks, Time, to_time
@@ -41,6 +41,7 @@ __all__ = [
 WAKE_ON = ("FILLED", "ALERT")  # kinds of events after which the session must be called
 
 ALERTS = ("ALERT_PRICE", "ALERT_TIME")  # order types that trade nothing
+ALERT_SIDES = {"above": "BUY", "below": "SELL"}
 FILLED, ALERT = int(EventKind.FILLED), int(EventKind.ALERT)
 
 
@@ -354,8 +355,12 @@ class Session:
 
     def alert_price(self, price: Number, when: str) -> int:
         """Ask to be woken at a price."""
-        side = "BUY" if when == "above" else "SELL"
-        return self.place(Order("ALERT_PRICE", side, trigger=price))
+        if when not in ALERT_SIDES:
+            raise OrderError(
+                f"when {when!r} is neither 'above' nor 'below'",
+                hint="leave it out to wait on the side where the last price is not",
+            )
+        return self.place(Order("ALERT_PRICE", ALERT_SIDES[when], trigger=price))
 
     # How events reach the strategy.
 

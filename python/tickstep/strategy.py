@@ -220,13 +220,18 @@ class Strategy:
         price : number, money
             The price to wait for.
         when : {"above", "below"}, optional
-            Wait for a price at or above it, or at or below it. By default the side on which the last
-            price is not.
+            Wait for a price at or above it, or at or below it. By default "above" where it is above the
+            last price, else "below".
 
         Returns
         -------
         int
             Id for `cancel`.
+
+        Raises
+        ------
+        OrderError
+            When `when` is neither, or left out before there is a price.
 
         Examples
         --------
