@@ -8,8 +8,7 @@ command in twenty is wrong on purpose.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, field
 
 from hypothesis import strategies as st
 
@@ -20,9 +19,6 @@ from table import (
     Line,
     Runner,
     config_of,
-    expect_event,
-    expect_order,
-    expect_snapshot,
     parse_line,
 )
 
@@ -86,72 +82,6 @@ def snapshot_or_status(engine: Engine, instrument: int) -> Snapshot | str:
         return engine.snapshot(instrument)
     except StatusError as error:
         return error.name
-
-
-def as_table(name: str, script: Script, make_engine: Callable[[Config], Engine]) -> str:
-    """The script as a table that expects whatever `make_engine` answers, to the last field."""
-    engine = make_engine(script.config)
-    runner = Runner(engine)
-    lines = [f"table {name}", *map(str, script.settings)]
-    for line in script.commands:
-        status = status_of(runner, line)
-        lines += [str(line), *([] if status == "OK" else [f"expect error {status}"])]
-        lines += [*map(expect_event, engine.drain()), "expect none"]
-        if line.verb in ("batch", "run") and status == "OK":
-            result = runner.result
-            lines.append(f"expect batch done={result.ticks_done} rows={result.rows_done}")
-        lines += map(expect_order, engine.open_orders())
-        snapshots = [snapshot_or_status(engine, i) for i in range(script.instrument_count)]
-        lines += [expect_snapshot(one) for one in snapshots if isinstance(one, Snapshot)]
-    low, high = engine.digest()
-    return "\n".join([*lines, f"digest {low:016x} {high:016x}", ""])
-
-
-def batched(script: Script) -> Script:
-    """The same commands with every run of ticks as batches; some of them stop at an event."""
-    commands: list[Line] = []
-    for chunk in chunks(script.commands, ("tick",)):
-        if chunk[0].verb == "tick":
-            commands += [replace(tick, verb="feed") for tick in chunk]
-            commands += [line("batch stop_on=filled,expired")] * (len(chunk) // 2)
-            commands.append(line("batch"))
-        else:
-            commands += chunk
-    return Script(script.settings, tuple(commands))
-
-
-def scheduled(script: Script) -> Script:
-    """The same commands with ticks and the orders between them as runs of schedules by time."""
-    commands: list[Line] = []
-    clock = -1
-    for chunk in chunks(script.commands, ("tick", "place")):
-        for one in chunk:
-            if one.verb == "tick":
-                clock = max(clock, one.number("t"))
-                commands.append(replace(one, verb="feed"))
-            elif one.verb == "place":
-                commands.append(replace(one, verb="row", keys={**one.keys, "time": str(clock)}))
-            else:
-                commands.append(one)
-        if chunk[0].verb in ("tick", "place"):
-            commands.append(line("run"))
-    return Script(script.settings, tuple(commands))
-
-
-def chunks(commands: Sequence[Line], verbs: tuple[str, ...]) -> list[list[Line]]:
-    """Cut into runs of these verbs, ticks in them all with or all without a quote, and the rest."""
-    result: list[list[Line]] = []
-    has_quotes = None
-    for one in commands:
-        is_tick = one.verb == "tick"
-        is_other_kind = is_tick and has_quotes not in (None, "bid" in one.keys)
-        if not result or one.verb not in verbs or result[-1][0].verb not in verbs or is_other_kind:
-            result.append([])
-            has_quotes = None
-        result[-1].append(one)
-        if is_tick:
-            has_quotes = "bid" in one.keys
-    return result
 
 
 def line(text: str) -> Line:

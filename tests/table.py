@@ -548,33 +548,3 @@ def part_of(record: object, path: str) -> object:
     for name in path.split("."):
         record = record[int(name)] if isinstance(record, tuple) else getattr(record, name)
     return record
-
-
-# ---- Records to lines: a table that expects everything -------------------------------------------
-
-
-def names_by_number(names: dict[str, int]) -> dict[int, str]:
-    return {number: name for name, number in reversed(names.items())}
-
-
-def expect_event(event: Event) -> str:
-    kind = names_by_number(KINDS)[event.kind]
-    reason = names_by_number(REASONS_OF_KIND.get(kind, REASONS))[event.reason % 256]
-    keys = [f"{key}={getattr(event, name)}" for key, name in EVENT_FIELDS.items()]
-    return " ".join(["expect", kind, reason, *keys, f"offset={event.reason // 256}"])
-
-
-def expect_order(view: OrderView) -> str:
-    keys = [f"{key}={int_of(view, path)}" for key, path in ORDER_FIELDS.items()]
-    return " ".join(["expect", "order", str(view.order_id), *keys])
-
-
-def expect_snapshot(snapshot: Snapshot) -> str:
-    keys = [f"{key}={int_of(snapshot, path)}" for key, path in snapshot_paths().items()]
-    return " ".join(["expect", "snapshot", f"i={snapshot.instrument}", *keys])
-
-
-def int_of(record: object, path: str) -> int:
-    number = part_of(record, path)
-    assert isinstance(number, int)
-    return int(number)

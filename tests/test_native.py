@@ -12,6 +12,8 @@ from pathlib import Path
 
 import pytest
 
+import tickstep as ts
+
 ROOT = Path(__file__).parent.parent
 C_EXAMPLE = ROOT / "examples" / "c" / "backtest.c"
 CFFI_EXAMPLE = ROOT / "examples" / "cffi" / "backtest.py"
@@ -85,7 +87,7 @@ def test_everything_is_installed(prefix: Path) -> None:
     library = prefix / "lib"
     assert (library / "libtickstep.a").stat().st_size > 0
     assert (library / "libtickstep.so").resolve() == (library / "libtickstep.so.0").resolve()
-    assert pkg_config(prefix, "--modversion") == ["0.1.0"]
+    assert pkg_config(prefix, "--modversion") == [ts.__version__]
     assert f"-I{prefix}/include" in pkg_config(prefix, "--cflags")
 
 

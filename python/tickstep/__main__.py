@@ -55,8 +55,9 @@ VERIFY_EXAMPLE = """\
 example:
   tickstep verify grid-run/run.json
 
-Reads the strategy file and the trades again, runs, and compares every event. A difference is shown as
-the first diverging event, and the exit code is 1.
+Reads the strategy, the modules it imports from beside it, and the trades again, runs, and compares
+every event. What was changed is named; a difference is shown as the first diverging event, and the
+exit code is 1.
 """
 
 

@@ -69,10 +69,18 @@ OFFSETS: Final[dict[str, int]]
 EVENT_KINDS: Final[dict[str, int]]
 ENTRIES: Final[dict[str, int]]
 
-def status_name(number: int) -> str: ...
-def status_message(number: int) -> str: ...
-def reason_name(number: int) -> str: ...
-def reason_message(number: int) -> str: ...
+def status_name(number: int) -> str:
+    """Return the name of a status of `tickstep.h`; of other numbers "UNKNOWN"."""
+
+def status_message(number: int) -> str:
+    """Return what a status means, in words."""
+
+def reason_name(number: int) -> str:
+    """Return the name of a reason of `tickstep.h`; of other numbers "UNKNOWN"."""
+
+def reason_message(number: int) -> str:
+    """Return what a reason means, in words."""
+
 def units_per_tick_lot(tick_size: str, lot: str, multiplier: str, money_unit: str) -> int:
     """Return the money units of one lot moving one tick, or raise a `ConfigError`."""
 

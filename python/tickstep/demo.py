@@ -22,7 +22,6 @@ TICKS_MAX = 50_000_000
 START_MS = 1_704_067_200_000  # 2024-01-01 00:00 UTC
 PRICE_START = 10_000  # 100.00
 BAND_TICKS = 800  # the walk turns around so far from its start
-GAP_MS_BITS = 24  # two factors of 12 bits
 BLOCK_TRADES = 4096  # calm and wild stretches
 
 STREAMS = {"gap": 1, "move": 2, "side": 3, "qty": 4, "wild": 5}
@@ -103,7 +102,7 @@ def sample(count: int = TICKS_DEFAULT) -> Ticks:
             f"a sample of {count} ticks was asked for, from 1 to {TICKS_MAX:,} are possible",
             hint="tickstep demo --ticks 1000000",
         )
-    side = (_bits("side", count, 1)).astype(np.uint8)
+    side = _bits("side", count, 1).astype(np.uint8)
     spread = 1 - 2 * side.astype(np.int64)  # buyers pay one tick more, sellers get one less
     columns = (_times(count), _walk(count) + spread, _qtys(count), side)
     for column in columns:
@@ -112,6 +111,7 @@ def sample(count: int = TICKS_DEFAULT) -> Ticks:
 
 
 def _times(count: int) -> Int64Array:
+    """Leave gaps that are products of two random factors: many short ones, a few of seconds."""
     first, second = _bits("gap", count, 12), _bits("gap", count, 12, shift=12)
     return START_MS + np.cumsum(1 + ((first * second) >> 11))
 
