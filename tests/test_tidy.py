@@ -21,7 +21,7 @@ ROWS = (
     {"ticks"},
     {"intervals"},
     {"bars", "book"},
-    {"engine", "metrics", "data", "data.load"},
+    {"engine", "metrics", "data", "data.load", "data.symbols"},
     {"strategy", "equity"},
     {"session", "demo"},
     {"report", "sources"},

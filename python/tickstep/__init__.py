@@ -61,6 +61,7 @@ from tickstep.version import __version__
 
 if TYPE_CHECKING:
     from tickstep.data.load import read_trades
+    from tickstep.data.symbols import symbol
 
 __all__ = [
     "EVENT_DTYPE",
@@ -94,10 +95,11 @@ __all__ = [
     "backtest",
     "get_include",
     "read_trades",
+    "symbol",
 ]
 
 # Names whose modules load when they are first used: `import tickstep` stays quick.
-_LAZY = {"read_trades": "tickstep.data.load"}
+_LAZY = {"read_trades": "tickstep.data.load", "symbol": "tickstep.data.symbols"}
 
 
 def get_include() -> str:
