@@ -111,9 +111,12 @@ def test_interval_words() -> None:
     assert interval_text("7d", "ms") == "1w" and interval_text("14d", "ms") == "14d"
     assert interval_text(90, "s") == "90s" and interval_text(None, "s") is None
     assert interval_length("1w", "s") == 604_800
-    for bad in (0, -1, True, "0m", "1y", "m"):
+    assert interval_text(3600 * 10**9, "ns") == "1h"
+    assert interval_text(1_500_000_001, "ns") == "1500000001ns"
+    assert interval_length("1500000001ns", "ns") == 1_500_000_001
+    for bad in (0, -1, True, 1.5, "0m", "1y", "m"):
         with pytest.raises(ts.ConfigError, match="interval"):
-            interval_text(bad, "ms")
+            interval_text(bad, "ms")  # type: ignore[arg-type]
 
 
 def test_a_book_is_replayed_from_its_last_snapshot() -> None:

@@ -564,13 +564,15 @@ def interval_text(interval: str | int | None, time_unit: str) -> str | None:
     """
     if interval is None or interval in (MONTH, "1M"):
         return None if interval is None else MONTH
-    if not isinstance(interval, str) and (isinstance(interval, bool) or interval < 1):
+    if isinstance(interval, str):
+        length = interval_length(interval, time_unit)
+    elif isinstance(interval, (int, np.integer)) and interval is not True and interval >= 1:
+        length = int(interval)
+    else:
         raise ConfigError(
             f"an interval of {interval!r} is not a whole number above 0",
             hint='write "1m", or a number of time units',
         )
-    text = interval if isinstance(interval, str) else f"{interval}{time_unit}"
-    length = interval_length(text, time_unit)
     for suffix in ("w", "d", "h", "m", "s", "ms", "us"):
         try:
             count, rest = divmod(length, interval_length(f"1{suffix}", time_unit))

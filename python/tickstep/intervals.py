@@ -8,6 +8,7 @@ from tickstep.ticks import NS_PER_UNIT, check_time_unit
 __all__ = ["interval_length"]
 
 _NS_PER_SUFFIX = {
+    "ns": 1,
     "us": 10**3,
     "ms": 10**6,
     "s": 10**9,
@@ -16,7 +17,7 @@ _NS_PER_SUFFIX = {
     "d": 86400 * 10**9,
     "w": 7 * 86400 * 10**9,
 }
-_INTERVAL = re.compile(r"([1-9][0-9]{0,8})(us|ms|s|m|h|d|w)")
+_INTERVAL = re.compile(r"([1-9][0-9]{0,17})(ns|us|ms|s|m|h|d|w)")
 
 
 def interval_length(interval: str, time_unit: str) -> int:
@@ -25,7 +26,7 @@ def interval_length(interval: str, time_unit: str) -> int:
     Parameters
     ----------
     interval : str
-        A whole number and one of us, ms, s, m, h, d, w.
+        A whole number and one of ns, us, ms, s, m, h, d, w.
     time_unit : {"s", "ms", "us", "ns"}
         Unit of the answer.
 
@@ -49,7 +50,7 @@ def interval_length(interval: str, time_unit: str) -> int:
     if found is None:
         raise ConfigError(
             f"{interval!r} is not an interval",
-            hint='write a whole number and ms, s, m, h, d or w: "500ms", "10s", "1m", "4h", "1d"',
+            hint='a whole number and ns, us, ms, s, m, h, d or w: "500ms", "10s", "1m", "4h", "1d"',
         )
     length_ns = int(found.group(1)) * _NS_PER_SUFFIX[found.group(2)]
     length, rest = divmod(length_ns, NS_PER_UNIT[check_time_unit(time_unit)])
