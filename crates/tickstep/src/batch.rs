@@ -43,7 +43,8 @@ impl BatchResult {
         self.event_kinds & kind.bit() != 0
     }
 
-    fn add(&mut self, part: &BatchResult) {
+    /// Takes in what a further call did, as if both had been one.
+    pub fn add(&mut self, part: &BatchResult) {
         if part.ticks_executed > 0 {
             self.event_kinds = part.event_kinds;
         }

@@ -258,6 +258,7 @@ impl Engine {
 
     /// What `step` does when the kernel has not simply taken the tick.
     #[cold]
+    #[inline(never)]
     fn step_after(&mut self, status: i32, tick: &Tick) -> Result<(), Error> {
         let answer = if status == sys::TKS_STATUS_CAPACITY {
             self.call(Limit::Events, |engine| {
@@ -429,6 +430,25 @@ impl Engine {
         }
     }
 
+    /// Whether a tick can do nothing but move the clock, the last price and the tick index: no order
+    /// or alert is open, and no command is on its way. May be false all the same under latency,
+    /// where the kernel does not tell what is on its way.
+    ///
+    /// ```
+    /// use tickstep::{Config, Engine, Instrument, Order, Side};
+    /// let mut engine = Engine::new(&Config::new(0, vec![Instrument::new(1)]))?;
+    /// assert!(engine.is_idle());
+    /// engine.place(&Order::limit(Side::Buy, 5, 100))?;
+    /// assert!(!engine.is_idle());
+    /// # Ok::<(), tickstep::Error>(())
+    /// ```
+    #[must_use]
+    pub fn is_idle(&self) -> bool {
+        let mut first = [sys::tks_order_view::default()];
+        let open = self.open_page(sys::TKS_INSTRUMENT_ALL, 0, &mut first);
+        self.config.latency == 0 && open == Ok(0)
+    }
+
     fn open_page(
         &self,
         instrument: u32,
@@ -436,14 +456,15 @@ impl Engine {
         page: &mut [sys::tks_order_view],
     ) -> Result<usize, Error> {
         let mut count = 0;
-        // SAFETY: `raw` is an initialised engine; the page has ORDER_PAGE places.
+        let capacity = u32::try_from(page.len()).unwrap_or(u32::MAX);
+        // SAFETY: `raw` is an initialised engine; the page has `capacity` places.
         let status = unsafe {
             sys::tks_orders_open(
                 self.raw(),
                 instrument,
                 after_id,
                 page.as_mut_ptr(),
-                ORDER_PAGE as u32,
+                capacity,
                 &raw mut count,
             )
         };
