@@ -2,17 +2,15 @@
 
 use std::borrow::Cow;
 
+use pyo3::exceptions::PyTypeError;
 use pyo3::prelude::*;
 use pyo3::types::{PyDict, PyString};
-use tickstep::{
-    BatchError, Engine, EventKind, Feed, FloatQty, Instrument, RowError, Schedule, ScheduleColumns,
-    When,
-};
+use tickstep::{BatchError, Engine, EventKind, Feed, FloatQty, Instrument, RowError, Schedule};
 
-use crate::cursor::TickPair;
+use crate::bound::{BoundTicks, first_rows, rows_ahead};
 use crate::errors::{Kind, raised, raised_batch, raised_row};
 use crate::order::named;
-use crate::ticks::{TickColumns, column_array};
+use crate::schedule::OrderColumns;
 
 /// Ticks run between two looks for signals: some tens of milliseconds at worst.
 const PIECE_TICKS: usize = 4_000_000;
@@ -22,7 +20,7 @@ const SHORT_TICKS: usize = 256;
 
 /// What a batch did.
 #[pyclass(frozen, eq, module = "tickstep._kernel", get_all)]
-#[derive(Clone, Copy, Default, PartialEq)]
+#[derive(PartialEq)]
 pub struct BatchResult {
     ticks_done: u64,
     ticks_executed: u64,
@@ -48,16 +46,16 @@ impl BatchResult {
     }
 }
 
-impl BatchResult {
-    fn add(&mut self, part: &tickstep::BatchResult) {
-        if part.ticks_executed > 0 {
-            self.event_kinds = part.event_kinds;
+impl From<tickstep::BatchResult> for BatchResult {
+    fn from(result: tickstep::BatchResult) -> BatchResult {
+        BatchResult {
+            ticks_done: result.ticks_done,
+            ticks_executed: result.ticks_executed,
+            ticks_scanned: result.ticks_scanned,
+            zone_lines: result.zone_lines,
+            rows_done: result.rows_done,
+            event_kinds: result.event_kinds,
         }
-        self.ticks_done += part.ticks_done;
-        self.ticks_executed += part.ticks_executed;
-        self.ticks_scanned += part.ticks_scanned;
-        self.zone_lines += part.zone_lines;
-        self.rows_done += part.rows_done;
     }
 }
 
@@ -65,16 +63,35 @@ impl BatchResult {
 pub fn read_stop_on(value: Option<&Bound<'_, PyAny>>) -> PyResult<u32> {
     let Some(value) = value else { return Ok(0) };
     if let Ok(name) = value.cast::<PyString>() {
-        return Ok(named(name, "stop_on", EventKind::ALL, EventKind::name)?.bit());
+        return kind_bit(name);
     }
     if let Ok(mask) = value.extract::<u32>() {
         return Ok(mask);
     }
+    let Ok(names) = value.try_iter() else {
+        return Err(stop_on_type(value)?);
+    };
     let mut mask = 0;
-    for name in value.try_iter()? {
-        mask |= read_stop_on(Some(&name?))?;
+    for name in names {
+        let name = name?;
+        let Ok(name) = name.cast::<PyString>() else {
+            return Err(stop_on_type(&name)?);
+        };
+        mask |= kind_bit(name)?;
     }
     Ok(mask)
+}
+
+fn kind_bit(name: &Bound<'_, PyString>) -> PyResult<u32> {
+    Ok(named(name, "stop_on", EventKind::ALL, EventKind::name)?.bit())
+}
+
+fn stop_on_type(value: &Bound<'_, PyAny>) -> PyResult<PyErr> {
+    let message = format!(
+        "stop_on must be the name of an event kind or a sequence of names, was {}",
+        value.repr()?
+    );
+    Ok(PyTypeError::new_err(message))
 }
 
 /// Runs a call over so many ticks, and lets other threads run meanwhile where that is worth it.
@@ -84,6 +101,12 @@ fn without_gil<T: Send>(py: Python<'_>, ticks: usize, call: impl FnOnce() -> T +
     } else {
         py.detach(call)
     }
+}
+
+/// A later piece of a run ended early: what was done before it counts too.
+fn after(total: &tickstep::BatchResult, mut fault: BatchError) -> BatchError {
+    fault.ticks_done += total.ticks_done;
+    fault
 }
 
 /// Runs one feed of bare columns; all of it is checked before the first tick.
@@ -98,7 +121,7 @@ pub fn run_bare(
     let rows = feed.end() - feed.cursor();
     let checked = without_gil(py, rows, || check_bare(feed, qty.as_mut(), &rules));
     let feed = checked.map_err(|fault| raised_row(py, &fault))?;
-    let (mut total, mut cursor) = (BatchResult::default(), feed.cursor());
+    let (mut total, mut cursor) = (tickstep::BatchResult::default(), feed.cursor());
     while cursor < feed.end() {
         let end = feed.end().min(cursor + PIECE_TICKS);
         let piece = feed
@@ -109,13 +132,14 @@ pub fn run_bare(
             run_piece(engine, piece, qty.as_mut(), stop_on)
         });
         cursor = piece.cursor();
-        total.add(&answer.map_err(|fault| raised_batch(py, &fault, &[]))?);
+        let part = answer.map_err(|fault| raised_batch(py, &after(&total, fault), &[]))?;
+        total.add(&part);
         if total.event_kinds & stop_on != 0 {
             break;
         }
         py.check_signals()?;
     }
-    Ok(total)
+    Ok(total.into())
 }
 
 fn check_bare<'a>(
@@ -141,83 +165,6 @@ fn run_piece<'a>(
         None => engine.step_batch(std::slice::from_mut(&mut feed), stop_on),
     };
     (feed, answer)
-}
-
-/// Ticks that were bound to one instrument, and the place reached in them.
-pub struct BoundTicks {
-    pub instrument: u32,
-    pub columns: Py<TickColumns>,
-    /// The first of the rows that were bound.
-    pub start: usize,
-    /// The next row to take.
-    pub cursor: usize,
-    /// The row to stop before.
-    pub end: usize,
-    /// The objects that a cursor hands out.
-    pub shown: TickPair,
-}
-
-impl BoundTicks {
-    /// Times of the rows to come, up to a row.
-    fn times(&self, end: usize) -> &[i64] {
-        &self.columns.get().times()[self.cursor..end]
-    }
-}
-
-/// The rows before which each of the feeds stops, so that all together take at most `count` ticks of
-/// the merged order and none at or after `until`.
-pub fn merged_ends(bound: &[BoundTicks], count: Option<usize>, until: Option<i64>) -> Vec<usize> {
-    let before = |one: &BoundTicks, end: usize, time: i64| {
-        one.cursor + one.times(end).partition_point(|row_time| *row_time < time)
-    };
-    let ends: Vec<usize> = bound
-        .iter()
-        .map(|one| until.map_or(one.end, |time| before(one, one.end, time)))
-        .collect();
-    match count {
-        Some(count) if count < rows_ahead(bound, &ends) => first_rows(bound, &ends, count),
-        _ => ends,
-    }
-}
-
-/// How many rows there are from the cursors to these ends.
-fn rows_ahead(bound: &[BoundTicks], ends: &[usize]) -> usize {
-    bound
-        .iter()
-        .zip(ends)
-        .map(|(one, end)| end - one.cursor)
-        .sum()
-}
-
-/// The ends of the first `count` ticks, of more than there are.
-fn first_rows(bound: &[BoundTicks], ends: &[usize], count: usize) -> Vec<usize> {
-    if let ([one], [_]) = (bound, ends) {
-        return vec![one.cursor + count];
-    }
-    let ends_where = |goes_on: &dyn Fn(i64) -> bool| -> Vec<usize> {
-        let rows = bound.iter().zip(ends);
-        rows.map(|(one, end)| one.cursor + one.times(*end).partition_point(|time| goes_on(*time)))
-            .collect()
-    };
-    // The last time of which at least one tick is taken: the smallest with `count` ticks up to it.
-    let (mut low, mut high) = (-(1_i64 << 62), 1_i64 << 62);
-    while low < high {
-        let middle = low + (high.abs_diff(low) / 2) as i64;
-        if rows_ahead(bound, &ends_where(&|time| time <= middle)) >= count {
-            high = middle;
-        } else {
-            low = middle + 1;
-        }
-    }
-    let mut first = ends_where(&|time| time < low);
-    let mut rest = count - rows_ahead(bound, &first);
-    // Ticks of one time come in the order of their instruments, which is that of the feeds.
-    for (end, all) in first.iter_mut().zip(ends_where(&|time| time <= low)) {
-        let more = rest.min(all - *end);
-        *end += more;
-        rest -= more;
-    }
-    first
 }
 
 /// Why a run of bound ticks ended early: the engine refused, or Python wants to be heard.
@@ -246,7 +193,7 @@ pub fn run_bound(
     ends: &[usize],
     stop_on: u32,
 ) -> Result<BatchResult, Stop> {
-    let mut total = BatchResult::default();
+    let mut total = tickstep::BatchResult::default();
     loop {
         let piece = piece_ends(bound, ends);
         let mut feeds = feeds(py, engine, bound, &piece)?;
@@ -255,13 +202,33 @@ pub fn run_bound(
         });
         let cursors: Vec<usize> = feeds.iter().map(Feed::cursor).collect();
         move_cursors(bound, &cursors);
-        total.add(&answer?);
+        total.add(&answer.map_err(|fault| after(&total, fault))?);
         let is_stopped = total.event_kinds & stop_on != 0;
         if is_stopped || cursors == ends {
-            return Ok(total);
+            return Ok(total.into());
         }
         py.check_signals()?;
     }
+}
+
+/// Takes the rows just before the place reached, which a loop has been shown. In one piece: nothing
+/// happens on them, and whoever has seen them must not find the place moved back by a signal.
+pub fn take_shown(
+    py: Python<'_>,
+    engine: &mut Engine,
+    bound: &mut [BoundTicks],
+    rows: usize,
+) -> Result<(), Stop> {
+    let ends: Vec<usize> = bound.iter().map(|one| one.cursor).collect();
+    for one in bound.iter_mut() {
+        one.cursor -= rows;
+    }
+    let mut feeds = feeds(py, engine, bound, &ends)?;
+    let answer = without_gil(py, rows, || engine.step_batch(&mut feeds, 0));
+    let cursors: Vec<usize> = feeds.iter().map(Feed::cursor).collect();
+    move_cursors(bound, &cursors);
+    answer?;
+    Ok(())
 }
 
 /// The ends of the next piece.
@@ -285,8 +252,7 @@ fn feeds<'a>(
         columns.feed(
             one.instrument,
             &rules[one.instrument as usize],
-            one.cursor,
-            *end,
+            one.cursor..*end,
         )
     };
     let feeds: Result<Vec<_>, _> = bound.iter().zip(ends).map(feed).collect();
@@ -315,89 +281,5 @@ pub fn run_schedule(
     let answer = py.detach(|| engine.run_orders(&mut feeds, &mut schedule));
     let cursors: Vec<usize> = feeds.iter().map(Feed::cursor).collect();
     move_cursors(bound, &cursors);
-    let mut total = BatchResult::default();
-    total.add(&answer?);
-    Ok(total)
-}
-
-/// The columns of a schedule as Rust's own, since their arrays were made for this call alone.
-struct OrderColumns {
-    is_by_time: bool,
-    when: Vec<i64>,
-    instrument: Vec<u32>,
-    order_type: Vec<u8>,
-    side: Vec<u8>,
-    qty_lots: Vec<i64>,
-    time_in_force: Option<Vec<u8>>,
-    offset: Option<Vec<u8>>,
-    flags: Option<Vec<u32>>,
-    price_ticks: Option<Vec<i64>>,
-    trigger_ticks: Option<Vec<i64>>,
-    trail_ticks: Option<Vec<i64>>,
-    expire_time: Option<Vec<i64>>,
-    oco_group: Option<Vec<u64>>,
-    tag: Option<Vec<u64>>,
-}
-
-impl OrderColumns {
-    fn read(orders: &Bound<'_, PyDict>) -> PyResult<OrderColumns> {
-        let is_by_time = orders.contains("time")?;
-        Ok(OrderColumns {
-            is_by_time,
-            when: needed(orders, if is_by_time { "time" } else { "tick_index" })?,
-            instrument: needed(orders, "instrument")?,
-            order_type: needed(orders, "order_type")?,
-            side: needed(orders, "side")?,
-            qty_lots: needed(orders, "qty_lots")?,
-            time_in_force: given(orders, "time_in_force")?,
-            offset: given(orders, "offset")?,
-            flags: given(orders, "flags")?,
-            price_ticks: given(orders, "price_ticks")?,
-            trigger_ticks: given(orders, "trigger_ticks")?,
-            trail_ticks: given(orders, "trail_ticks")?,
-            expire_time: given(orders, "expire_time")?,
-            oco_group: given(orders, "oco_group")?,
-            tag: given(orders, "tag")?,
-        })
-    }
-
-    fn as_columns(&self) -> ScheduleColumns<'_> {
-        let when = if self.is_by_time {
-            When::Times
-        } else {
-            When::TickIndexes
-        };
-        let when = when(&self.when);
-        let mut columns = ScheduleColumns::new(when, &self.order_type, &self.side, &self.qty_lots);
-        columns.instrument = Some(&self.instrument);
-        columns.time_in_force = self.time_in_force.as_deref();
-        columns.offset = self.offset.as_deref();
-        columns.flags = self.flags.as_deref();
-        columns.price_ticks = self.price_ticks.as_deref();
-        columns.trigger_ticks = self.trigger_ticks.as_deref();
-        columns.trail_ticks = self.trail_ticks.as_deref();
-        columns.expire_time = self.expire_time.as_deref();
-        columns.oco_group = self.oco_group.as_deref();
-        columns.tag = self.tag.as_deref();
-        columns
-    }
-}
-
-fn given<T: numpy::Element + Copy>(
-    orders: &Bound<'_, PyDict>,
-    name: &str,
-) -> PyResult<Option<Vec<T>>> {
-    use numpy::PyArrayMethods;
-    let Some(value) = orders.get_item(name)? else {
-        return Ok(None);
-    };
-    Ok(Some(column_array::<T>(&value, name)?.to_vec()?))
-}
-
-fn needed<T: numpy::Element + Copy>(orders: &Bound<'_, PyDict>, name: &str) -> PyResult<Vec<T>> {
-    let column = given(orders, name)?;
-    column.ok_or_else(|| {
-        let message = format!("orders has no column '{name}'");
-        Kind::Order.error(orders.py(), &message, "every order needs one")
-    })
+    Ok(answer?.into())
 }

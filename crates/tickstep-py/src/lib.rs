@@ -5,18 +5,25 @@ use pyo3::types::PyDict;
 use tickstep::{Entry, EventKind, Offset, OrderType, Reason, Side, Status, TimeInForce};
 
 mod batch;
+mod bound;
 mod call_cost;
+mod config_numbers;
 mod convert;
 mod cursor;
 mod engine;
 mod errors;
+mod exclusive;
+mod history;
+mod markets;
 mod order;
 mod scale;
+mod schedule;
 mod snapshot;
 mod ticks;
 mod trades;
 
-#[pymodule]
+// The GIL: `exclusive.rs` relies on it.
+#[pymodule(gil_used = true)]
 mod _kernel {
     use super::*;
 

@@ -29,9 +29,9 @@ impl Scale {
         })
     }
 
-    /// Average price in money of lots that cost so many units; 0 without lots.
-    pub fn average_price(&self, cost_units: i64, position_lots: i64) -> f64 {
-        let units_per_tick = i128::from(position_lots) * i128::from(self.units_per_tick_lot);
-        self.tick.value_of_ratio(cost_units, units_per_tick)
+    /// Average price in money of the lots held; 0 without lots.
+    pub fn average_price(&self, exact: &tickstep::Snapshot) -> f64 {
+        let units_per_tick = i128::from(exact.position_lots) * i128::from(self.units_per_tick_lot);
+        self.tick.value_of_ratio(exact.cost_units, units_per_tick)
     }
 }

@@ -36,11 +36,6 @@ impl PartialEq for Snapshot {
     }
 }
 
-/// The average price, which rows of the history need as well.
-pub fn average_price(exact: &tickstep::Snapshot, scale: &Scale) -> f64 {
-    scale.average_price(exact.cost_units, exact.position_lots)
-}
-
 /// The class has one block of methods, so the money rows, each a float, a Decimal and its integer,
 /// are written out inside it by this macro.
 macro_rules! snapshot_methods {
@@ -142,7 +137,7 @@ snapshot_methods! {
 
     #[getter]
     fn avg_entry_price(&self) -> f64 {
-        average_price(&self.exact, &self.scale)
+        self.scale.average_price(&self.exact)
     }
 
     #[getter]

@@ -1,5 +1,6 @@
 //! Single ticks, and columns of checked ticks that engines read in place.
 
+use std::ops::Range;
 use std::sync::atomic::{AtomicI64, AtomicU8, Ordering::Relaxed};
 
 use numpy::{PyArray1, PyArrayMethods, PyUntypedArrayMethods};
@@ -60,17 +61,13 @@ impl Tick {
     ) -> PyResult<Tick> {
         let py = qty.py();
         let (qty, form) = read_qty(qty)?;
-        let extra = match (bid_ticks, ask_ticks) {
-            (None, None) => None,
-            (Some(bid), Some(ask)) => Some(Box::new(Extra {
+        let quote = quote_of(py, bid_ticks, ask_ticks)?;
+        let extra = quote.map(|(bid, ask)| {
+            Box::new(Extra {
                 lot: None,
                 quote: Some((bid.into(), ask.into())),
-            })),
-            _ => {
-                let hint = "give both bid_ticks and ask_ticks, or neither";
-                return Err(Kind::Data.error(py, "a quote needs a bid and an ask", hint));
-            }
-        };
+            })
+        });
         Ok(Tick {
             time: ts_ms.into(),
             price_ticks: price_tick_i64.into(),
@@ -263,9 +260,30 @@ impl Tick {
         self.price_ticks.store(tick.price_ticks, Relaxed);
         self.qty.store(tick.qty_lots, Relaxed);
         self.side.store(tick.side.number(), Relaxed);
-        if let Some((bid, ask)) = self.quote() {
-            bid.store(tick.bid_ticks, Relaxed);
-            ask.store(tick.ask_ticks, Relaxed);
+        if tick.is_quoted {
+            if let Some((bid, ask)) = self.quote() {
+                bid.store(tick.bid_ticks, Relaxed);
+                ask.store(tick.ask_ticks, Relaxed);
+            }
+        }
+    }
+}
+
+/// Bid and ask, which come together or not at all.
+#[inline]
+pub fn quote_of<T>(py: Python<'_>, bid: Option<T>, ask: Option<T>) -> PyResult<Option<(T, T)>> {
+    match (bid, ask) {
+        (None, None) => Ok(None),
+        (Some(bid), Some(ask)) => Ok(Some((bid, ask))),
+        (bid, _) => {
+            let (given, missing) = if bid.is_some() {
+                ("bid_ticks", "ask_ticks")
+            } else {
+                ("ask_ticks", "bid_ticks")
+            };
+            let message = format!("a quote needs a bid and an ask; {missing} is not given");
+            let hint = format!("give {missing} too, or leave {given} out");
+            Err(Kind::Data.error(py, &message, &hint))
         }
     }
 }
@@ -416,16 +434,12 @@ impl TickColumns {
         let price_ticks = Column::new(price_ticks, "price_ticks")?;
         let qty_lots = Column::new(qty_lots, "qty_lots")?;
         let side = Column::new(side, "side")?;
-        let quotes = match (bid_ticks, ask_ticks) {
-            (Some(bid), Some(ask)) => Some((
+        let quotes = match quote_of(py, bid_ticks, ask_ticks)? {
+            None => None,
+            Some((bid, ask)) => Some((
                 Column::new(bid, "bid_ticks")?,
                 Column::new(ask, "ask_ticks")?,
             )),
-            (None, None) => None,
-            _ => {
-                let hint = "give both columns, or neither";
-                return Err(Kind::Data.error(py, "a quote needs a bid and an ask", hint));
-            }
         };
         let columns = columns_of(&time, &price_ticks, &qty_lots, &side, quotes.as_ref());
         let rules = rules(allow_negative_prices);
@@ -525,13 +539,12 @@ impl TickColumns {
         self.time.as_slice()
     }
 
-    /// Rows `cursor` to `end` as a feed that need not be checked again, where the rules allow.
+    /// Some of the rows as a feed that need not be checked again, where the rules allow.
     pub fn feed(
         &self,
         instrument: u32,
         rules: &Instrument,
-        cursor: usize,
-        end: usize,
+        rows: Range<usize>,
     ) -> Result<Feed<'_>, Error> {
         let feed = Feed::new(instrument, self.columns())?.zone_map(&self.zone_map)?;
         let feed = if self.is_checked_for(rules) {
@@ -539,7 +552,7 @@ impl TickColumns {
         } else {
             feed
         };
-        feed.rows(cursor..end)
+        feed.rows(rows)
     }
 
     /// Whether the rows were checked at least as strictly as these rules ask.
