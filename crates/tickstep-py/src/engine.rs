@@ -5,7 +5,9 @@ use pyo3::prelude::*;
 use pyo3::types::{PyBytes, PyDict, PyString};
 use tickstep::{Columns, Entry, Error, Event, Feed, FloatQty, Side, Status};
 
-use crate::batch::{BatchResult, Stop, read_stop_on, run_bare, run_bound, run_schedule, take_shown};
+use crate::batch::{
+    BatchResult, Stop, read_stop_on, run_bare, run_bound, run_schedule, take_shown,
+};
 use crate::bound::{BoundTicks, Lead, merged_ends, next_feed};
 use crate::config_numbers::ConfigNumbers;
 use crate::convert::{Number, off_grid};

@@ -196,7 +196,8 @@ impl Order {
             let index = steps.index(number);
             index.map_err(|error| off_grid(py, &error, (name, number), steps, Kind::Order))
         };
-        let is_limit = matches!(self.order_type, OrderType::Limit | OrderType::StopLimit);
+        // The price of a MARKET order is ignored: callers that fill in every field pass one.
+        let price = self.price.filter(|_| self.order_type.has_price());
         Ok(tickstep::Order {
             instrument,
             order_type: self.order_type,
@@ -206,7 +207,7 @@ impl Order {
             post_only: self.post_only,
             reduce_only: self.reduce_only,
             qty_lots: place(self.qty, "qty", &scale.lot)?,
-            price_ticks: place(self.price.filter(|_| is_limit), "price", &scale.tick)?,
+            price_ticks: place(price, "price", &scale.tick)?,
             trigger_ticks: place(self.trigger, "trigger", &scale.tick)?,
             trail_ticks: place(self.trail, "trail", &scale.tick)?,
             expire_time: self.expire_ts.unwrap_or(0),
@@ -225,26 +226,15 @@ impl Order {
     }
 
     fn check(&self, py: Python<'_>) -> PyResult<()> {
-        use OrderType::{
-            AlertPrice, AlertTime, Limit, Market, MarketIfTouched, Stop, StopLimit, TrailingStop,
-        };
         let kind = self.order_type;
-        let is_alert = matches!(kind, AlertPrice | AlertTime);
-        let has_trigger = matches!(kind, Stop | StopLimit | MarketIfTouched | AlertPrice);
-        let has_expiry = kind == AlertTime || self.time_in_force == TimeInForce::Gtd;
-        // The price of a MARKET order is ignored: callers that fill in every field pass one.
-        let has_price = matches!(kind, Limit | StopLimit);
-        self.check_qty(py, is_alert)?;
-        self.check_field(py, "price", self.price.is_some(), has_price, kind == Market)?;
-        self.check_field(py, "trigger", self.trigger.is_some(), has_trigger, false)?;
-        self.check_field(
-            py,
-            "trail",
-            self.trail.is_some(),
-            kind == TrailingStop,
-            false,
-        )?;
-        self.check_field(py, "expire_ts", self.expire_ts.is_some(), has_expiry, false)
+        let has_expiry = kind == OrderType::AlertTime || self.time_in_force == TimeInForce::Gtd;
+        self.check_qty(py, kind.is_alert())?;
+        if kind != OrderType::Market {
+            self.check_field(py, "price", self.price.is_some(), kind.has_price())?;
+        }
+        self.check_field(py, "trigger", self.trigger.is_some(), kind.has_trigger())?;
+        self.check_field(py, "trail", self.trail.is_some(), kind.has_trail())?;
+        self.check_field(py, "expire_ts", self.expire_ts.is_some(), has_expiry)
     }
 
     fn check_qty(&self, py: Python<'_>, is_alert: bool) -> PyResult<()> {
@@ -272,9 +262,8 @@ impl Order {
         name: &str,
         is_given: bool,
         is_needed: bool,
-        is_ignored: bool,
     ) -> PyResult<()> {
-        if is_given == is_needed || is_ignored {
+        if is_given == is_needed {
             return Ok(());
         }
         let (kind, life) = (self.order_type, self.time_in_force);
@@ -406,23 +395,26 @@ impl OpenOrder {
 
     #[getter]
     fn price(&self) -> Option<f64> {
-        self.on_tick(self.view.order.price_ticks, self.has_price())
+        let order = &self.view.order;
+        self.on_tick(order.price_ticks, order.order_type.has_price())
     }
 
     #[getter]
     fn trigger(&self) -> Option<f64> {
-        self.on_tick(self.view.order.trigger_ticks, self.has_trigger())
+        let order = &self.view.order;
+        self.on_tick(order.trigger_ticks, order.order_type.has_trigger())
     }
 
     #[getter]
     fn trail(&self) -> Option<f64> {
-        self.on_tick(self.view.order.trail_ticks, self.is_trailing())
+        let order = &self.view.order;
+        self.on_tick(order.trail_ticks, order.order_type.has_trail())
     }
 
     #[getter]
     fn trigger_now(&self) -> Option<f64> {
         let ticks = self.view.trigger_now_ticks;
-        self.on_tick(ticks, self.is_trailing() && ticks != 0)
+        self.on_tick(ticks, self.view.order.order_type.has_trail() && ticks != 0)
     }
 
     #[getter]
@@ -452,9 +444,8 @@ impl OpenOrder {
 
     #[getter]
     fn expire_ts(&self) -> Option<i64> {
-        let has_expiry = self.view.order.order_type == OrderType::AlertTime
-            || self.view.order.time_in_force == TimeInForce::Gtd;
-        has_expiry.then_some(self.view.order.expire_time)
+        let order = &self.view.order;
+        order.has_expiry().then_some(order.expire_time)
     }
 
     #[getter]
@@ -539,25 +530,6 @@ impl OpenOrder {
             scale,
             symbol,
         }
-    }
-
-    fn has_price(&self) -> bool {
-        matches!(
-            self.view.order.order_type,
-            OrderType::Limit | OrderType::StopLimit
-        )
-    }
-
-    fn has_trigger(&self) -> bool {
-        use OrderType::{AlertPrice, MarketIfTouched, Stop, StopLimit};
-        matches!(
-            self.view.order.order_type,
-            Stop | StopLimit | MarketIfTouched | AlertPrice
-        )
-    }
-
-    fn is_trailing(&self) -> bool {
-        self.view.order.order_type == OrderType::TrailingStop
     }
 
     fn on_tick(&self, ticks: i64, is_used: bool) -> Option<f64> {

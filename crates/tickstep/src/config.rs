@@ -443,21 +443,9 @@ impl Config {
     fn refuses_with(&self, instrument: &Instrument, status: Status) -> bool {
         let alone = Config {
             instruments: vec![instrument.clone()],
-            ..self.clone_account()
+            ..*self
         };
         alone.raw().size() == Err(status)
-    }
-
-    /// The account without its instruments.
-    fn clone_account(&self) -> Config {
-        Config {
-            cash_account: self.cash_account,
-            initial_cash_units: self.initial_cash_units,
-            latency: self.latency,
-            instruments: Vec::new(),
-            events_max: self.events_max,
-            commands_max: self.commands_max,
-        }
     }
 }
 

@@ -2,7 +2,7 @@
 
 use std::fmt;
 
-use crate::exact::Decimal;
+use crate::number::NumberError;
 use crate::numbered::numbered;
 
 numbered! {
@@ -180,28 +180,24 @@ impl Error {
     /// A pinned number: the kernel's below 100, this crate's from 100 on.
     #[must_use]
     pub fn code(&self) -> i32 {
-        match self {
-            Error::Status(status)
-            | Error::Value { status, .. }
-            | Error::Instrument { status, .. } => status.number(),
-            Error::ColumnLength { .. } => 100,
-            Error::ColumnRepeated { .. } => 101,
-            Error::Memory { .. } => 102,
-            Error::Number(number) => number.code(),
-        }
+        self.code_and_name().0
     }
 
     /// A pinned name in capitals, like [`Status::name`].
     #[must_use]
     pub fn name(&self) -> &'static str {
+        self.code_and_name().1
+    }
+
+    fn code_and_name(&self) -> (i32, &'static str) {
         match self {
             Error::Status(status)
             | Error::Value { status, .. }
-            | Error::Instrument { status, .. } => status.name(),
-            Error::ColumnLength { .. } => "COLUMN_LENGTH",
-            Error::ColumnRepeated { .. } => "COLUMN_REPEATED",
-            Error::Memory { .. } => "MEMORY",
-            Error::Number(number) => number.name(),
+            | Error::Instrument { status, .. } => (status.number(), status.name()),
+            Error::ColumnLength { .. } => (100, "COLUMN_LENGTH"),
+            Error::ColumnRepeated { .. } => (101, "COLUMN_REPEATED"),
+            Error::Memory { .. } => (102, "MEMORY"),
+            Error::Number(number) => number.code_and_name(),
         }
     }
 
@@ -288,204 +284,6 @@ impl fmt::Display for Error {
 
 impl std::error::Error for Error {}
 
-/// Why a number in human units has no place on its grid.
-///
-/// ```
-/// use tickstep::{Decimal, NumberError};
-/// let error = "12,5".parse::<Decimal>().unwrap_err();
-/// assert_eq!(error, NumberError::Text { text: "12,5".to_owned() }.into());
-/// assert_eq!(error.to_string(), "\"12,5\" is not a decimal number such as 0.01 or 1e-8");
-/// ```
-#[derive(Clone, Debug, PartialEq)]
-#[non_exhaustive]
-pub enum NumberError {
-    /// The text is not a decimal number.
-    Text {
-        /// The text.
-        text: String,
-    },
-    /// The exact result needs more than 127 bits.
-    Range,
-    /// A size that must be above zero is not.
-    NotPositive {
-        /// Which size.
-        name: &'static str,
-        /// What it is.
-        value: Decimal,
-    },
-    /// The number lies between two places of the grid.
-    OffGrid {
-        /// The number.
-        value: Decimal,
-        /// Distance of two places.
-        grid: Decimal,
-        /// The place below.
-        below: Decimal,
-        /// The place above.
-        above: Decimal,
-    },
-    /// The float lies between two places of the grid.
-    FloatOffGrid {
-        /// The float.
-        value: f64,
-        /// Distance of two places.
-        grid: Decimal,
-        /// The place below.
-        below: Decimal,
-        /// The place above.
-        above: Decimal,
-    },
-    /// The float is so large that its own steps are too coarse for the grid.
-    FloatTooCoarse {
-        /// The float.
-        value: f64,
-        /// Distance of two places.
-        grid: Decimal,
-    },
-    /// The float is infinite or not a number.
-    FloatNotFinite {
-        /// The float.
-        value: f64,
-    },
-    /// The float is a quantity and not above zero.
-    FloatNotPositive {
-        /// The float.
-        value: f64,
-    },
-    /// Tick × lot × multiplier / money unit is not a whole number that the kernel takes.
-    UnitNotWhole {
-        /// Price tick.
-        tick: Decimal,
-        /// Quantity lot.
-        lot: Decimal,
-        /// Contract multiplier.
-        multiplier: Decimal,
-        /// Money unit.
-        money_unit: Decimal,
-        /// The nearest lot for which it would be, where there is one.
-        nearest_lot: Option<Decimal>,
-    },
-    /// No lot from 0.000001 to 1 has a money unit that suits this tick.
-    NoDefaultLot {
-        /// Price tick.
-        tick: Decimal,
-    },
-}
-
-impl NumberError {
-    fn code(&self) -> i32 {
-        match self {
-            NumberError::Text { .. } => 110,
-            NumberError::Range => 111,
-            NumberError::NotPositive { .. } => 112,
-            NumberError::OffGrid { .. } => 113,
-            NumberError::FloatOffGrid { .. } => 114,
-            NumberError::FloatTooCoarse { .. } => 115,
-            NumberError::FloatNotFinite { .. } => 116,
-            NumberError::FloatNotPositive { .. } => 117,
-            NumberError::UnitNotWhole { .. } => 118,
-            NumberError::NoDefaultLot { .. } => 119,
-        }
-    }
-
-    fn name(&self) -> &'static str {
-        match self {
-            NumberError::Text { .. } => "NUMBER_TEXT",
-            NumberError::Range => "NUMBER_RANGE",
-            NumberError::NotPositive { .. } => "NOT_POSITIVE",
-            NumberError::OffGrid { .. } => "OFF_GRID",
-            NumberError::FloatOffGrid { .. } => "FLOAT_OFF_GRID",
-            NumberError::FloatTooCoarse { .. } => "FLOAT_TOO_COARSE",
-            NumberError::FloatNotFinite { .. } => "FLOAT_NOT_FINITE",
-            NumberError::FloatNotPositive { .. } => "FLOAT_NOT_POSITIVE",
-            NumberError::UnitNotWhole { .. } => "UNIT_NOT_WHOLE",
-            NumberError::NoDefaultLot { .. } => "NO_DEFAULT_LOT",
-        }
-    }
-}
-
-impl fmt::Display for NumberError {
-    fn fmt(&self, out: &mut fmt::Formatter<'_>) -> fmt::Result {
-        match self {
-            NumberError::Text { text } => {
-                write!(
-                    out,
-                    "\"{text}\" is not a decimal number such as 0.01 or 1e-8"
-                )
-            }
-            NumberError::Range => {
-                out.write_str("the numbers are too long or too far apart to compute exactly")
-            }
-            NumberError::NotPositive { name, value } => {
-                write!(out, "{name} is {value}: it must be above 0")
-            }
-            NumberError::OffGrid {
-                value,
-                grid,
-                below,
-                above,
-            } => write_off_grid(out, &value, [grid, below, above]),
-            NumberError::FloatOffGrid {
-                value,
-                grid,
-                below,
-                above,
-            } => write_off_grid(out, &format_args!("{value:?}"), [grid, below, above]),
-            NumberError::FloatTooCoarse { value, grid } => write!(
-                out,
-                "a float as large as {value:?} cannot carry steps of {grid}: \
-                 give a decimal, text, or a coarser grid"
-            ),
-            NumberError::FloatNotFinite { value } => write!(out, "{value} is not a finite number"),
-            NumberError::FloatNotPositive { value } => {
-                write!(out, "a quantity is {value:?}: it must be above 0")
-            }
-            NumberError::UnitNotWhole { .. } => self.write_unit(out),
-            NumberError::NoDefaultLot { tick } => write!(
-                out,
-                "no lot from 0.000001 to 1 suits the tick {tick}: name lot and money unit yourself"
-            ),
-        }
-    }
-}
-
-impl NumberError {
-    fn write_unit(&self, out: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let NumberError::UnitNotWhole {
-            tick,
-            lot,
-            multiplier,
-            money_unit,
-            nearest_lot,
-        } = self
-        else {
-            return Ok(());
-        };
-        write!(
-            out,
-            "tick {tick} × lot {lot} × multiplier {multiplier} / money unit {money_unit} must be a \
-             whole number from 1 to 2^40"
-        )?;
-        match nearest_lot {
-            Some(nearest) => write!(out, "; the nearest lot that fits is {nearest}"),
-            None => out.write_str("; no lot fits, choose another money unit"),
-        }
-    }
-}
-
-fn write_off_grid(
-    out: &mut fmt::Formatter<'_>,
-    value: &dyn fmt::Display,
-    [grid, below, above]: [&Decimal; 3],
-) -> fmt::Result {
-    write!(
-        out,
-        "{value} is not a multiple of {grid}: the nearest are {below} and {above}"
-    )
-}
-
-impl std::error::Error for NumberError {}
-
 /// A refused column, with the row at fault where there is one.
 ///
 /// ```
@@ -525,8 +323,8 @@ impl std::error::Error for RowError {
 
 /// Why a batch ended early.
 ///
-/// A bad column or schedule changes nothing (`ticks_done` is 0); a limit
-/// of money (OVERFLOW) stops before the tick concerned, and the cursors tell where.
+/// A bad column or schedule changes nothing (`ticks_done` is 0); a limit of money (OVERFLOW) stops
+/// before the tick concerned, and the cursors tell where.
 ///
 /// ```
 /// use tickstep::{Columns, Config, Engine, Feed, Instrument};

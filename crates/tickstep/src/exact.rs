@@ -1,9 +1,9 @@
-//! Decimals without rounding, and the whole numbers of an instrument made from them.
+//! Arithmetic of decimals without rounding, and the whole numbers of an instrument made from them.
 
-use std::fmt;
 use std::str::FromStr;
 
-use crate::error::{Error, NumberError};
+use crate::error::Error;
+use crate::number::{Decimal, NumberError};
 
 /// Decimals of the longest fraction: 10^38 is the last power of ten that fits.
 const SCALE_MAX: u32 = 38;
@@ -20,24 +20,6 @@ const UNIT_DECIMALS_MIN: i32 = -18;
 
 /// Finest default lot, as decimals.
 const LOT_DECIMALS: i32 = 6;
-
-/// A decimal number, exactly: mantissa × 10^-scale, without trailing zeros.
-///
-/// ```
-/// use tickstep::Decimal;
-/// let tick: Decimal = "0.010".parse()?;
-/// assert_eq!(tick, Decimal::new(1, 2)?);
-/// assert_eq!(tick.to_string(), "0.01");
-/// assert_eq!("1e-8".parse::<Decimal>()?.to_string(), "0.00000001");
-/// // 123.45 is the 12345th place of a grid of 0.01.
-/// assert_eq!("123.45".parse::<Decimal>()?.to_grid(tick)?, 12_345);
-/// # Ok::<(), tickstep::Error>(())
-/// ```
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Hash)]
-pub struct Decimal {
-    mantissa: i128,
-    scale: u32,
-}
 
 impl Decimal {
     /// mantissa × 10^-scale.
@@ -69,18 +51,6 @@ impl Decimal {
                 scale: 0,
             }
         }
-    }
-
-    /// The digits as one whole number.
-    #[must_use]
-    pub fn mantissa(self) -> i128 {
-        self.mantissa
-    }
-
-    /// How many of the digits are decimals.
-    #[must_use]
-    pub fn scale(self) -> u32 {
-        self.scale
     }
 
     /// Which place of a grid this is: self / grid, exactly.
@@ -222,20 +192,6 @@ fn shifted(mantissa: i128, scale: i64) -> Result<Decimal, Error> {
         .and_then(|power| mantissa.checked_mul(power))
         .ok_or(NumberError::Range)?;
     Decimal::new(whole, 0)
-}
-
-impl fmt::Display for Decimal {
-    fn fmt(&self, out: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let sign = if self.mantissa < 0 { "-" } else { "" };
-        let digits = format!(
-            "{:0>1$}",
-            self.mantissa.unsigned_abs(),
-            self.scale as usize + 1
-        );
-        let (whole, fraction) = digits.split_at(digits.len() - self.scale as usize);
-        let point = if fraction.is_empty() { "" } else { "." };
-        write!(out, "{sign}{whole}{point}{fraction}")
-    }
 }
 
 /// A fraction in lowest terms with a positive denominator.

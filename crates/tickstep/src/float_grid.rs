@@ -8,8 +8,8 @@
 use std::ops::Range;
 
 use crate::columns::check_lengths;
-use crate::error::{Error, NumberError, RowError};
-use crate::exact::Decimal;
+use crate::error::{Error, RowError};
+use crate::number::{Decimal, NumberError};
 
 /// Rows that share one test for doubt.
 const CHUNK_ROWS: usize = 1024;

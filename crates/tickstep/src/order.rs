@@ -38,6 +38,38 @@ numbered! {
     }
 }
 
+impl OrderType {
+    /// Whether it has a limit price.
+    #[must_use]
+    pub const fn has_price(self) -> bool {
+        matches!(self, OrderType::Limit | OrderType::StopLimit)
+    }
+
+    /// Whether it waits for a trigger price of its own.
+    #[must_use]
+    pub const fn has_trigger(self) -> bool {
+        matches!(
+            self,
+            OrderType::Stop
+                | OrderType::StopLimit
+                | OrderType::MarketIfTouched
+                | OrderType::AlertPrice
+        )
+    }
+
+    /// Whether it follows the best price.
+    #[must_use]
+    pub const fn has_trail(self) -> bool {
+        matches!(self, OrderType::TrailingStop)
+    }
+
+    /// Whether it only tells, and trades nothing.
+    #[must_use]
+    pub const fn is_alert(self) -> bool {
+        matches!(self, OrderType::AlertPrice | OrderType::AlertTime)
+    }
+}
+
 numbered! {
     /// How long an order stays.
     pub enum TimeInForce: u8 {
@@ -329,31 +361,24 @@ impl Order {
         }
     }
 
+    /// Whether it has a time: the end of a GTD order, or the time of a time alert.
+    #[must_use]
+    pub fn has_expiry(&self) -> bool {
+        self.time_in_force == TimeInForce::Gtd || self.order_type == OrderType::AlertTime
+    }
+
     /// The first field that is given and not used by the type.
     fn unused_fault(&self) -> Option<(&'static str, i128)> {
-        use OrderType::{
-            AlertPrice, AlertTime, Limit, MarketIfTouched, Stop, StopLimit, TrailingStop,
-        };
         let kind = self.order_type;
-        let has_expiry = self.time_in_force == TimeInForce::Gtd || kind == AlertTime;
         let fields = [
-            (
-                "price_ticks",
-                self.price_ticks,
-                matches!(kind, Limit | StopLimit),
-            ),
-            (
-                "trigger_ticks",
-                self.trigger_ticks,
-                matches!(kind, Stop | StopLimit | MarketIfTouched | AlertPrice),
-            ),
-            ("trail_ticks", self.trail_ticks, kind == TrailingStop),
-            ("expire_time", self.expire_time, has_expiry),
+            ("price_ticks", self.price_ticks, kind.has_price()),
+            ("trigger_ticks", self.trigger_ticks, kind.has_trigger()),
+            ("trail_ticks", self.trail_ticks, kind.has_trail()),
+            ("expire_time", self.expire_time, self.has_expiry()),
         ];
-        let unused = fields
-            .iter()
-            .find(|(_, value, is_used)| *value != 0 && !is_used)?;
-        Some((unused.0, unused.1.into()))
+        let is_unused = |field: &&(_, i64, bool)| field.1 != 0 && !field.2;
+        let (name, value, _) = fields.iter().find(is_unused)?;
+        Some((name, (*value).into()))
     }
 }
 
