@@ -1,8 +1,9 @@
 //! Numbers in human units to places on decimal grids and back: never rounded, never truncated.
 
-use numpy::{PyArray1, PyReadonlyArray1};
+use numpy::{PyArray1, PyReadonlyArray1, PyUntypedArrayMethods};
 use pyo3::exceptions::PyTypeError;
 use pyo3::prelude::*;
+use pyo3::sync::PyOnceLock;
 use pyo3::types::{PyBool, PyFloat, PyInt, PyString};
 use tickstep::{Decimal, Error, LotGrid, NumberError};
 
@@ -79,7 +80,6 @@ fn is_decimal(value: &Bound<'_, PyAny>) -> PyResult<bool> {
 }
 
 fn decimal_class(py: Python<'_>) -> PyResult<&Bound<'_, PyAny>> {
-    use pyo3::sync::PyOnceLock;
     static CLASS: PyOnceLock<Py<PyAny>> = PyOnceLock::new();
     let class = CLASS.get_or_try_init(py, || {
         py.import("decimal")?.getattr("Decimal").map(Bound::unbind)
@@ -288,12 +288,19 @@ impl Grid {
         Ok(PyArray1::from_vec(py, indexes))
     }
 
-    fn values<'py>(&self, indexes: PyReadonlyArray1<'py, i64>) -> Bound<'py, PyArray1<f64>> {
+    fn values<'py>(
+        &self,
+        indexes: PyReadonlyArray1<'py, i64>,
+    ) -> PyResult<Bound<'py, PyArray1<f64>>> {
+        let py = indexes.py();
+        // A view of the `numpy` crate takes alignment for granted, which strides do not give.
+        if !indexes.is_aligned() {
+            let hint = "numpy.require(indexes, requirements='A') copies them";
+            return Err(Kind::Data.error(py, "the indexes are not aligned", hint));
+        }
         let view = indexes.as_array();
-        PyArray1::from_iter(
-            indexes.py(),
-            view.iter().map(|index| self.steps.value(*index)),
-        )
+        let values = view.iter().map(|index| self.steps.value(*index));
+        Ok(PyArray1::from_iter(py, values))
     }
 
     fn __repr__(&self) -> String {

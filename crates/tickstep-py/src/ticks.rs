@@ -3,8 +3,8 @@
 use std::ops::Range;
 use std::sync::atomic::{AtomicI64, AtomicU8, Ordering::Relaxed};
 
-use numpy::{PyArray1, PyArrayMethods, PyUntypedArrayMethods};
-use pyo3::exceptions::PyTypeError;
+use numpy::{PyArray1, PyArrayMethods, PyUntypedArray, PyUntypedArrayMethods};
+use pyo3::exceptions::{PyIndexError, PyTypeError};
 use pyo3::prelude::*;
 use pyo3::types::{PyDict, PyString, PyTuple};
 use tickstep::{Columns, Decimal, Error, Feed, Instrument, Side, ZoneMap};
@@ -136,7 +136,8 @@ impl Tick {
     fn __hash__(&self) -> u64 {
         use std::hash::{DefaultHasher, Hash, Hasher};
         let mut hasher = DefaultHasher::new();
-        (self.key(), self.qty().to_bits()).hash(&mut hasher);
+        // Adding 0.0 makes -0.0, which equals it, hash the same.
+        (self.key(), (self.qty() + 0.0).to_bits()).hash(&mut hasher);
         hasher.finish()
     }
 
@@ -180,14 +181,12 @@ impl Tick {
     }
 
     fn key(&self) -> (i64, i64, Option<i64>, Option<i64>, u8, u32) {
-        let side = self.side.load(Relaxed);
-        let quote = (self.bid_ticks(), self.ask_ticks());
         (
             self.time(),
             self.price_ticks(),
-            quote.0,
-            quote.1,
-            side,
+            self.bid_ticks(),
+            self.ask_ticks(),
+            self.side.load(Relaxed),
             self.instrument,
         )
     }
@@ -322,8 +321,9 @@ struct Column<T> {
     rows: usize,
 }
 
-// SAFETY: `data` points to the `rows` elements of `array`, which lives as long as this and which
-// nobody can write to: `Column::new` has seen that it is read-only. Sharing them is sharing a slice.
+// SAFETY: `data` points to the `rows` elements of `array`, which lives as long as this. Nobody writes
+// to them: `Column::new` has seen that neither the array nor one that it is a view of can be written
+// to, and who makes one writable again breaks the promise of the flag. So sharing is sharing a slice.
 unsafe impl<T: Sync> Send for Column<T> {}
 // SAFETY: as above.
 unsafe impl<T: Sync> Sync for Column<T> {}
@@ -331,16 +331,15 @@ unsafe impl<T: Sync> Sync for Column<T> {}
 impl<T: numpy::Element> Column<T> {
     fn new(value: &Bound<'_, PyAny>, name: &str) -> PyResult<Column<T>> {
         let array = column_array::<T>(value, name)?;
-        if array.readonly_flag()? {
-            let rows = array.len();
-            Ok(Column {
-                data: array.data().cast_const(),
-                rows,
-                array: array.clone().unbind(),
-            })
-        } else {
-            Err(PyTypeError::new_err(format!("{name} must be read-only")))
+        if !is_frozen(array.as_any())? {
+            let message = format!("{name} can be written to: give a read-only array, or a copy");
+            return Err(PyTypeError::new_err(message));
         }
+        Ok(Column {
+            data: array.data().cast_const(),
+            rows: array.len(),
+            array: array.clone().unbind(),
+        })
     }
 
     fn as_slice(&self) -> &[T] {
@@ -353,18 +352,17 @@ impl<T: numpy::Element> Column<T> {
     }
 }
 
-/// Whether an array can be written to, which the `numpy` crate does not tell.
-trait ReadonlyFlag {
-    fn readonly_flag(&self) -> PyResult<bool>;
-}
-
-impl<T: numpy::Element> ReadonlyFlag for Bound<'_, PyArray1<T>> {
-    fn readonly_flag(&self) -> PyResult<bool> {
-        self.getattr("flags")?
-            .getattr("writeable")?
-            .extract::<bool>()
-            .map(|flag| !flag)
+/// Whether nobody can write to an array, by itself or by an array that it is a view of. The `numpy`
+/// crate does not tell.
+fn is_frozen(array: &Bound<'_, PyAny>) -> PyResult<bool> {
+    let mut array = array.clone();
+    while let Ok(one) = array.cast::<PyUntypedArray>() {
+        if one.getattr("flags")?.getattr("writeable")?.is_truthy()? {
+            return Ok(false);
+        }
+        array = one.getattr("base")?;
     }
+    Ok(true)
 }
 
 /// An array of exactly this type, one-dimensional and contiguous: read in place or not at all.
@@ -382,16 +380,12 @@ pub fn column_array<'a, 'py, T: numpy::Element>(
         let hint = format!("numpy.ascontiguousarray({name}, dtype='{wanted}') converts it");
         return Err(Kind::Data.error(py, &message, &hint));
     };
-    if !array.is_c_contiguous() || !is_aligned(array) {
-        let message = format!("{name} is not contiguous");
-        let hint = format!("numpy.ascontiguousarray({name}) copies it");
+    if !array.is_c_contiguous() || !array.is_aligned() {
+        let message = format!("{name} is not contiguous, or not aligned");
+        let hint = format!("numpy.require({name}, requirements='CA') copies it");
         return Err(Kind::Data.error(py, &message, &hint));
     }
     Ok(array)
-}
-
-fn is_aligned<T: numpy::Element>(array: &Bound<'_, PyArray1<T>>) -> bool {
-    array.data().is_aligned()
 }
 
 fn shape_of(value: &Bound<'_, PyAny>) -> PyResult<String> {
@@ -510,9 +504,8 @@ impl TickColumns {
 
     fn tick(&self, row: usize, lot: &Grid) -> PyResult<Tick> {
         if row >= self.time.rows {
-            return Err(pyo3::exceptions::PyIndexError::new_err(
-                "row is out of range",
-            ));
+            let message = format!("row {row} must be below {}", self.time.rows);
+            return Err(PyIndexError::new_err(message));
         }
         Ok(Tick::of_lots(&self.row(row, 0), lot.steps()))
     }

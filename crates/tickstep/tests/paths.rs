@@ -240,6 +240,29 @@ fn zone_maps_skip_rows_and_miss_none() {
 }
 
 #[test]
+fn ticks_of_an_idle_engine_execute_nothing() {
+    let mut table = Table::default();
+    for time in 0..1_000 {
+        table.push(&Tick::new(time, 100 + time % 7, 1, Side::Buy));
+    }
+    let mut engine = engine(&Config::new(1 << 50, vec![Instrument::new(1)]));
+    let id = engine.place(&Order::limit(Side::Buy, 1, 90)).expect("good");
+    assert!(!engine.is_idle());
+    assert!(engine.cancel(id).expect("good"));
+    assert!(engine.is_idle());
+    engine.place(&Order::alert_time(500)).expect("good");
+    assert!(!engine.is_idle(), "an alert is open");
+    let mut feeds = [Feed::new(0, table.columns()).expect("good")];
+    let stop_on = EventKind::Alert.bit();
+    engine.step_batch(&mut feeds, stop_on).expect("good");
+    assert!(engine.is_idle());
+    let done = engine.step_batch(&mut feeds, 0).expect("good");
+    assert_eq!((done.ticks_done, done.ticks_executed), (499, 0));
+    let late = Config::new(0, vec![Instrument::new(1)]).latency(1);
+    assert!(!Engine::new(&late).expect("good").is_idle());
+}
+
+#[test]
 fn a_fork_is_independent() {
     let mut original = engine(&config(1));
     original

@@ -213,7 +213,11 @@ impl fmt::Display for TradesError {
                     .try_for_each(|first| write!(f, "; the first: {first}"))
             }
             Self::Unit { name, text } => {
-                write!(f, "{name} '{text}' is not a decimal number above zero")
+                write!(
+                    f,
+                    "{name} '{text}' is not a decimal number above zero with at most \
+                     {DECIMALS_MAX} decimals"
+                )
             }
             Self::Memory { rows } => write!(f, "no memory for more than {rows} rows"),
             Self::Ended => write!(f, "the parser has ended"),
