@@ -440,11 +440,12 @@ impl Engine {
         take_shown(py, kernel, bound, rows).map_err(|stop| self.stop_error(py, bound, stop))
     }
 
-    /// The state for a call that runs bound ticks.
+    /// Refuses to run ticks where there are none.
     pub fn check_bound(&self, py: Python<'_>) -> PyResult<()> {
         self.bound_turn(py).map(drop)
     }
 
+    /// The state for a call that runs bound ticks.
     fn bound_turn<'a, 'py>(&'a self, py: Python<'py>) -> PyResult<Turn<'a, 'py, State>> {
         let state = self.turn(py)?;
         if state.bound.is_empty() {

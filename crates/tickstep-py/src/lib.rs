@@ -22,7 +22,7 @@ mod snapshot;
 mod ticks;
 mod trades;
 
-// The GIL: `exclusive.rs` relies on it.
+// `exclusive.rs` relies on the GIL.
 #[pymodule(gil_used = true)]
 mod _kernel {
     use super::*;
@@ -50,45 +50,16 @@ mod _kernel {
 
 /// Dictionaries from name to number for the lists that Python hands over as numbers.
 fn add_numbers(module: &Bound<'_, PyModule>) -> PyResult<()> {
-    module.add(
-        "SIDES",
-        numbers(module.py(), Side::ALL, Side::name, Side::number)?,
-    )?;
-    module.add(
-        "ORDER_TYPES",
-        numbers(
-            module.py(),
-            OrderType::ALL,
-            OrderType::name,
-            OrderType::number,
-        )?,
-    )?;
-    module.add(
-        "TIMES_IN_FORCE",
-        numbers(
-            module.py(),
-            TimeInForce::ALL,
-            TimeInForce::name,
-            TimeInForce::number,
-        )?,
-    )?;
-    module.add(
-        "OFFSETS",
-        numbers(module.py(), Offset::ALL, Offset::name, Offset::number)?,
-    )?;
-    module.add(
-        "EVENT_KINDS",
-        numbers(
-            module.py(),
-            EventKind::ALL,
-            EventKind::name,
-            EventKind::number,
-        )?,
-    )?;
-    module.add(
-        "ENTRIES",
-        numbers(module.py(), Entry::ALL, Entry::name, Entry::number)?,
-    )?;
+    macro_rules! add {
+        ($($name:literal $list:ty),+) => {$({
+            let numbers = numbers(module.py(), <$list>::ALL, <$list>::name, <$list>::number)?;
+            module.add($name, numbers)?;
+        })+};
+    }
+    add!(
+        "SIDES" Side, "ORDER_TYPES" OrderType, "TIMES_IN_FORCE" TimeInForce, "OFFSETS" Offset,
+        "EVENT_KINDS" EventKind, "ENTRIES" Entry
+    );
     module.add("VERSION", tickstep::kernel_version())
 }
 
