@@ -139,3 +139,8 @@ def test_a_book_is_replayed_from_its_last_snapshot() -> None:
     assert pickle.loads(pickle.dumps(book)).data_digest == book.data_digest
     with pytest.raises(ts.DataError, match="qty_lots -1 at row 0"):
         ts.Book(time, book.side, price, -qty // qty.clip(1), book.flags, tick_size=1, lot=1)
+
+
+def test_there_may_be_no_bars() -> None:
+    bars = ts.Bars.from_arrays([], [], [], [], [], [], interval="1d")
+    assert len(bars) == 0 and bars.end_time.tolist() == [] and "0 of 1d" in repr(bars)

@@ -5,7 +5,6 @@ and, where the source has them, the volume bought by aggressors, the number of t
 and the open interest. Every rule is checked when it is made; the columns never change.
 """
 
-import hashlib
 from collections.abc import Iterator, Mapping
 from typing import Any, NamedTuple, Self, overload
 
@@ -13,6 +12,7 @@ import numpy as np
 import numpy.typing as npt
 
 from tickstep._kernel import Grid
+from tickstep.columns import TimedColumns
 from tickstep.errors import ConfigError, DataError
 from tickstep.intervals import interval_length
 from tickstep.ticks import (
@@ -20,19 +20,14 @@ from tickstep.ticks import (
     Float64Array,
     Int64Array,
     Number,
-    Time,
     check_time_unit,
-    frozen,
     grid_column,
     integer_column,
     time_column,
-    to_time,
 )
 
 __all__ = ["BarRow", "Bars"]
 
-PRICE_END = 2**48  # |price in ticks| is below, as in the kernel
-QTY_END = 2**62
 MONTH = "1mo"  # the one interval whose length varies
 
 PRICES = ("open_ticks", "high_ticks", "low_ticks", "close_ticks")
@@ -54,7 +49,7 @@ class BarRow(NamedTuple):
     trades: int | None
 
 
-class Bars:
+class Bars(TimedColumns):
     """Bars of one instrument as checked, read-only columns.
 
     Bars are in order of time; those of an interval each have their own start. `low` is the lowest
@@ -104,23 +99,12 @@ class Bars:
     ([1002, 1000], [10.05, 10.02])
     """
 
-    __slots__ = (
-        "_columns",
-        "_digest",
-        "_lot",
-        "_tick",
-        "allow_negative_prices",
-        "interval",
-        "source",
-        "symbol",
-        "time_unit",
-    )
+    __slots__ = ("interval",)
 
-    symbol: str | None
-    source: str | Mapping[str, Any] | None
-    time_unit: str
+    KIND = "bars"
+    DTYPES = dict.fromkeys((*REQUIRED, *OPTIONAL), np.int64) | {"turnover": np.float64}
+
     interval: str | None
-    allow_negative_prices: bool
 
     def __init__(
         self,
@@ -143,22 +127,20 @@ class Bars:
         open_interest_lots: Int64Array | None = None,
         allow_negative_prices: bool = False,
     ) -> None:
-        self.time_unit = check_time_unit(time_unit)
-        self.interval = interval_text(interval, time_unit)
-        self.symbol = symbol
-        self.source = source
-        self.allow_negative_prices = allow_negative_prices
-        self._tick = Grid(tick_size, "tick_size")
-        self._lot = Grid(lot, "lot")
-        self._digest: str | None = None
+        self.interval = interval_text(interval, check_time_unit(time_unit))
         given = (time, open_ticks, high_ticks, low_ticks, close_ticks, volume_lots)
         extra = (buy_lots, trade_count, turnover, open_interest_lots)
-        self._columns = {
-            name: frozen(column, name) for name, column in zip(REQUIRED, given, strict=True)
-        }
-        for name, column in zip(OPTIONAL, extra, strict=True):
-            if column is not None:
-                self._columns[name] = frozen(column, name)
+        optional = zip(OPTIONAL, extra, strict=True)
+        super().__init__(
+            dict(zip(REQUIRED, given, strict=True))
+            | {name: column for name, column in optional if column is not None},
+            tick_size=tick_size,
+            lot=lot,
+            time_unit=time_unit,
+            symbol=symbol,
+            source=source,
+            allow_negative_prices=allow_negative_prices,
+        )
         self._check()
 
     @classmethod
@@ -244,11 +226,6 @@ class Bars:
     # Exact columns, read-only.
 
     @property
-    def time(self) -> Int64Array:
-        """Start of each bar in `time_unit`, read-only."""
-        return self._columns["time"]
-
-    @property
     def open_ticks(self) -> Int64Array:
         """First price of each bar in ticks, read-only."""
         return self._columns["open_ticks"]
@@ -321,11 +298,6 @@ class Bars:
         return self._lot.values(self.volume_lots)
 
     @property
-    def datetimes(self) -> npt.NDArray[np.datetime64]:
-        """Start of each bar as datetime64 (UTC), a view of `time`."""
-        return self.time.view(f"datetime64[{self.time_unit}]")
-
-    @property
     def end_time(self) -> Int64Array:
         """First time after each bar, in `time_unit`.
 
@@ -346,74 +318,6 @@ class Bars:
         ends = (months + np.timedelta64(1, "M")).astype(self.datetimes.dtype)
         return self.time + (ends.view(np.int64) - starts.view(np.int64))
 
-    @property
-    def tick_size(self) -> float:
-        """Size of one tick in money."""
-        return self._tick.value(1)
-
-    @property
-    def lot(self) -> float:
-        """Size of one lot in units of the instrument."""
-        return self._lot.value(1)
-
-    @property
-    def grids(self) -> tuple[str, str]:
-        """Size of a tick and of a lot as exact decimal text."""
-        return self._tick.step, self._lot.step
-
-    @property
-    def nbytes(self) -> int:
-        """Bytes of the columns."""
-        return sum(column.nbytes for column in self._columns.values())
-
-    @property
-    def data_digest(self) -> str:
-        """SHA-256 of grids, time unit, interval and columns: equal data, equal digest."""
-        if self._digest is None:
-            head = (
-                f"{self._tick.step} {self._lot.step} {self.time_unit} {self.interval} {len(self)}"
-                f" {' '.join(self._columns)}"
-            )
-            digest = hashlib.sha256(f"tickstep bars 1 {head}\n".encode())
-            for column in self._columns.values():
-                digest.update(column.data)
-            self._digest = digest.hexdigest()
-        return self._digest
-
-    @property
-    def columns(self) -> Mapping[str, npt.NDArray[Any]]:
-        """The columns there are, by name, in a fixed order."""
-        return dict(self._columns)
-
-    def between(self, start: Time | None, stop: Time | None) -> "Bars":
-        """Take the bars with start <= time < stop, without copying.
-
-        Parameters
-        ----------
-        start, stop : int, str, datetime or datetime64, optional
-            Integers are in `time_unit`; text is ISO 8601 in UTC; a datetime must know its zone.
-            None is the beginning or the end.
-
-        Returns
-        -------
-        Bars
-            A view of the same columns.
-
-        Examples
-        --------
-        >>> import tickstep as ts
-        >>> day = ts.Bars.from_arrays(
-        ...     [0, 60_000], [1, 2], [1, 2], [1, 2], [1, 2], [5, 5], interval="1m")
-        >>> len(day.between("1970-01-01T00:01", None))
-        1
-        """
-        first = 0 if start is None else self._row_at(start)
-        last = len(self) if stop is None else self._row_at(stop)
-        return self[first : max(first, last)]
-
-    def __len__(self) -> int:
-        return len(self.time)
-
     def __iter__(self) -> Iterator[BarRow]:
         return (self[row] for row in range(len(self)))
 
@@ -432,41 +336,19 @@ class Bars:
                 f"a step of {rows.step} would turn time around",
                 hint="slice forwards; reverse a column instead: bars.close_ticks[::-1]",
             )
-        part = Bars.__new__(Bars)
-        for name in Bars.__slots__:
-            setattr(part, name, getattr(self, name))
-        part._digest = None
-        part._columns = {name: _contiguous(each[rows]) for name, each in self._columns.items()}
-        return part
-
-    def __eq__(self, other: object) -> bool:
-        if not isinstance(other, Bars):
-            return NotImplemented
-        return self.symbol == other.symbol and self.data_digest == other.data_digest
-
-    __hash__ = None  # type: ignore[assignment]
+        return self._view(rows)
 
     def __repr__(self) -> str:
         name = "" if self.symbol is None else f"{self.symbol}, "
-        kind = (
-            f"{len(self):,} rows" if self.interval is None else f"{len(self):,} of {self.interval}"
-        )
-        span = "" if len(self) == 0 else f", {self.datetimes[0]} to {self.datetimes[-1]}"
-        return f"Bars({name}{kind}{span}, tick {self._tick.step}, lot {self._lot.step})"
-
-    def __reduce__(self) -> tuple[Any, ...]:
-        return _restored, (dict(self._columns), self._labels())
+        kind = "rows" if self.interval is None else f"of {self.interval}"
+        grids = f"tick {self._tick.step}, lot {self._lot.step}"
+        return f"Bars({name}{len(self):,} {kind}{self._span()}, {grids})"
 
     def _labels(self) -> dict[str, Any]:
-        return {
-            "tick_size": self._tick.step,
-            "lot": self._lot.step,
-            "interval": self.interval,
-            "time_unit": self.time_unit,
-            "symbol": self.symbol,
-            "source": self.source,
-            "allow_negative_prices": self.allow_negative_prices,
-        }
+        return super()._labels() | {"interval": self.interval}
+
+    def _digest_head(self) -> str:
+        return f"{super()._digest_head()} {self.interval}"
 
     def _row(self, row: int) -> BarRow:
         price, columns, trades = self._tick.value, self._columns, self.trade_count
@@ -483,62 +365,26 @@ class Bars:
             trades=None if trades is None else int(trades[row]),
         )
 
-    def _row_at(self, time: Time) -> int:
-        return int(np.searchsorted(self.time, to_time(time, self.time_unit), side="left"))
-
     # The rules.
 
     def _check(self) -> None:
-        for name, column in self._columns.items():
-            wanted = np.float64 if name == "turnover" else np.int64
-            if column.ndim != 1 or len(column) != len(self.time) or column.dtype != wanted:
-                raise DataError(
-                    f"{name} must be {len(self.time)} numbers of {np.dtype(wanted)}, as many as"
-                    f" time; was {column.dtype} of shape {column.shape}",
-                    hint="Bars.from_arrays takes lists and floats",
-                )
         self._check_times()
         for name in PRICES:
             self._check_prices(name)
-        self._check_order()
-        for name in ("volume_lots", "buy_lots", "trade_count", "open_interest_lots"):
-            if name in self._columns:
-                self._refuse(name, self._columns[name] < 0, "must be 0 or more")
-                self._refuse(name, self._columns[name] >= QTY_END, "must be below 2^62")
-        if self.buy_lots is not None:
-            self._refuse("buy_lots", self.buy_lots > self.volume_lots, "is above volume_lots")
-
-    def _check_times(self) -> None:
-        steps = np.diff(self.time)
-        early = np.flatnonzero(steps < 0 if self.interval is None else steps <= 0)
-        if early.size:
-            row = int(early[0]) + 1
-            rule = "comes before" if steps[row - 1] < 0 else "repeats"
-            raise DataError(
-                f"time {self.time[row]} at row {row} {rule} that of the row before",
-                hint="sort the rows by time and keep one bar for each",
-            )
-
-    def _check_prices(self, name: str) -> None:
-        column = self._columns[name]
-        lowest = 1 - PRICE_END if self.allow_negative_prices else 1
-        bad = (column < lowest) | (column >= PRICE_END)
-        self._refuse(name, bad, f"must be from {lowest} to 2^48 - 1 ticks")
-
-    def _check_order(self) -> None:
         ends = np.minimum(self.open_ticks, self.close_ticks)
         self._refuse("low_ticks", self.low_ticks > ends, "is above open or close")
         tops = np.maximum(self.open_ticks, self.close_ticks)
         self._refuse("high_ticks", self.high_ticks < tops, "is below open or close")
+        self._check_amounts("volume_lots", "buy_lots", "trade_count", "open_interest_lots")
+        if self.buy_lots is not None:
+            self._refuse("buy_lots", self.buy_lots > self.volume_lots, "is above volume_lots")
 
-    def _refuse(self, name: str, bad: npt.NDArray[np.bool_], rule: str) -> None:
-        rows = np.flatnonzero(bad)
-        if rows.size:
-            row = int(rows[0])
-            raise DataError(
-                f"{name} {self._columns[name][row]} at row {row} {rule}",
-                hint="mend or drop the row; the readers' on_bad='skip' leaves such rows out",
-            )
+    def _check_times(self) -> None:
+        steps = np.diff(self.time, prepend=self.time[:1] - 1)
+        mend = "sort the rows by time and keep one bar for each"
+        self._refuse("time", steps < 0, "comes before that of the row before", mend)
+        if self.interval is not None:
+            self._refuse("time", steps == 0, "repeats that of the row before", mend)
 
 
 def interval_text(interval: str | int | None, time_unit: str) -> str | None:
@@ -634,15 +480,3 @@ def _decimals_in(text: str) -> int:
     mantissa, _, exponent = text.lower().partition("e")
     fraction = mantissa.partition(".")[2].rstrip("0")
     return max(0, len(fraction) - int(exponent or 0)) if text[-1:].isdigit() else 0
-
-
-def _contiguous(column: npt.NDArray[Any]) -> npt.NDArray[Any]:
-    if column.flags.c_contiguous:
-        return column
-    copied = column.copy()
-    copied.flags.writeable = False
-    return copied
-
-
-def _restored(columns: dict[str, Any], labels: dict[str, Any]) -> Bars:
-    return Bars(**columns, **labels)

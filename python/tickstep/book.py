@@ -4,14 +4,12 @@ A `Book` holds one instrument's level updates: at which time which price of whic
 how much. A snapshot is a run of rows that begins with an empty book. The columns never change.
 """
 
-import hashlib
 from collections.abc import Mapping
-from typing import Any, NamedTuple, overload
+from typing import Any, ClassVar, NamedTuple, overload
 
 import numpy as np
-import numpy.typing as npt
 
-from tickstep._kernel import Grid
+from tickstep.columns import TimedColumns
 from tickstep.errors import DataError
 from tickstep.ticks import (
     Float64Array,
@@ -19,8 +17,6 @@ from tickstep.ticks import (
     Number,
     Time,
     UInt8Array,
-    check_time_unit,
-    frozen,
     to_time,
 )
 
@@ -28,14 +24,6 @@ __all__ = ["SNAPSHOT", "UPDATE_END", "Book", "Depth"]
 
 SNAPSHOT = 1  # flag: the first row of a snapshot; the book is empty before it
 UPDATE_END = 2  # flag: the last row of an update; between updates a book may be crossed
-
-DTYPES = {
-    "time": np.int64,
-    "side": np.uint8,
-    "price_ticks": np.int64,
-    "qty_lots": np.int64,
-    "flags": np.uint8,
-}
 
 
 class Depth(NamedTuple):
@@ -47,7 +35,7 @@ class Depth(NamedTuple):
     qtys: Float64Array
 
 
-class Book:
+class Book(TimedColumns):
     """Level updates of one instrument's order book as checked, read-only columns.
 
     Rows are in order of time. Each tells the whole size that a level has from then on; 0 removes it.
@@ -91,21 +79,16 @@ class Book:
     [9]
     """
 
-    __slots__ = (
-        "_columns",
-        "_digest",
-        "_lot",
-        "_tick",
-        "allow_negative_prices",
-        "source",
-        "symbol",
-        "time_unit",
-    )
+    __slots__ = ()
 
-    symbol: str | None
-    source: str | Mapping[str, Any] | None
-    time_unit: str
-    allow_negative_prices: bool
+    KIND = "book"
+    DTYPES: ClassVar = {
+        "time": np.int64,
+        "side": np.uint8,
+        "price_ticks": np.int64,
+        "qty_lots": np.int64,
+        "flags": np.uint8,
+    }
 
     def __init__(
         self,
@@ -122,21 +105,17 @@ class Book:
         source: str | Mapping[str, Any] | None = None,
         allow_negative_prices: bool = False,
     ) -> None:
-        self.time_unit = check_time_unit(time_unit)
-        self.symbol = symbol
-        self.source = source
-        self.allow_negative_prices = allow_negative_prices
-        self._tick = Grid(tick_size, "tick_size")
-        self._lot = Grid(lot, "lot")
-        self._digest: str | None = None
-        given: tuple[npt.NDArray[Any], ...] = (time, side, price_ticks, qty_lots, flags)
-        self._columns = {name: frozen(each, name) for name, each in zip(DTYPES, given, strict=True)}
+        given = (time, side, price_ticks, qty_lots, flags)
+        super().__init__(
+            dict(zip(self.DTYPES, given, strict=True)),
+            tick_size=tick_size,
+            lot=lot,
+            time_unit=time_unit,
+            symbol=symbol,
+            source=source,
+            allow_negative_prices=allow_negative_prices,
+        )
         self._check()
-
-    @property
-    def time(self) -> Int64Array:
-        """Time of each row in `time_unit`, read-only."""
-        return self._columns["time"]
 
     @property
     def side(self) -> UInt8Array:
@@ -158,42 +137,6 @@ class Book:
         """`SNAPSHOT` and `UPDATE_END` of each row, read-only."""
         return self._columns["flags"]
 
-    @property
-    def datetimes(self) -> npt.NDArray[np.datetime64]:
-        """Times as datetime64 (UTC), a view of `time`."""
-        return self.time.view(f"datetime64[{self.time_unit}]")
-
-    @property
-    def tick_size(self) -> float:
-        """Size of one tick in money."""
-        return self._tick.value(1)
-
-    @property
-    def lot(self) -> float:
-        """Size of one lot in units of the instrument."""
-        return self._lot.value(1)
-
-    @property
-    def grids(self) -> tuple[str, str]:
-        """Size of a tick and of a lot as exact decimal text."""
-        return self._tick.step, self._lot.step
-
-    @property
-    def columns(self) -> Mapping[str, npt.NDArray[Any]]:
-        """The columns by name, in a fixed order."""
-        return dict(self._columns)
-
-    @property
-    def data_digest(self) -> str:
-        """SHA-256 of grids, time unit and columns: equal data, equal digest; computed once."""
-        if self._digest is None:
-            head = f"{self._tick.step} {self._lot.step} {self.time_unit} {len(self)}"
-            digest = hashlib.sha256(f"tickstep book 1 {head}\n".encode())
-            for column in self._columns.values():
-                digest.update(column.data)
-            self._digest = digest.hexdigest()
-        return self._digest
-
     def at(self, time: Time) -> tuple[Depth, Depth]:
         """Tell the book as it stands after every update up to a time.
 
@@ -213,9 +156,6 @@ class Book:
         start = int(begins[-1]) if begins.size else 0
         return self._depth(0, start, stop), self._depth(1, start, stop)
 
-    def __len__(self) -> int:
-        return len(self.time)
-
     @overload
     def __getitem__(self, rows: int) -> dict[str, int]: ...
 
@@ -232,29 +172,12 @@ class Book:
                 f"a step of {rows.step} would leave out updates that later rows rest on",
                 hint="slice a run of rows, or ask at(time)",
             )
-        part = Book.__new__(Book)
-        for name in Book.__slots__:
-            setattr(part, name, getattr(self, name))
-        part._digest = None
-        part._columns = {name: column[rows] for name, column in self._columns.items()}
-        return part
+        return self._view(rows)
 
     def __repr__(self) -> str:
         name = "" if self.symbol is None else f"{self.symbol}, "
-        span = "" if len(self) == 0 else f"{self.datetimes[0]} to {self.datetimes[-1]}, "
         grids = f"tick {self._tick.step}, lot {self._lot.step}"
-        return f"Book({name}{len(self):,} rows, {span}{grids})"
-
-    def __reduce__(self) -> tuple[Any, ...]:
-        labels = {
-            "tick_size": self._tick.step,
-            "lot": self._lot.step,
-            "time_unit": self.time_unit,
-            "symbol": self.symbol,
-            "source": self.source,
-            "allow_negative_prices": self.allow_negative_prices,
-        }
-        return _restored, (dict(self._columns), labels)
+        return f"Book({name}{len(self):,} rows{self._span()}, {grids})"
 
     def _depth(self, side: int, start: int, stop: int) -> Depth:
         rows = start + np.flatnonzero(self.side[start:stop] == side)[::-1]
@@ -269,34 +192,9 @@ class Book:
         )
 
     def _check(self) -> None:
-        for name, column in self._columns.items():
-            if column.ndim != 1 or len(column) != len(self.time) or column.dtype != DTYPES[name]:
-                raise DataError(
-                    f"{name} must be {len(self.time)} numbers of {np.dtype(DTYPES[name])}, as many"
-                    f" as time; was {column.dtype} of shape {column.shape}",
-                    hint="convert the column where its unit is known",
-                )
-        lowest = 1 - 2**48 if self.allow_negative_prices else 1
-        prices = self.price_ticks
-        self._refuse("time", np.diff(self.time, prepend=self.time[:1]) < 0, "goes back")
+        back = np.diff(self.time, prepend=self.time[:1]) < 0
+        self._refuse("time", back, "comes before that of the row before")
         self._refuse("side", self.side > 1, "must be 0 (bid) or 1 (ask)")
-        self._refuse(
-            "price_ticks", (prices < lowest) | (prices >= 2**48), f"must be {lowest} to 2^48 - 1"
-        )
-        self._refuse(
-            "qty_lots", (self.qty_lots < 0) | (self.qty_lots >= 2**62), "must be 0 or more"
-        )
+        self._check_prices("price_ticks")
+        self._check_amounts("qty_lots")
         self._refuse("flags", self.flags > (SNAPSHOT | UPDATE_END), "has unknown bits")
-
-    def _refuse(self, name: str, bad: npt.NDArray[np.bool_], rule: str) -> None:
-        rows = np.flatnonzero(bad)
-        if rows.size:
-            row = int(rows[0])
-            raise DataError(
-                f"{name} {self._columns[name][row]} at row {row} {rule}",
-                hint="mend or drop the row; the readers' on_bad='skip' leaves such rows out",
-            )
-
-
-def _restored(columns: dict[str, Any], labels: dict[str, Any]) -> Book:
-    return Book(**columns, **labels)

@@ -270,6 +270,11 @@ class Ticks:
         return self._lot.value(1)
 
     @property
+    def grids(self) -> tuple[str, str]:
+        """Size of a tick and of a lot as exact decimal text."""
+        return self._tick.step, self._lot.step
+
+    @property
     def nbytes(self) -> int:
         """Bytes of the columns and the zone map; slices share those of the whole."""
         return self._columns.nbytes
