@@ -29,6 +29,7 @@ from tickstep.ticks import (
 __all__ = ["BarRow", "Bars"]
 
 MONTH = "1mo"  # the one interval whose length varies
+DECIMALS_MAX = 15  # of a float that was a short decimal
 
 PRICES = ("open_ticks", "high_ticks", "low_ticks", "close_ticks")
 REQUIRED = ("time", *PRICES, "volume_lots")
@@ -467,13 +468,19 @@ def _digits(column: npt.NDArray[Any]) -> int:
     """Count the decimals that the column's shortest texts need."""
     if column.dtype.kind in "iub":
         return 0
-    most = 0
-    for value in np.unique(column):
-        text = (
-            format(value, "f") if not isinstance(value, (str, float, np.floating)) else str(value)
-        )
-        most = max(most, _decimals_in(text))
-    return most
+    if column.dtype.kind == "f":
+        return _float_digits(column[np.isfinite(column)])
+    texts = (each if isinstance(each, str) else format(each, "f") for each in set(column.tolist()))
+    return max((_decimals_in(text) for text in texts), default=0)
+
+
+def _float_digits(column: Float64Array) -> int:
+    for digits in range(DECIMALS_MAX):
+        scale = 10.0**digits
+        # Both exact below 2^53, so the quotient is the float nearest to that decimal.
+        if np.array_equal(np.rint(column * scale) / scale, column):
+            return digits
+    return DECIMALS_MAX
 
 
 def _decimals_in(text: str) -> int:
