@@ -50,7 +50,11 @@ impl Engine {
             (Some(source), _) => {
                 let source = source.get().turn(py)?;
                 let bound = source.bound.iter().map(|one| one.copy(py)).collect();
-                (source.kernel.fork(), bound)
+                let forked = source.kernel.try_fork();
+                (
+                    forked.map_err(|error| raised(py, &error, Kind::State))?,
+                    bound,
+                )
             }
             (None, Some(state)) => (loaded(py, &numbers, state)?, Vec::new()),
             (None, None) => (made(py, &numbers)?, Vec::new()),
@@ -126,6 +130,8 @@ impl Engine {
         symbol: Option<&Bound<'_, PyString>>,
         stop_on: Option<&Bound<'_, PyAny>>,
     ) -> PyResult<BatchResult> {
+        // The arrays stay their owner's. Whoever writes to them from another thread during the call
+        // gets wrong results, as after a wrong CHECKED flag; nothing outside them is read.
         let instrument = self.markets.index_of(py, symbol, Kind::Data)?;
         let stop_on = read_stop_on(stop_on)?;
         let time = column_array::<i64>(timestamps, "timestamps")?.try_readonly()?;

@@ -9,6 +9,7 @@ use tickstep::{BatchError, Error, NumberError, RowError};
 /// Classes of `tickstep.errors` that the native side names itself.
 #[derive(Clone, Copy)]
 pub enum Kind {
+    Capacity,
     Config,
     Data,
     Order,
@@ -18,6 +19,7 @@ pub enum Kind {
 impl Kind {
     fn name(self) -> &'static str {
         match self {
+            Kind::Capacity => "CapacityError",
             Kind::Config => "ConfigError",
             Kind::Data => "DataError",
             Kind::Order => "OrderError",
@@ -25,7 +27,13 @@ impl Kind {
         }
     }
 
-    const ALL: [Kind; 4] = [Kind::Config, Kind::Data, Kind::Order, Kind::State];
+    const ALL: [Kind; 5] = [
+        Kind::Capacity,
+        Kind::Config,
+        Kind::Data,
+        Kind::Order,
+        Kind::State,
+    ];
 
     fn class(self, py: Python<'_>) -> PyResult<Bound<'_, PyAny>> {
         errors_module(py)?.getattr(self.name())
@@ -54,7 +62,7 @@ impl<'py> FromPyObject<'_, 'py> for Kind {
 
 /// The exception of an error; `kind` is what the call was about, for errors that any call can meet.
 pub fn raised(py: Python<'_>, error: &Error, kind: Kind) -> PyErr {
-    made(|| from_parts(py, error, &error.to_string(), kind.class(py)?))
+    made(|| from_parts(py, error, &error.to_string(), kind))
 }
 
 /// As [`raised`], with the name of the argument in front.
@@ -68,12 +76,12 @@ pub fn raised_at(py: Python<'_>, error: &Error, place: &str, kind: Kind) -> PyEr
         },
         other => format!("{place}: {other}"),
     };
-    made(|| from_parts(py, error, &message, kind.class(py)?))
+    made(|| from_parts(py, error, &message, kind))
 }
 
 /// The exception of a refused column of ticks.
 pub fn raised_row(py: Python<'_>, fault: &RowError) -> PyErr {
-    made(|| from_parts(py, &fault.error, &fault.to_string(), Kind::Data.class(py)?))
+    made(|| from_parts(py, &fault.error, &fault.to_string(), Kind::Data))
 }
 
 /// The exception of a batch that ended early; `symbols` names the feeds.
@@ -92,24 +100,32 @@ pub fn raised_batch(py: Python<'_>, fault: &BatchError, symbols: &[String]) -> P
     };
     let kind = if is_order { Kind::Order } else { Kind::Data };
     let message = format!("{place}{}{done}", fault.error);
-    made(|| from_parts(py, &fault.error, &message, kind.class(py)?))
+    made(|| from_parts(py, &fault.error, &message, kind))
 }
 
 fn from_parts<'py>(
     py: Python<'py>,
     error: &Error,
     message: &str,
-    class: Bound<'py, PyAny>,
+    kind: Kind,
 ) -> PyResult<Bound<'py, PyAny>> {
-    let name = error.name();
+    // Whatever the call was about, memory is what is lacking.
+    let kind = match error {
+        Error::Memory { .. } => Kind::Capacity,
+        _ => kind,
+    };
+    let (name, class) = (error.name(), kind.class(py)?);
     errors_module(py)?.call_method1(
         "error_from_status",
         (error.code(), name, message, hint(error), class),
     )
 }
 
-/// The mend for numbers, which the table of statuses does not hold.
+/// The mend for what the table of statuses does not hold: numbers, and memory.
 fn hint(error: &Error) -> Option<&'static str> {
+    if let Error::Memory { .. } = error {
+        return Some("drain_events() and fewer open orders make the engine smaller");
+    }
     let Error::Number(number) = error else {
         return None;
     };

@@ -110,14 +110,23 @@ impl Engine {
     /// independent from now on.
     ///
     /// # Panics
-    /// When the system has no memory left.
+    /// When the system has no memory left; [`Engine::try_fork`] says so instead.
     #[must_use]
     pub fn fork(&self) -> Engine {
-        let mut copy = self
-            .copy_into(self.config.clone())
-            .expect("a copy has the same capacities");
-        copy.events.clone_from(&self.events);
-        copy
+        self.try_fork().expect("there is memory for a copy")
+    }
+
+    /// As [`Engine::fork`], for engines so large that there may be no room for a second one.
+    ///
+    /// # Errors
+    /// [`Error::Memory`].
+    pub fn try_fork(&self) -> Result<Engine, Error> {
+        let mut copy = self.copy_into(self.config.clone())?;
+        let bytes = size_of_val(&*self.events);
+        let reserved = copy.events.try_reserve_exact(self.events.len());
+        reserved.map_err(|_| Error::Memory { bytes })?;
+        copy.events.extend_from_slice(&self.events);
+        Ok(copy)
     }
 
     /// `tks_order_place`: places an order and returns its id. What the market or the account
