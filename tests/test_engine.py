@@ -839,6 +839,33 @@ def test_a_cursor_never_changes_a_tick_that_was_kept() -> None:
     assert [tick.price_ticks for tick in kept] == expected
 
 
+def test_what_is_asked_in_a_long_quiet_loop_knows_every_row_shown() -> None:
+    """Far behind a silent engine the cursor runs ahead of the kernel; nobody may notice."""
+    ticks = ticks_of(list(range(100, 700)))
+    looped, stepped = engine_of(), engine_of()
+    looped.bind(ticks)
+    for row, tick in enumerate(looped.cursor()):
+        stepped.step_tick(ticks[row])
+        if row in (150, 151, 400):
+            assert looped.get_snapshot() == stepped.get_snapshot()
+            assert looped.state_hash == stepped.state_hash
+        if row == 450:
+            for engine in (looped, stepped):
+                engine.place_order(ts.Order("LIMIT", "SELL", 1, price=5.6))
+        assert tick.price_ticks == 100 + row
+    assert looped.digest == stepped.digest and looped.event_count == stepped.event_count == 2
+    assert looped.state_hash == stepped.state_hash
+
+
+def test_a_list_that_holds_itself_is_no_kind_of_event() -> None:
+    kinds: list[Any] = ["FILLED"]
+    kinds.append(kinds)
+    engine = engine_of()
+    engine.bind(ticks_of([100, 101]))
+    with pytest.raises(TypeError, match="stop_on must be the name of an event kind"):
+        engine.advance(stop_on=kinds)
+
+
 def test_slices_and_repeated_binding_go_on_in_time() -> None:
     ticks = ticks_of(list(range(100, 400)))
     whole, pieces = engine_of(), engine_of()
