@@ -21,7 +21,7 @@ ROWS = (
     {"ticks"},
     {"intervals", "columns"},
     {"bars", "book"},
-    {"engine", "metrics", "data", "data.load", "data.symbols"},
+    {"engine", "metrics", "data", "data.load", "data.symbols", "data.calendar"},
     {"strategy", "equity"},
     {"session", "demo"},
     {"report", "sources"},
@@ -31,7 +31,7 @@ ROWS = (
     {"__main__"},
 )
 ROW_OF = {name: row for row, names in enumerate(ROWS) for name in names}
-SAME_ROW = {("data", "data.load")}
+SAME_ROW = {("data", "data.load"), ("data.calendar", "data.symbols")}
 NO_FILES_OR_CLOCKS = {
     "errors",
     "ticks",
