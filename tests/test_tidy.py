@@ -21,7 +21,7 @@ ROWS = (
     {"ticks"},
     {"intervals", "columns"},
     {"bars", "book"},
-    {"engine", "metrics", "data", "data.load", "data.symbols", "data.calendar"},
+    {"engine", "metrics", "data", "data.load", "data.symbols", "data.calendar", "data.adjust"},
     {"strategy", "equity"},
     {"session", "demo"},
     {"report", "sources"},
