@@ -82,6 +82,7 @@ check: tools ## everything CI runs: install what is missing, then all checks and
 fuzz: native-fuzz ## fuzz the C entry points until stopped
 
 bench: $(VENV)/.made-dev ## measure and compare (TRADES=file: on real trades too); writes build/bench.json
+	$(BIN)/python -m pip install --quiet -r benchmarks/requirements.txt
 	$(BIN)/python benchmarks/run.py $(if $(TRADES),--trades "$(TRADES)")
 
 dist: $(VENV)/.made-tools ## sdist and wheel into dist/

@@ -24,6 +24,7 @@ import numpy as np
 import numpy.typing as npt
 
 import tickstep as ts
+from bench_readers import reader_rows
 from tickstep import _kernel
 
 ROOT = Path(__file__).parent.parent
@@ -50,6 +51,7 @@ def main() -> None:
         row for name, columns in data.items() for row in kernel_rows(name, columns, options.pairs)
     ]
     rows += edge_rows(options.pairs)
+    rows += reader_rows(options.rows // 2, options.pairs)
     rows.append(memory_row(data["walk"]))
     write(options.out, rows)
     print(table(rows))

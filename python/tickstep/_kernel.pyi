@@ -4,8 +4,9 @@ Import public names from `tickstep`. What begins with an underscore, `Grid` and 
 the Python layer and may change.
 """
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from decimal import Decimal
+from os import PathLike
 from typing import Any, Final, Literal, Self, TypeAlias, final
 
 import numpy as np
@@ -1077,6 +1078,9 @@ class TradesParser:
     @property
     def rows(self) -> int: ...
     def push(self, piece: Any) -> None: ...
+    def push_file(
+        self, path: str | PathLike[str], progress: Callable[[int, int], object] | None = None
+    ) -> None: ...
     def finish(
         self,
     ) -> tuple[_Int64Array, _Int64Array, _Int64Array, _UInt8Array, dict[str, Any]]: ...

@@ -1,11 +1,17 @@
 //! Python face of `tickstep::trades`.
 
+use std::fs::File;
+use std::path::PathBuf;
+
 use numpy::{IntoPyArray, PyArray1};
 use pyo3::buffer::PyBuffer;
 use pyo3::exceptions::{PyMemoryError, PyValueError};
 use pyo3::prelude::*;
 use pyo3::types::{PyBytes, PyDict};
-use tickstep::trades::{self, OnBad, Trades, TradesError, TradesOptions, TradesReport};
+use tickstep::trades::{self, OnBad, ReadError, Trades, TradesError, TradesOptions, TradesReport};
+
+/// Bytes between two calls of `progress` and looks for Ctrl-C.
+const STRIDE_BYTES: usize = 8 << 20;
 
 pub fn register(module: &Bound<'_, PyModule>) -> PyResult<()> {
     module.add_class::<TradesParser>()
@@ -66,6 +72,37 @@ impl TradesParser {
         self.push_bytes(py, &copy)
     }
 
+    /// Read a plain file to its end, calling `progress(bytes_read, bytes_total)` now and then.
+    #[pyo3(signature = (path, progress=None))]
+    fn push_file(
+        &mut self,
+        py: Python<'_>,
+        path: PathBuf,
+        progress: Option<&Bound<'_, PyAny>>,
+    ) -> PyResult<()> {
+        let mut file = File::open(path)?;
+        let total = file.metadata()?.len();
+        self.parser()?.expect_bytes(total);
+        let mut done = 0;
+        loop {
+            let parser = self.parser()?;
+            let result = py.detach(|| parser.push_from(&mut file, STRIDE_BYTES));
+            match result {
+                Ok(0) => return Ok(()),
+                Ok(bytes) => done += bytes as u64,
+                Err(ReadError::Source(fault)) => return Err(fault.into()),
+                Err(ReadError::Trades(error)) => {
+                    self.parser = None;
+                    return Err(raised(error));
+                }
+            }
+            py.check_signals()?;
+            if let Some(progress) = progress {
+                progress.call1((done.min(total), total))?;
+            }
+        }
+    }
+
     /// Read what is left and give `(time, price_ticks, qty_lots, side, report)`.
     fn finish<'py>(&mut self, py: Python<'py>) -> PyResult<Finished<'py>> {
         let parser = self
@@ -90,11 +127,14 @@ impl TradesParser {
 }
 
 impl TradesParser {
-    fn push_bytes(&mut self, py: Python<'_>, piece: &[u8]) -> PyResult<()> {
-        let parser = self
-            .parser
+    fn parser(&mut self) -> PyResult<&mut trades::TradesParser> {
+        self.parser
             .as_mut()
-            .ok_or_else(|| raised(TradesError::Ended))?;
+            .ok_or_else(|| raised(TradesError::Ended))
+    }
+
+    fn push_bytes(&mut self, py: Python<'_>, piece: &[u8]) -> PyResult<()> {
+        let parser = self.parser()?;
         let result = py.detach(|| parser.push(piece));
         if result.is_err() {
             // Gives the memory of the columns back at once.

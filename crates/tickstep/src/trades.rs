@@ -20,8 +20,10 @@ mod layout;
 mod pages;
 #[cfg(test)]
 mod parser_tests;
+mod shape;
 
 use std::collections::BTreeMap;
+use std::io::{self, Read};
 
 pub use fault::{LINE_BYTES_MAX, Quantity, Rule, TradesError};
 
@@ -39,6 +41,12 @@ pub const QTY_LOTS_MAX: i64 = (1 << 62) - 1;
 
 /// Bytes of the shortest row, `1723161256322,1,1,1` and its line end.
 const ROW_BYTES_MIN: usize = 20;
+
+/// Rows by whose length the room for a whole file is reckoned.
+const ROWS_SAMPLED: usize = 1000;
+
+/// Bytes read at a time: what stays in the processor's cache until it has been parsed.
+const BUFFER_BYTES: usize = 1 << 17;
 
 /// Kinds of feed messages that are counted by name; the others share one count.
 const MESSAGE_KINDS_MAX: usize = 64;
@@ -112,6 +120,15 @@ impl TimeUnit {
     }
 }
 
+/// Why [`TradesParser::push_from`] stopped.
+#[derive(Debug)]
+pub enum ReadError {
+    /// The source could not be read.
+    Source(io::Error),
+    /// What it holds is bad.
+    Trades(TradesError),
+}
+
 /// What was read: four columns of one length, and how it went.
 #[derive(Clone, Debug)]
 pub struct Trades {
@@ -179,11 +196,17 @@ pub struct TradesParser {
     is_exact_only: bool,
     format: Format,
     time_unit: Option<TimeUnit>,
+    shapes: shape::Shapes,
     symbol: Option<Vec<u8>>,
     time: Vec<i64>,
     price: GridColumn,
     qty: GridColumn,
     side: Vec<u8>,
+    /// What `push_from` reads into.
+    buffer: Vec<u8>,
+    /// Bytes of the whole source until room for them has been taken, then 0.
+    bytes_expected: u64,
+    bytes_pushed: u64,
     /// The beginning of a line whose end has not come yet.
     unfinished: Vec<u8>,
     /// The line that has begun is too long and already counted: its rest is dropped.
@@ -210,11 +233,15 @@ impl TradesParser {
             is_exact_only: options.is_exact_only,
             format: Format::Unknown,
             time_unit: None,
+            shapes: shape::Shapes::default(),
             symbol: None,
             time: Vec::new(),
             price: GridColumn::new(price),
             qty: GridColumn::new(qty),
             side: Vec::new(),
+            buffer: Vec::new(),
+            bytes_expected: 0,
+            bytes_pushed: 0,
             unfinished: Vec::new(),
             is_dropping_line: false,
             has_ended: false,
@@ -249,6 +276,38 @@ impl TradesParser {
         result
     }
 
+    /// Tells how many bytes are to come, so that room for their rows is taken at once.
+    ///
+    /// It is a hint: nothing depends on it, and no memory is used before it is needed.
+    pub fn expect_bytes(&mut self, bytes: u64) {
+        self.bytes_expected = bytes;
+    }
+
+    /// Reads the next `bytes` of a source, or what is left of it; the bytes that came.
+    ///
+    /// # Errors
+    ///
+    /// [`ReadError::Source`] when the source fails, [`ReadError::Trades`] as [`Self::push`].
+    pub fn push_from(&mut self, source: &mut impl Read, bytes: usize) -> Result<usize, ReadError> {
+        let mut buffer = std::mem::take(&mut self.buffer);
+        buffer.resize(BUFFER_BYTES, 0);
+        let mut taken = 0;
+        while taken < bytes {
+            let wanted = (bytes - taken).min(BUFFER_BYTES);
+            match source.read(&mut buffer[..wanted]) {
+                Ok(0) => break,
+                Ok(length) => {
+                    self.push(&buffer[..length]).map_err(ReadError::Trades)?;
+                    taken += length;
+                }
+                Err(fault) if fault.kind() == io::ErrorKind::Interrupted => {}
+                Err(fault) => return Err(ReadError::Source(fault)),
+            }
+        }
+        self.buffer = buffer;
+        Ok(taken)
+    }
+
     /// Reads what is left, a last line without a line end, and hands the columns over.
     ///
     /// # Errors
@@ -272,7 +331,24 @@ impl TradesParser {
 
     /// Makes room for the rows of so many bytes, and for the one they complete.
     fn reserve(&mut self, bytes: usize) -> Result<(), TradesError> {
-        let rows = bytes / ROW_BYTES_MIN + 1;
+        self.bytes_pushed += bytes as u64;
+        if self.bytes_expected > 0 && self.rows() >= ROWS_SAMPLED {
+            self.reserve_expected();
+        }
+        self.reserve_rows(bytes / ROW_BYTES_MIN + 1)
+    }
+
+    /// Makes room for all rows to come, as if they were as long as those so far and a little more.
+    fn reserve_expected(&mut self) {
+        let bytes_left = self.bytes_expected.saturating_sub(self.bytes_pushed);
+        self.bytes_expected = 0;
+        let row_bytes = (self.bytes_pushed / self.rows() as u64).max(1);
+        let rows = bytes_left / row_bytes * 17 / 16 + BUFFER_BYTES as u64;
+        // Where so much cannot be had, the columns grow step by step and fail when it matters.
+        let _ = usize::try_from(rows).map(|rows| self.reserve_rows(rows));
+    }
+
+    fn reserve_rows(&mut self, rows: usize) -> Result<(), TradesError> {
         let reserved = pages::reserve(&mut self.time, rows)
             .and_then(|()| pages::reserve(&mut self.price.values, rows))
             .and_then(|()| pages::reserve(&mut self.qty.values, rows))
@@ -567,11 +643,61 @@ impl TradesParser {
         piece: &[u8],
         time_digits: usize,
     ) -> usize {
-        let mut start = 0;
+        #[cfg(target_arch = "x86_64")]
+        if shape::is_supported() {
+            // SAFETY: the instructions are there.
+            return unsafe {
+                self.read_shaped_rows::<IS_AGGREGATED, HAS_MATCH>(piece, time_digits)
+            };
+        }
+        self.read_rows::<IS_AGGREGATED, HAS_MATCH, false>(piece, time_digits)
+    }
+
+    #[cfg(target_arch = "x86_64")]
+    #[target_feature(enable = "sse4.1")]
+    unsafe fn read_shaped_rows<const IS_AGGREGATED: bool, const HAS_MATCH: bool>(
+        &mut self,
+        piece: &[u8],
+        time_digits: usize,
+    ) -> usize {
+        self.read_rows::<IS_AGGREGATED, HAS_MATCH, true>(piece, time_digits)
+    }
+
+    /// `HAS_SHAPES` only where the processor reads them.
+    #[inline(always)]
+    fn read_rows<const IS_AGGREGATED: bool, const HAS_MATCH: bool, const HAS_SHAPES: bool>(
+        &mut self,
+        piece: &[u8],
+        time_digits: usize,
+    ) -> usize {
         let mut previous = self.time.last().copied().unwrap_or(0);
-        while let Some(window) = piece[start..].first_chunk() {
-            let Some(row) = fast::read_row::<IS_AGGREGATED, HAS_MATCH>(window, time_digits) else {
+        let times = self.time.spare_capacity_mut();
+        let prices = self.price.values.spare_capacity_mut();
+        let qtys = self.qty.values.spare_capacity_mut();
+        let sides = self.side.spare_capacity_mut();
+        let room = times
+            .len()
+            .min(prices.len())
+            .min(qtys.len())
+            .min(sides.len());
+        let (mut start, mut rows) = (0, 0);
+        while rows < room {
+            let Some(window) = piece[start..].first_chunk() else {
                 break;
+            };
+            // SAFETY: the caller's word on `HAS_SHAPES`.
+            let shaped = unsafe { read_shaped::<HAS_MATCH, HAS_SHAPES>(&mut self.shapes, window) };
+            let row = match shaped {
+                Some(row) => row,
+                None => match fast::read_row::<IS_AGGREGATED, HAS_MATCH>(window, time_digits) {
+                    Some(row) => {
+                        if HAS_SHAPES {
+                            self.shapes.learn(window, &row.places);
+                        }
+                        row
+                    }
+                    None => break,
+                },
             };
             let price = self
                 .price
@@ -586,16 +712,43 @@ impl TradesParser {
             if time < previous || price_ticks == 0 || qty_lots == 0 {
                 break;
             }
-            self.time.push(time);
-            self.price.values.push(price_ticks);
-            self.qty.values.push(qty_lots);
-            self.side.push(u8::from(row.is_buyer_maker));
-            self.lines += 1;
+            times[rows].write(time);
+            prices[rows].write(price_ticks);
+            qtys[rows].write(qty_lots);
+            sides[rows].write(u8::from(row.is_buyer_maker));
+            rows += 1;
             previous = time;
             start += row.length;
         }
+        self.lines += rows as u64;
+        // SAFETY: of each column's spare capacity, so many values have just been written.
+        unsafe {
+            self.time.set_len(self.time.len() + rows);
+            self.price.values.set_len(self.price.values.len() + rows);
+            self.qty.values.set_len(self.qty.values.len() + rows);
+            self.side.set_len(self.side.len() + rows);
+        }
         start
     }
+}
+
+/// A row of a shape that is known.
+///
+/// # Safety
+///
+/// With `HAS_SHAPES`, the processor reads them.
+#[inline(always)]
+unsafe fn read_shaped<const HAS_MATCH: bool, const HAS_SHAPES: bool>(
+    shapes: &mut shape::Shapes,
+    window: &[u8; fast::WINDOW],
+) -> Option<fast::FastRow> {
+    #[cfg(target_arch = "x86_64")]
+    if HAS_SHAPES {
+        // SAFETY: the caller's.
+        return unsafe { shapes.read::<HAS_MATCH>(window) };
+    }
+    let _ = (shapes, window);
+    None
 }
 
 impl Format {

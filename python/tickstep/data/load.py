@@ -1,8 +1,9 @@
 """Files to validated columns.
 
-This module opens and unpacks; the native parser does the reading. A file is never held whole:
-pieces of 256 KB go from the disk, through gzip or zip where it is packed, to the parser. What a
-file is packed with is told by its first bytes, not by its name.
+This module opens and unpacks; the native parser does the reading. A file is never held whole: a
+plain one is read piece by piece by the parser itself, of a packed one pieces of 256 KB go from the
+disk through gzip or zip to the parser. What a file is packed with is told by its first bytes, not
+by its name.
 """
 
 import gzip
@@ -114,16 +115,25 @@ def read_trades(
     """
     file = Path(path)
     parser = _made_parser(tick_size, lot, on_bad)
+    _feed(parser, file, progress)
+    with _faults_of(file):
+        finished = parser.finish()
+    return _as_ticks(file, finished)
+
+
+def _feed(parser: TradesParser, file: Path, progress: Progress | None) -> None:
+    """Hand a file over: a plain one by its name, a packed one piece by piece as it is unpacked."""
     with file.open("rb") as raw, _unpacked(raw, file) as text:
+        if text is raw:
+            with _faults_of(file):
+                parser.push_file(file, progress)
+            return
         total_bytes = os.fstat(raw.fileno()).st_size
         for piece in _pieces(text, file):
             with _faults_of(file):
                 parser.push(piece)
             if progress is not None:
                 progress(min(raw.tell(), total_bytes), total_bytes)
-    with _faults_of(file):
-        finished = parser.finish()
-    return _as_ticks(file, finished)
 
 
 def _made_parser(tick_size: Number | None, lot: Number | None, on_bad: str) -> TradesParser:
@@ -209,6 +219,8 @@ def _faults_of(file: Path) -> Iterator[None]:
     try:
         yield
     except ValueError as fault:
+        if not hasattr(fault, "hint"):  # not the parser's: the caller's own, from progress
+            raise
         raise DataError(f"{file.name}: {fault}", hint=_hint_of(fault)) from None
 
 

@@ -9,6 +9,7 @@
 //! same result; a test holds both against each other on mutated rows.
 
 use super::decimal::POWERS_OF_TEN;
+use super::shape::{Place, Places};
 
 /// Bytes that must be there behind the start of a row: what the mask covers, and room for loads
 /// that reach beyond the row.
@@ -36,6 +37,8 @@ pub(super) struct FastRow {
     pub is_buyer_maker: bool,
     /// Bytes of the row, its line end included.
     pub length: usize,
+    /// Where the numbers are.
+    pub places: Places,
 }
 
 /// Reads one row: id, price, quantity, then two ids where `IS_AGGREGATED` and one number where
@@ -47,16 +50,43 @@ pub(super) fn read_row<const IS_AGGREGATED: bool, const HAS_MATCH: bool>(
 ) -> Option<FastRow> {
     let mut cursor = Cursor::new(window);
     cursor.skip_digits()?;
-    let price = cursor.decimal()?;
-    let qty = cursor.decimal()?;
+    let (price, price_place) = cursor.decimal()?;
+    let (qty, qty_place) = cursor.decimal()?;
     if IS_AGGREGATED {
         cursor.skip_digits()?;
         cursor.skip_digits()?;
     } else {
         cursor.decimal_end()?;
     }
+    let time_start = cursor.start;
     let time = cursor.time(time_digits)?;
-    let (is_buyer_maker, mut end) = flag(window, cursor.start)?;
+    let (is_buyer_maker, length) = row_end::<HAS_MATCH>(window, cursor.start)?;
+    let time_end = cursor.start - 1;
+    Some(FastRow {
+        price,
+        qty,
+        time,
+        is_buyer_maker,
+        length,
+        places: Places {
+            price: price_place,
+            qty: qty_place,
+            time: Place {
+                start: time_start,
+                point: time_end,
+                end: time_end,
+            },
+        },
+    })
+}
+
+/// Reads the flag at `start`, one more where `HAS_MATCH`, and the line end; the bytes up to there.
+#[inline(always)]
+pub(super) fn row_end<const HAS_MATCH: bool>(
+    window: &[u8; WINDOW],
+    start: usize,
+) -> Option<(bool, usize)> {
+    let (is_buyer_maker, mut end) = flag(window, start)?;
     if HAS_MATCH {
         if byte(window, end) != b',' {
             return None;
@@ -64,13 +94,7 @@ pub(super) fn read_row<const IS_AGGREGATED: bool, const HAS_MATCH: bool>(
         (_, end) = flag(window, end + 1)?;
     }
     end += usize::from(byte(window, end) == b'\r');
-    (byte(window, end) == b'\n').then_some(FastRow {
-        price,
-        qty,
-        time,
-        is_buyer_maker,
-        length: end + 1,
-    })
+    (byte(window, end) == b'\n').then_some((is_buyer_maker, end + 1))
 }
 
 /// Steps from one byte that is not a digit to the next.
@@ -122,22 +146,25 @@ impl<'a> Cursor<'a> {
     }
 
     #[inline(always)]
-    fn decimal(&mut self) -> Option<Spelled> {
+    fn decimal(&mut self) -> Option<(Spelled, Place)> {
         let start = self.start;
         let (point, end) = self.decimal_end()?;
+        let place = Place { start, point, end };
         let whole = digits(self.window, start, point - start)?;
         if point == end {
-            return Some(Spelled {
+            let spelled = Spelled {
                 mantissa: whole,
                 decimals: 0,
-            });
+            };
+            return Some((spelled, place));
         }
         let decimals = end - point - 1;
         let fraction = digits(self.window, point + 1, decimals)?;
-        Some(Spelled {
+        let spelled = Spelled {
             mantissa: whole * POWERS_OF_TEN[decimals] + fraction,
             decimals,
-        })
+        };
+        Some((spelled, place))
     }
 
     /// Where the point and the comma of a number are; the same place where it has no point.
@@ -175,9 +202,13 @@ fn flag(window: &[u8; WINDOW], start: usize) -> Option<(bool, usize)> {
     const TRUE: u64 = u32::from_le_bytes(*b"true") as u64;
     const FALSE: u64 = u64::from_le_bytes(*b"false\0\0\0");
     let letters = (word(window, start) | LOWER) & 0xff_ffff_ffff;
-    let is_true = letters & 0xffff_ffff == TRUE;
-    // Without a branch on the side of the trade, which is as good as random.
-    (is_true | (letters == FALSE)).then_some((is_true, start + 5 - usize::from(is_true)))
+    // By masks, not by branches: the side of a trade is as good as random. One bit tells `t` from
+    // `f`, and the whole word must then be what this letter begins.
+    let is_true = letters & 0x10 != 0;
+    let choice = u64::from(is_true).wrapping_neg();
+    let expected = FALSE ^ ((FALSE ^ TRUE) & choice);
+    let seen = letters & !(choice & 0xff_0000_0000);
+    (seen == expected).then_some((is_true, start + 5 - usize::from(is_true)))
 }
 
 /// The integer in 1 to 8 digits, which the mask has found to be digits.
