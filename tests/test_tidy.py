@@ -22,6 +22,8 @@ ROWS = (
     {"intervals", "columns"},
     {"bars", "book"},
     {"engine", "metrics", "data", "data.load", "data.symbols", "data.calendar", "data.adjust"},
+    {"data.china"},
+    {"data.quotes", "data.ctp"},
     {"strategy", "equity"},
     {"session", "demo"},
     {"report", "sources"},

@@ -30,6 +30,7 @@ __all__ = ["BarRow", "Bars"]
 
 MONTH = "1mo"  # the one interval whose length varies
 DECIMALS_MAX = 15  # of a float that was a short decimal
+GRID_DECIMALS_MAX = 18  # of a grid that is found in text
 
 PRICES = ("open_ticks", "high_ticks", "low_ticks", "close_ticks")
 REQUIRED = ("time", *PRICES, "volume_lots")
@@ -461,6 +462,11 @@ def on_grid(
 def coarsest_step(columns: Mapping[str, npt.NDArray[Any]]) -> str:
     """Return the coarsest of 1, 0.1, 0.01, ... on which all values lie, as text."""
     digits = max((_digits(column) for column in columns.values()), default=0)
+    if digits > GRID_DECIMALS_MAX:
+        raise DataError(
+            f"a value of {', '.join(columns)} has {digits} decimals, more than {GRID_DECIMALS_MAX}",
+            hint="mend the value, or give the size of the grid",
+        )
     return "1" if digits == 0 else f"0.{'0' * (digits - 1)}1"
 
 
