@@ -316,6 +316,7 @@ def test_between_the_quotes_the_last_move_decides() -> None:
             [snapshot("10:00:00", 3650.0, 10), snapshot("10:00:01", 3650.0, 9)],
             "Volume 9 at row 1, .* falls within its day",
         ),
+        ([snapshot("10:00:00", 3650.0, 10, BidPrice1=3652.0)], "BidPrice1 .* is above AskPrice1"),
     ],
 )
 def test_what_is_wrong_is_named(rows: list[dict[str, Any]], words: str) -> None:
@@ -334,7 +335,11 @@ def test_bad_snapshots_are_left_out_on_request() -> None:
     assert ticks.qty_lots.tolist() == [5]
     source = ticks.source
     assert isinstance(source, dict)
-    assert source["skipped"] == {"goes back in time": 1, "falls within its day": 1}
+    assert source["skipped"] == {
+        "goes back in time": 1,
+        "falls within its day": 1,
+        "is above AskPrice1": 0,
+    }
 
 
 @settings(max_examples=200, deadline=None)

@@ -21,9 +21,10 @@ ROWS = (
     {"ticks"},
     {"intervals", "columns"},
     {"bars", "book"},
-    {"engine", "metrics", "data", "data.load", "data.symbols", "data.calendar", "data.adjust"},
+    {"engine", "metrics", "data.load", "data.symbols", "data.calendar", "data.adjust"},
     {"data.china"},
     {"data.quotes", "data.ctp"},
+    {"data"},
     {"strategy", "equity"},
     {"session", "demo"},
     {"report", "sources"},
@@ -33,7 +34,7 @@ ROWS = (
     {"__main__"},
 )
 ROW_OF = {name: row for row, names in enumerate(ROWS) for name in names}
-SAME_ROW = {("data", "data.load"), ("data.calendar", "data.symbols")}
+SAME_ROW = {("data.calendar", "data.symbols")}
 NO_FILES_OR_CLOCKS = {
     "errors",
     "ticks",

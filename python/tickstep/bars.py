@@ -484,7 +484,9 @@ def _float_digits(column: Float64Array) -> int:
     for digits in range(DECIMALS_MAX):
         scale = 10.0**digits
         # Both exact below 2^53, so the quotient is the float nearest to that decimal.
-        if np.array_equal(np.rint(column * scale) / scale, column):
+        with np.errstate(over="ignore"):  # what becomes infinite is not equal
+            is_fine = np.array_equal(np.rint(column * scale) / scale, column)
+        if is_fine:
             return digits
     return DECIMALS_MAX
 

@@ -1,5 +1,27 @@
 """Market data from outside, as validated columns."""
 
+from tickstep.data.china import (
+    parse_sina_klines,
+    parse_tencent_klines,
+    read_akshare,
+    read_tushare,
+    read_xtdata,
+)
+from tickstep.data.ctp import CtpCapture, read_ctp
 from tickstep.data.load import read_trades
+from tickstep.data.quotes import Level, Quote, parse_sina, parse_tencent
 
-__all__ = ["read_trades"]
+__all__ = [
+    "CtpCapture",
+    "Level",
+    "Quote",
+    "parse_sina",
+    "parse_sina_klines",
+    "parse_tencent",
+    "parse_tencent_klines",
+    "read_akshare",
+    "read_ctp",
+    "read_trades",
+    "read_tushare",
+    "read_xtdata",
+]

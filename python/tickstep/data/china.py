@@ -498,7 +498,10 @@ def _bars(
     )
     return Bars(
         starts.astype(f"M8[{time_unit}]").astype(np.int64),
-        *(prices[name] for name in PRICES),
+        prices["open"],
+        prices["high"],
+        prices["low"],
+        prices["close"],
         _counts(columns[layout.volume], shares, layout.volume),
         tick_size=tick.step,
         lot=1,

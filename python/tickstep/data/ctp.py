@@ -127,7 +127,8 @@ def read_ctp(
     allow_negative_prices : bool
         Whether prices may be 0 or negative, as those of spreads; a 0 is then no missing level.
     on_bad : {"raise", "skip"}
-        Whether a snapshot that goes back in time or in volume raises, or is left out and counted.
+        Whether a snapshot that goes back in time or in volume, or whose bid is above its ask,
+        raises, or is left out and counted.
 
     Returns
     -------
@@ -172,6 +173,10 @@ def read_ctp(
     local = _local_times(columns, exchange)
     columns, local, skipped = _in_order(columns, local, on_bad)
     prices, step = _prices(columns, tick_size, allow_negative_prices)
+    crossed = np.ma.filled(prices["BidPrice1"] > prices["AskPrice1"], False)
+    columns, local = _without(columns, local, crossed, "BidPrice1", "is above AskPrice1", on_bad)
+    prices = {name: column[~crossed] for name, column in prices.items()}
+    skipped["is above AskPrice1"] = int(crossed.sum())
     labels: dict[str, Any] = {
         "tick_size": step,
         "lot": 1,
@@ -328,7 +333,8 @@ def _local_times(columns: Mapping[str, Array], exchange: str | None) -> Moments:
     else:
         days = _days_told(clock_s, columns, exchange)
     millis = _whole(columns, "UpdateMillisec") if "UpdateMillisec" in columns else 0 * clock_s
-    return days.astype("M8[ms]") + (1000 * clock_s + millis).astype("m8[ms]")
+    local: Moments = days.astype("M8[ms]") + (1000 * clock_s + millis).astype("m8[ms]")
+    return local
 
 
 def _clock(column: Array) -> Int64Array:
@@ -443,8 +449,8 @@ def _without(
         row = int(np.flatnonzero(bad)[0])
         raise DataError(
             f"{name} {columns[name][row]} at row {row}, {local[row]}, {rule}",
-            hint="captures of two feeds were mixed? on_bad='skip' leaves such snapshots out and"
-            " counts them; received= settles dates",
+            hint="captures of two feeds were mixed? received= settles dates; on_bad='skip' leaves"
+            " such snapshots out and counts them",
         )
     return {each: column[~bad] for each, column in columns.items()}, local[~bad]
 
@@ -454,7 +460,7 @@ def _without(
 
 def _prices(
     columns: Mapping[str, Array], tick_size: Number | None, allow_negative: bool
-) -> tuple[dict[str, Array], str]:
+) -> tuple[dict[str, Any], str]:
     """Every price column in ticks, as masked arrays: what is not there is masked."""
     plain = ["LastPrice", "UpperLimitPrice", "LowerLimitPrice"]
     plain += ["OpenPrice", "HighestPrice", "LowestPrice"]
@@ -554,7 +560,8 @@ def _had_one_price(prices: Mapping[str, Any], rows: int) -> Mask:
     if not all(name in prices for name in names):
         return np.zeros(rows, dtype=bool)
     same = [(prices[name] == prices["LastPrice"]).filled(False) for name in names]
-    return np.logical_and.reduce(same)
+    had: Mask = np.logical_and.reduce(same)
+    return had
 
 
 def _sides(prices: Mapping[str, Any], rows: Int64Array) -> tuple[UInt8Array, dict[str, int]]:
@@ -583,7 +590,7 @@ def _quotes(prices: Mapping[str, Any], rows: Int64Array) -> tuple[Int64Array, In
     for name, limit in (("BidPrice1", "LowerLimitPrice"), ("AskPrice1", "UpperLimitPrice")):
         quote = prices[name][rows]
         empty = np.ma.getmaskarray(quote)
-        at_limit = prices[limit][rows] if limit in prices else np.ma.masked_all(len(rows), np.int64)
+        at_limit = prices[limit][rows] if limit in prices else _nothing(len(rows))
         lost = np.flatnonzero(empty & np.ma.getmaskarray(at_limit))
         if lost.size:
             raise DataError(
@@ -592,7 +599,17 @@ def _quotes(prices: Mapping[str, Any], rows: Int64Array) -> tuple[Int64Array, In
             )
         found.append(np.where(empty, at_limit.data, quote.data))
         one_sided |= empty
+    beyond = np.flatnonzero(found[0] > found[1])
+    if beyond.size:
+        raise DataError(
+            f"the only quote at snapshot {rows[beyond[0]]} lies beyond the price limits",
+            hint="the limits of another day? mend or drop the row",
+        )
     return found[0], found[1], int(one_sided.sum())
+
+
+def _nothing(rows: int) -> Any:
+    return np.ma.array(np.zeros(rows, dtype=np.int64), mask=True)
 
 
 def _book(
