@@ -15,6 +15,7 @@ from tickstep.data.symbols import (
     PRODUCTS_OF,
     QUOTES_OF,
     SYSTEMS,
+    AmbiguousSymbolError,
     Symbol,
     symbol,
 )
@@ -132,7 +133,7 @@ AMBIGUOUS = {
 
 @pytest.mark.parametrize("text", AMBIGUOUS)
 def test_the_ambiguous_lists_its_readings(text: str) -> None:
-    with pytest.raises(DataError) as refused:
+    with pytest.raises(AmbiguousSymbolError) as refused:
         symbol(text)
     for reading in AMBIGUOUS[text]:
         assert reading in refused.value.message

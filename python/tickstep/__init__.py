@@ -62,6 +62,7 @@ from tickstep.version import __version__
 if TYPE_CHECKING:
     from tickstep import data as data
     from tickstep.data.load import read_trades
+    from tickstep.data.store import Store
     from tickstep.data.symbols import symbol
 
 __all__ = [
@@ -87,6 +88,7 @@ __all__ = [
     "Result",
     "Snapshot",
     "StateError",
+    "Store",
     "Strategy",
     "Tick",
     "Ticks",
@@ -100,7 +102,11 @@ __all__ = [
 ]
 
 # Names whose modules load when they are first used: `import tickstep` stays quick.
-_LAZY = {"read_trades": "tickstep.data.load", "symbol": "tickstep.data.symbols"}
+_LAZY = {
+    "read_trades": "tickstep.data.load",
+    "symbol": "tickstep.data.symbols",
+    "Store": "tickstep.data.store",
+}
 
 
 def get_include() -> str:

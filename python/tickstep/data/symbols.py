@@ -16,7 +16,15 @@ from datetime import date
 
 from tickstep.errors import DataError
 
-__all__ = ["CHINA_FUTURES", "CRYPTO_VENUES", "EXCHANGES", "SYSTEMS", "Symbol", "symbol"]
+__all__ = [
+    "CHINA_FUTURES",
+    "CRYPTO_VENUES",
+    "EXCHANGES",
+    "SYSTEMS",
+    "AmbiguousSymbolError",
+    "Symbol",
+    "symbol",
+]
 
 # The exchange of every product of Chinese futures, in the exchange's own case.
 PRODUCTS_OF = {
@@ -97,6 +105,10 @@ _PREFIXES = re.compile(
     r"|(?:rt_)?hk(?P<hk>\d{1,5})|nf_(?P<future>[A-Za-z]{1,2}\d{1,4})"
     r"|gb_(?P<sina>[a-z$]{1,8})|us(?P<tencent>[A-Z.]{1,8})",
 )
+
+
+class AmbiguousSymbolError(DataError):
+    """A spelling that may mean several instruments; the message lists them."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -228,7 +240,9 @@ def symbol(
     Raises
     ------
     DataError
-        When the text has no reading, or more than one; the message lists them.
+        When the text has no reading.
+    AmbiguousSymbolError
+        When it has more than one; the message lists them.
 
     Examples
     --------
@@ -239,7 +253,7 @@ def symbol(
     'SR2509.CZCE'
     >>> ts.symbol("000001")
     Traceback (most recent call last):
-    tickstep.errors.DataError: '000001' may be 000001.SSE or 000001.SZSE
+    tickstep.data.symbols.AmbiguousSymbolError: '000001' may be 000001.SSE or 000001.SZSE
     hint: give the exchange: symbol('000001', exchange='SSE')
     """
     if isinstance(text, Symbol):
@@ -294,7 +308,7 @@ def _venue_of(system: str, exchange: str) -> bool:
     return only is None or exchange in only
 
 
-def _ambiguous(text: str, readings: list[Symbol]) -> DataError:
+def _ambiguous(text: str, readings: list[Symbol]) -> AmbiguousSymbolError:
     names = [str(reading) for reading in readings]
     listed = f"{', '.join(names[:-1])} or {names[-1]}"
     same_exchange = len({reading.exchange for reading in readings}) == 1
@@ -303,7 +317,7 @@ def _ambiguous(text: str, readings: list[Symbol]) -> DataError:
         if same_exchange
         else f"give the exchange: symbol({text!r}, exchange={readings[0].exchange!r})"
     )
-    return DataError(f"{text!r} may be {listed}", hint=hint)
+    return AmbiguousSymbolError(f"{text!r} may be {listed}", hint=hint)
 
 
 def _unread(text: str, exchange: str | None) -> DataError:
