@@ -34,6 +34,7 @@ mod numbered;
 mod order;
 mod schedule;
 mod snapshot;
+mod text;
 mod ticks;
 pub mod trades;
 

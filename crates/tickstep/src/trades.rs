@@ -11,13 +11,9 @@
 //!
 //! Memory is bounded by the rows found, one line ([`LINE_BYTES_MAX`]), and one piece.
 
-mod decimal;
 mod fast;
-mod fault;
 mod feed;
-mod grid;
 mod layout;
-mod pages;
 #[cfg(test)]
 mod parser_tests;
 mod shape;
@@ -25,12 +21,14 @@ mod shape;
 use std::collections::BTreeMap;
 use std::io::{self, Read};
 
-pub use fault::{LINE_BYTES_MAX, Quantity, Rule, TradesError};
+pub use crate::text::fault::{LINE_BYTES_MAX, OnBad, Quantity, Rule, TextError as TradesError};
 
-use decimal::{Decimal, DecimalFault};
-use fault::{excerpt, off_grid};
+use crate::text::decimal::Decimal;
+use crate::text::fault::{Bad, excerpt, read_number};
+use crate::text::grid::{GridColumn, grid_of, place};
+use crate::text::lines::{BYTE_ORDER_MARK, Lines, TakeLines, is_text};
+use crate::text::pages;
 use feed::{Message, TradeKind};
-use grid::{Grid, GridColumn, GridFault, Place};
 use layout::{Layout, RowText};
 
 /// Largest price in ticks that the kernel takes.
@@ -53,19 +51,6 @@ const MESSAGE_KINDS_MAX: usize = 64;
 
 /// Reason under which trades of a feed without price or quantity are counted.
 const ZERO_TRADE: &str = "zero price or quantity";
-
-/// What some editors put before UTF-8 text.
-const BYTE_ORDER_MARK: &[u8] = b"\xef\xbb\xbf";
-
-/// What to do with a row that breaks a rule.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
-pub enum OnBad {
-    /// End with an error that names the row and the rule.
-    #[default]
-    Raise,
-    /// Leave the row out and count it.
-    Skip,
-}
 
 /// How to read a file.
 #[derive(Clone, Debug, Default)]
@@ -192,7 +177,6 @@ enum Format {
 /// ```
 #[derive(Debug)]
 pub struct TradesParser {
-    on_bad: OnBad,
     is_exact_only: bool,
     format: Format,
     time_unit: Option<TimeUnit>,
@@ -207,15 +191,9 @@ pub struct TradesParser {
     /// Bytes of the whole source until room for them has been taken, then 0.
     bytes_expected: u64,
     bytes_pushed: u64,
-    /// The beginning of a line whose end has not come yet.
-    unfinished: Vec<u8>,
-    /// The line that has begun is too long and already counted: its rest is dropped.
-    is_dropping_line: bool,
+    lines: Lines,
     has_ended: bool,
-    lines: u64,
-    skipped: BTreeMap<&'static str, u64>,
-    bad_rows: u64,
-    first_bad: Option<TradesError>,
+    bad: Bad,
     messages: BTreeMap<String, u64>,
 }
 
@@ -229,7 +207,6 @@ impl TradesParser {
         let price = grid_of("tick_size", options.tick_size.as_deref(), PRICE_TICKS_MAX)?;
         let qty = grid_of("lot", options.lot.as_deref(), QTY_LOTS_MAX)?;
         Ok(Self {
-            on_bad: options.on_bad,
             is_exact_only: options.is_exact_only,
             format: Format::Unknown,
             time_unit: None,
@@ -242,13 +219,9 @@ impl TradesParser {
             buffer: Vec::new(),
             bytes_expected: 0,
             bytes_pushed: 0,
-            unfinished: Vec::new(),
-            is_dropping_line: false,
+            lines: Lines::default(),
             has_ended: false,
-            lines: 0,
-            skipped: BTreeMap::new(),
-            bad_rows: 0,
-            first_bad: None,
+            bad: Bad::new(options.on_bad),
             messages: BTreeMap::new(),
         })
     }
@@ -317,11 +290,10 @@ impl TradesParser {
         if self.has_ended {
             return Err(TradesError::Ended);
         }
-        if !self.unfinished.is_empty() {
-            self.reserve(self.unfinished.len())?;
-            let line = std::mem::take(&mut self.unfinished);
-            self.read_line(&line)?;
-        }
+        self.reserve(0)?;
+        let mut lines = std::mem::take(&mut self.lines);
+        lines.finish(&mut self)?;
+        self.lines = lines;
         let format = self.format.name();
         match (self.time_unit, format) {
             (Some(time_unit), Some(format)) => Ok(self.into_trades(format, time_unit)),
@@ -368,93 +340,49 @@ impl TradesParser {
                 tick_size: self.price.grid.unit.to_string(),
                 lot: self.qty.grid.unit.to_string(),
                 symbol: self.symbol.map(|symbol| excerpt(&symbol)),
-                lines: self.lines,
-                skipped: self.skipped,
+                lines: self.lines.count,
+                skipped: self.bad.skipped,
                 messages: self.messages,
-                first_bad: self.first_bad,
+                first_bad: self.bad.first,
             },
         }
     }
 
     fn nothing_read(self) -> TradesError {
-        if matches!(self.format, Format::Unknown) && self.bad_rows == 0 {
+        if matches!(self.format, Format::Unknown) && self.bad.rows == 0 {
             return TradesError::Empty;
         }
-        TradesError::NoTrades {
-            lines: self.lines,
-            bad_rows: self.bad_rows,
-            first_bad: self.first_bad.map(Box::new),
-        }
+        self.bad.nothing("trades", self.lines.count)
     }
 }
 
-/// Lines: from pieces to whole lines.
+/// Lines: from their bytes to rows.
+impl TakeLines for TradesParser {
+    type Error = TradesError;
+
+    fn take_line(&mut self, number: u64, line: &[u8]) -> Result<(), TradesError> {
+        let taken = self.take_exact(line);
+        self.bad.settle(number, line, taken)
+    }
+
+    #[inline(always)]
+    fn take_run(&mut self, text: &[u8]) -> (usize, u64) {
+        let rows = self.time.len();
+        let bytes = self.read_fast(text);
+        (bytes, (self.time.len() - rows) as u64)
+    }
+}
+
 impl TradesParser {
     fn push_lines(&mut self, piece: &[u8]) -> Result<(), TradesError> {
-        let Some(piece) = self.end_unfinished(piece)? else {
-            return Ok(());
-        };
-        let mut start = 0;
-        loop {
-            start += self.read_fast(&piece[start..]);
-            let Some(length) = find_line_end(&piece[start..]) else {
-                return self.keep_unfinished(&piece[start..]);
-            };
-            self.read_line(&piece[start..start + length])?;
-            start += length + 1;
-        }
-    }
-
-    /// Completes the line begun by earlier pieces; what follows it, if it ends in this piece.
-    fn end_unfinished<'a>(&mut self, piece: &'a [u8]) -> Result<Option<&'a [u8]>, TradesError> {
-        if self.unfinished.is_empty() && !self.is_dropping_line {
-            return Ok(Some(piece));
-        }
-        let Some(length) = find_line_end(piece) else {
-            self.keep_unfinished(piece)?;
-            return Ok(None);
-        };
-        if !self.is_dropping_line {
-            let mut line = std::mem::take(&mut self.unfinished);
-            line.extend_from_slice(&piece[..length]);
-            self.read_line(&line)?;
-        }
-        self.is_dropping_line = false;
-        Ok(Some(&piece[length + 1..]))
-    }
-
-    fn keep_unfinished(&mut self, rest: &[u8]) -> Result<(), TradesError> {
-        if self.is_dropping_line {
-            return Ok(());
-        }
-        self.unfinished.extend_from_slice(rest);
-        if self.unfinished.len() > LINE_BYTES_MAX {
-            self.is_dropping_line = true;
-            let line = std::mem::take(&mut self.unfinished);
-            self.read_line(&line)?;
-        }
-        Ok(())
-    }
-
-    /// Reads one line and settles what happens if it is bad.
-    fn read_line(&mut self, line: &[u8]) -> Result<(), TradesError> {
-        self.lines += 1;
-        let Err(rule) = self.take_line(line) else {
-            return Ok(());
-        };
-        let name = rule.name();
-        let error = TradesError::bad_row(self.lines, line, rule);
-        if self.on_bad == OnBad::Raise {
-            return Err(error);
-        }
-        *self.skipped.entry(name).or_default() += 1;
-        self.bad_rows += 1;
-        self.first_bad.get_or_insert(error);
-        Ok(())
+        let mut lines = std::mem::take(&mut self.lines);
+        let pushed = lines.push(piece, self);
+        self.lines = lines;
+        pushed
     }
 
     /// Reads one line by the exact path.
-    fn take_line(&mut self, line: &[u8]) -> Result<(), Rule> {
+    fn take_exact(&mut self, line: &[u8]) -> Result<(), Rule> {
         if line.len() > LINE_BYTES_MAX {
             return Err(if is_text(line) {
                 Rule::LineLength
@@ -505,8 +433,8 @@ impl TradesParser {
 /// Rows: from texts to columns.
 impl TradesParser {
     fn take_row(&mut self, row: &RowText<'_>) -> Result<(), Rule> {
-        let price = read_number(Quantity::Price, row.price)?;
-        let qty = read_number(Quantity::Qty, row.qty)?;
+        let price = read_number(Quantity::PRICE, row.price)?;
+        let qty = read_number(Quantity::QTY, row.qty)?;
         self.take_numbers(row, price, qty)
     }
 
@@ -516,14 +444,14 @@ impl TradesParser {
         price: Decimal,
         qty: Decimal,
     ) -> Result<(), Rule> {
-        check_positive(Quantity::Price, price, row.price)?;
-        check_positive(Quantity::Qty, qty, row.qty)?;
+        check_positive(Quantity::PRICE, price, row.price)?;
+        check_positive(Quantity::QTY, qty, row.qty)?;
         let (time, time_unit) = self.read_time(row.time)?;
         let is_buyer_maker = layout::parse_flag(row.is_buyer_maker).ok_or_else(|| Rule::Maker {
             cell: excerpt(row.is_buyer_maker),
         })?;
-        let price_place = place(&mut self.price, Quantity::Price, price, row.price)?;
-        let qty_place = place(&mut self.qty, Quantity::Qty, qty, row.qty)?;
+        let price_place = place(&mut self.price, Quantity::PRICE, price, row.price)?;
+        let qty_place = place(&mut self.qty, Quantity::QTY, qty, row.qty)?;
         self.time_unit = Some(time_unit);
         self.time.push(time);
         self.price.push(price_place);
@@ -583,10 +511,10 @@ impl TradesParser {
     }
 
     fn take_trade(&mut self, symbol: &[u8], row: &RowText<'_>) -> Result<(), Rule> {
-        let price = read_number(Quantity::Price, row.price)?;
-        let qty = read_number(Quantity::Qty, row.qty)?;
+        let price = read_number(Quantity::PRICE, row.price)?;
+        let qty = read_number(Quantity::QTY, row.qty)?;
         if price == Decimal::ZERO || qty == Decimal::ZERO {
-            *self.skipped.entry(ZERO_TRADE).or_default() += 1;
+            *self.bad.skipped.entry(ZERO_TRADE).or_default() += 1;
             return Ok(());
         }
         self.check_symbol(symbol)?;
@@ -720,7 +648,6 @@ impl TradesParser {
             previous = time;
             start += row.length;
         }
-        self.lines += rows as u64;
         // SAFETY: of each column's spare capacity, so many values have just been written.
         unsafe {
             self.time.set_len(self.time.len() + rows);
@@ -761,31 +688,6 @@ impl Format {
     }
 }
 
-fn grid_of(name: &'static str, text: Option<&str>, units_max: i64) -> Result<Grid, TradesError> {
-    let Some(text) = text else {
-        return Ok(Grid::found(units_max));
-    };
-    match Decimal::parse(text.as_bytes()) {
-        Ok(unit) if unit != Decimal::ZERO => Ok(Grid::given(unit, units_max)),
-        _ => Err(TradesError::Unit {
-            name,
-            text: excerpt(text.as_bytes()),
-        }),
-    }
-}
-
-fn read_number(quantity: Quantity, text: &[u8]) -> Result<Decimal, Rule> {
-    Decimal::parse(text).map_err(|fault| {
-        let cell = excerpt(text);
-        match fault {
-            DecimalFault::Syntax => Rule::Number { quantity, cell },
-            DecimalFault::Negative => Rule::Positive { quantity, cell },
-            DecimalFault::TooLarge => Rule::Large { quantity, cell },
-            DecimalFault::TooFine => Rule::Decimals { quantity, cell },
-        }
-    })
-}
-
 fn check_positive(quantity: Quantity, value: Decimal, text: &[u8]) -> Result<(), Rule> {
     if value == Decimal::ZERO {
         return Err(Rule::Positive {
@@ -794,52 +696,6 @@ fn check_positive(quantity: Quantity, value: Decimal, text: &[u8]) -> Result<(),
         });
     }
     Ok(())
-}
-
-fn place(
-    column: &mut GridColumn,
-    quantity: Quantity,
-    value: Decimal,
-    text: &[u8],
-) -> Result<Place, Rule> {
-    column.place(value).map_err(|fault| {
-        let cell = excerpt(text);
-        let grid = &column.grid;
-        match fault {
-            GridFault::OffGrid => off_grid(quantity, cell, grid.unit, grid.neighbours(value)),
-            GridFault::TooLarge => Rule::Large { quantity, cell },
-            GridFault::TooFine => Rule::Span { quantity, cell },
-        }
-    })
-}
-
-/// Whether the line may be text: UTF-8 but for a cut at its end, without control characters.
-fn is_text(line: &[u8]) -> bool {
-    let is_control = |byte: &u8| *byte < b' ' && *byte != b'\t' && *byte != b'\r';
-    let is_utf8 = match std::str::from_utf8(line) {
-        Ok(_) => true,
-        Err(error) => error.error_len().is_none(),
-    };
-    is_utf8 && !line.iter().any(is_control)
-}
-
-/// Where the first line ends, eight bytes at a time.
-fn find_line_end(text: &[u8]) -> Option<usize> {
-    const ONES: u64 = 0x0101_0101_0101_0101;
-    const HIGH: u64 = ONES << 7;
-    let words = text.chunks_exact(8);
-    let rest = words.remainder();
-    for (index, word) in words.enumerate() {
-        // The lowest zero byte is the first whose high bit a borrow sets.
-        let value = u64::from_le_bytes(word.try_into().ok()?) ^ (ONES * u64::from(b'\n'));
-        let zeros = value.wrapping_sub(ONES) & !value & HIGH;
-        if zeros != 0 {
-            return Some(8 * index + zeros.trailing_zeros() as usize / 8);
-        }
-    }
-    rest.iter()
-        .position(|byte| *byte == b'\n')
-        .map(|at| text.len() - rest.len() + at)
 }
 
 fn shrunk<T>(mut column: Vec<T>) -> Vec<T> {

@@ -8,8 +8,8 @@
 //! defines what is accepted, reads that row. What this path takes, the exact path takes with the
 //! same result; a test holds both against each other on mutated rows.
 
-use super::decimal::POWERS_OF_TEN;
 use super::shape::{Place, Places};
+use crate::text::decimal::POWERS_OF_TEN;
 
 /// Bytes that must be there behind the start of a row: what the mask covers, and room for loads
 /// that reach beyond the row.

@@ -4,8 +4,8 @@
 //! skipped by their brackets and quotes. A message of another kind is left as soon as its kind is
 //! known, which for Binance is its first key, so that deep book snapshots cost little.
 
-use super::fault::Rule;
 use super::layout::RowText;
+use crate::text::fault::Rule;
 
 /// One line of a feed.
 #[derive(Debug, PartialEq, Eq)]

@@ -1,6 +1,6 @@
 //! Which column of a CSV file is which.
 
-use super::fault::Rule;
+use crate::text::fault::Rule;
 
 /// The texts of one trade that are read, whatever the file's format.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]

@@ -5,6 +5,7 @@
 //! coarsest of 1, 0.1, 0.01, ... that holds every value, and what was stored is final.
 
 use super::decimal::{DECIMALS_MAX, Decimal, POWERS_OF_TEN};
+use super::fault::{Quantity, Rule, TextError, excerpt, off_grid};
 
 /// How many steps a text with a certain number of decimals is, without a division.
 #[derive(Clone, Copy, Debug)]
@@ -91,7 +92,7 @@ fn greatest_common_divisor(mut a: u64, mut b: u64) -> u64 {
 
 /// The distance between two neighbouring values, and the way from a text to its whole number.
 #[derive(Clone, Debug)]
-pub(super) struct Grid {
+pub(crate) struct Grid {
     pub unit: Decimal,
     is_given: bool,
     units_max: i64,
@@ -100,7 +101,7 @@ pub(super) struct Grid {
 
 /// Why a value has no place on a grid.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(super) enum GridFault {
+pub(crate) enum GridFault {
     OffGrid,
     TooLarge,
     /// The value needs so fine a grid that an earlier, larger value would pass the bound.
@@ -178,7 +179,7 @@ fn steps(unit: Decimal, units_max: i64) -> [Step; DECIMALS_MAX + 1] {
 
 /// Values on a grid, all of them rescaled when the grid becomes finer.
 #[derive(Clone, Debug)]
-pub(super) struct GridColumn {
+pub(crate) struct GridColumn {
     pub grid: Grid,
     pub values: Vec<i64>,
     /// Largest of the first `largest_of` values. Kept so that refusals in a row do not each look at
@@ -189,7 +190,7 @@ pub(super) struct GridColumn {
 
 /// Where a value goes: nothing is changed until [`GridColumn::push`] takes it.
 #[derive(Clone, Copy, Debug)]
-pub(super) struct Place {
+pub(crate) struct Place {
     units: i64,
     decimals_needed: usize,
 }
@@ -269,6 +270,40 @@ impl GridColumn {
         self.largest *= growth;
         self.grid = self.grid.refined(decimals);
     }
+}
+
+pub(crate) fn grid_of(
+    name: &'static str,
+    text: Option<&str>,
+    units_max: i64,
+) -> Result<Grid, TextError> {
+    let Some(text) = text else {
+        return Ok(Grid::found(units_max));
+    };
+    match Decimal::parse(text.as_bytes()) {
+        Ok(unit) if unit != Decimal::ZERO => Ok(Grid::given(unit, units_max)),
+        _ => Err(TextError::Unit {
+            name,
+            text: excerpt(text.as_bytes()),
+        }),
+    }
+}
+
+pub(crate) fn place(
+    column: &mut GridColumn,
+    quantity: Quantity,
+    value: Decimal,
+    text: &[u8],
+) -> Result<Place, Rule> {
+    column.place(value).map_err(|fault| {
+        let cell = excerpt(text);
+        let grid = &column.grid;
+        match fault {
+            GridFault::OffGrid => off_grid(quantity, cell, grid.unit, grid.neighbours(value)),
+            GridFault::TooLarge => Rule::Large { quantity, cell },
+            GridFault::TooFine => Rule::Span { quantity, cell },
+        }
+    })
 }
 
 #[cfg(test)]

@@ -1,10 +1,10 @@
 //! Decimal text to an exact mantissa and a count of decimals. No floats anywhere.
 
 /// Most decimals a number may have after its trailing zeros are dropped.
-pub(super) const DECIMALS_MAX: usize = 18;
+pub(crate) const DECIMALS_MAX: usize = 18;
 
 /// Powers of ten that fit 64 bits.
-pub(super) const POWERS_OF_TEN: [u64; 20] = powers_of_ten();
+pub(crate) const POWERS_OF_TEN: [u64; 20] = powers_of_ten();
 
 const fn powers_of_ten() -> [u64; 20] {
     let mut powers = [1; 20];
@@ -18,7 +18,7 @@ const fn powers_of_ten() -> [u64; 20] {
 
 /// The number `mantissa / 10^decimals`, in lowest terms: a mantissa that ends in 0 has no decimals.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(super) struct Decimal {
+pub(crate) struct Decimal {
     /// All digits as one integer, at most 19 of them.
     pub mantissa: u64,
     /// Digits behind the point, at most [`DECIMALS_MAX`].
@@ -27,7 +27,7 @@ pub(super) struct Decimal {
 
 /// Why a text is not a [`Decimal`].
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(super) enum DecimalFault {
+pub(crate) enum DecimalFault {
     /// Not of the form `12`, `12.34`, `.5` or `9.0E-5`.
     Syntax,
     /// Below zero.

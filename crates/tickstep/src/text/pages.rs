@@ -9,7 +9,7 @@ use std::collections::TryReserveError;
 const LARGE_BYTES: usize = 4 << 20;
 
 /// Makes room for `rows` more values.
-pub(super) fn reserve<T>(column: &mut Vec<T>, rows: usize) -> Result<(), TryReserveError> {
+pub(crate) fn reserve<T>(column: &mut Vec<T>, rows: usize) -> Result<(), TryReserveError> {
     let capacity = column.capacity();
     column.try_reserve(rows)?;
     let size = column.capacity() * size_of::<T>();

@@ -1,8 +1,9 @@
-//! What can be wrong with a trades file, in words a user can act on.
+//! What can be wrong with a file, in words a user can act on.
 
+use std::collections::BTreeMap;
 use std::fmt;
 
-use super::decimal::{DECIMALS_MAX, Decimal};
+use super::decimal::{DECIMALS_MAX, Decimal, DecimalFault};
 
 /// Longest line that is looked at, in bytes. A depth snapshot of 5,000 levels is a tenth of it.
 pub const LINE_BYTES_MAX: usize = 1 << 20;
@@ -12,7 +13,7 @@ const EXCERPT_BYTES: usize = 96;
 
 /// Why a file was not read.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub enum TradesError {
+pub enum TextError {
     /// A row that breaks a rule.
     BadRow {
         /// Line in the file, from 1.
@@ -24,14 +25,16 @@ pub enum TradesError {
     },
     /// Not a single byte, or blank lines only.
     Empty,
-    /// Lines, but no trade among them.
-    NoTrades {
+    /// Lines, but no row among them.
+    NoRows {
+        /// What the rows would be, such as `trades`.
+        what: &'static str,
         /// Lines read.
         lines: u64,
         /// Rows left out because they break a rule.
         bad_rows: u64,
         /// The first of them.
-        first_bad: Option<Box<TradesError>>,
+        first_bad: Option<Box<TextError>>,
     },
     /// A tick size or lot that is no positive decimal number.
     Unit {
@@ -49,13 +52,23 @@ pub enum TradesError {
     Ended,
 }
 
+/// What to do with a row that breaks a rule.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub enum OnBad {
+    /// End with an error that names the row and the rule.
+    #[default]
+    Raise,
+    /// Leave the row out and count it.
+    Skip,
+}
+
 /// A number of a row, as named in messages.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Quantity {
-    /// Price, in ticks.
-    Price,
-    /// Traded quantity, in lots.
-    Qty,
+pub struct Quantity {
+    /// What it is called, such as `open`.
+    pub name: &'static str,
+    /// Whether it is a price in ticks; if not, it is a quantity in lots.
+    pub is_price: bool,
 }
 
 /// The rule a bad row breaks.
@@ -165,8 +178,8 @@ pub enum Rule {
     },
 }
 
-impl TradesError {
-    pub(super) fn bad_row(line: u64, text: &[u8], rule: Rule) -> Self {
+impl TextError {
+    pub(crate) fn bad_row(line: u64, text: &[u8], rule: Rule) -> Self {
         Self::BadRow {
             line,
             text: excerpt(text),
@@ -189,7 +202,10 @@ impl TradesError {
         match self {
             Self::BadRow { rule, .. } => rule.mend(),
             Self::Empty => "check that the download or export was completed",
-            Self::NoTrades { .. } => "give a Binance trades or aggTrades file, or a recorded feed",
+            Self::NoRows { what: "trades", .. } => {
+                "give a Binance trades or aggTrades file, or a recorded feed"
+            }
+            Self::NoRows { .. } => "check that the file has the rows it should have",
             Self::Unit { .. } => "give a positive decimal number such as \"0.01\"",
             Self::Memory { .. } => "read the file in parts",
             Self::Ended => "make a new parser for each file",
@@ -197,17 +213,18 @@ impl TradesError {
     }
 }
 
-impl fmt::Display for TradesError {
+impl fmt::Display for TextError {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
             Self::BadRow { line, text, rule } => write!(f, "line {line}: {rule}; row: {text}"),
             Self::Empty => write!(f, "the file is empty"),
-            Self::NoTrades {
+            Self::NoRows {
+                what,
                 lines,
                 bad_rows,
                 first_bad,
             } => {
-                write!(f, "no trades in {lines} lines, {bad_rows} of them bad rows")?;
+                write!(f, "no {what} in {lines} lines, {bad_rows} of them bad rows")?;
                 first_bad
                     .iter()
                     .try_for_each(|first| write!(f, "; the first: {first}"))
@@ -225,27 +242,30 @@ impl fmt::Display for TradesError {
     }
 }
 
-impl std::error::Error for TradesError {}
+impl std::error::Error for TextError {}
 
 impl Quantity {
-    const fn name(self) -> &'static str {
-        match self {
-            Self::Price => "price",
-            Self::Qty => "quantity",
-        }
-    }
+    /// The price of a trade or level.
+    pub const PRICE: Self = Self {
+        name: "price",
+        is_price: true,
+    };
+
+    /// The quantity of a trade or level.
+    pub const QTY: Self = Self {
+        name: "quantity",
+        is_price: false,
+    };
 
     const fn unit_name(self) -> &'static str {
-        match self {
-            Self::Price => "tick size",
-            Self::Qty => "lot",
-        }
+        if self.is_price { "tick size" } else { "lot" }
     }
 
     const fn bound(self) -> &'static str {
-        match self {
-            Self::Price => "2^48 ticks",
-            Self::Qty => "2^62 lots",
+        if self.is_price {
+            "2^48 ticks"
+        } else {
+            "2^62 lots"
         }
     }
 }
@@ -259,36 +279,12 @@ impl Rule {
             Self::Text => "not text",
             Self::Columns { .. } => "columns",
             Self::Header { .. } => "header",
-            Self::Number {
-                quantity: Quantity::Price,
-                ..
-            }
-            | Self::Positive {
-                quantity: Quantity::Price,
-                ..
-            }
-            | Self::Large {
-                quantity: Quantity::Price,
-                ..
-            }
-            | Self::Decimals {
-                quantity: Quantity::Price,
-                ..
-            }
-            | Self::Grid {
-                quantity: Quantity::Price,
-                ..
-            }
-            | Self::Span {
-                quantity: Quantity::Price,
-                ..
-            } => "price",
-            Self::Number { .. }
-            | Self::Positive { .. }
-            | Self::Large { .. }
-            | Self::Decimals { .. }
-            | Self::Grid { .. }
-            | Self::Span { .. } => "quantity",
+            Self::Number { quantity, .. }
+            | Self::Positive { quantity, .. }
+            | Self::Large { quantity, .. }
+            | Self::Decimals { quantity, .. }
+            | Self::Grid { quantity, .. }
+            | Self::Span { quantity, .. } => quantity.name,
             Self::Time { .. } | Self::TimeUnit { .. } => "time",
             Self::TimeOrder { .. } => "time backwards",
             Self::Maker { .. } => "buyer is maker",
@@ -350,16 +346,16 @@ impl fmt::Display for Rule {
                 )
             }
             Self::Number { quantity, cell } => {
-                write!(f, "{} '{cell}' is not a decimal number", quantity.name())
+                write!(f, "{} '{cell}' is not a decimal number", quantity.name)
             }
             Self::Positive { quantity, cell } => {
-                write!(f, "{} '{cell}' is not above zero", quantity.name())
+                write!(f, "{} '{cell}' is not above zero", quantity.name)
             }
             Self::Large { quantity, cell } => {
                 write!(
                     f,
                     "{} '{cell}' is not below {}",
-                    quantity.name(),
+                    quantity.name,
                     quantity.bound()
                 )
             }
@@ -367,7 +363,7 @@ impl fmt::Display for Rule {
                 write!(
                     f,
                     "{} '{cell}' has more than {DECIMALS_MAX} decimals",
-                    quantity.name()
+                    quantity.name
                 )
             }
             Self::Grid {
@@ -379,7 +375,7 @@ impl fmt::Display for Rule {
             Self::Span { quantity, cell } => write!(
                 f,
                 "{} '{cell}' has so many decimals that an earlier, larger one would pass {}",
-                quantity.name(),
+                quantity.name,
                 quantity.bound()
             ),
             Self::Time { cell } => write!(
@@ -445,7 +441,7 @@ fn write_off_grid(
     unit: &str,
     nearest: Option<&(String, String)>,
 ) -> fmt::Result {
-    write!(f, "{} '{cell}' is not a multiple of ", quantity.name())?;
+    write!(f, "{} '{cell}' is not a multiple of ", quantity.name)?;
     write!(f, "{} {unit}", quantity.unit_name())?;
     nearest
         .iter()
@@ -453,7 +449,7 @@ fn write_off_grid(
 }
 
 /// A text as it can be shown: printable, and short.
-pub(super) fn excerpt(text: &[u8]) -> String {
+pub(crate) fn excerpt(text: &[u8]) -> String {
     let shown = &text[..text.len().min(EXCERPT_BYTES)];
     let mut printable = match std::str::from_utf8(shown) {
         Ok(text) if !text.chars().any(char::is_control) => text.to_owned(),
@@ -466,7 +462,7 @@ pub(super) fn excerpt(text: &[u8]) -> String {
 }
 
 /// The rule that a value off a given grid breaks.
-pub(super) fn off_grid(
+pub(crate) fn off_grid(
     quantity: Quantity,
     cell: String,
     unit: Decimal,
@@ -479,4 +475,72 @@ pub(super) fn off_grid(
         unit: unit.to_string(),
         nearest,
     }
+}
+
+/// Settles what happens with bad rows, and counts them.
+#[derive(Debug, Default)]
+pub(crate) struct Bad {
+    on_bad: OnBad,
+    /// Rows left out, by reason.
+    pub skipped: BTreeMap<&'static str, u64>,
+    /// Rows left out because they break a rule.
+    pub rows: u64,
+    pub first: Option<TextError>,
+}
+
+impl Bad {
+    pub fn new(on_bad: OnBad) -> Self {
+        Self {
+            on_bad,
+            ..Self::default()
+        }
+    }
+
+    /// Passes a good row; raises or counts a bad one.
+    #[inline]
+    pub fn settle(
+        &mut self,
+        line: u64,
+        text: &[u8],
+        taken: Result<(), Rule>,
+    ) -> Result<(), TextError> {
+        match taken {
+            Ok(()) => Ok(()),
+            Err(rule) => self.refuse(line, text, rule),
+        }
+    }
+
+    fn refuse(&mut self, line: u64, text: &[u8], rule: Rule) -> Result<(), TextError> {
+        let name = rule.name();
+        let error = TextError::bad_row(line, text, rule);
+        if self.on_bad == OnBad::Raise {
+            return Err(error);
+        }
+        *self.skipped.entry(name).or_default() += 1;
+        self.rows += 1;
+        self.first.get_or_insert(error);
+        Ok(())
+    }
+
+    /// What to say about a file without a good row.
+    pub fn nothing(self, what: &'static str, lines: u64) -> TextError {
+        TextError::NoRows {
+            what,
+            lines,
+            bad_rows: self.rows,
+            first_bad: self.first.map(Box::new),
+        }
+    }
+}
+
+pub(crate) fn read_number(quantity: Quantity, text: &[u8]) -> Result<Decimal, Rule> {
+    Decimal::parse(text).map_err(|fault| {
+        let cell = excerpt(text);
+        match fault {
+            DecimalFault::Syntax => Rule::Number { quantity, cell },
+            DecimalFault::Negative => Rule::Positive { quantity, cell },
+            DecimalFault::TooLarge => Rule::Large { quantity, cell },
+            DecimalFault::TooFine => Rule::Decimals { quantity, cell },
+        }
+    })
 }

@@ -1,0 +1,7 @@
+//! What all readers of text share: decimals, grids, lines, and what is said about a bad row.
+
+pub(crate) mod decimal;
+pub(crate) mod fault;
+pub(crate) mod grid;
+pub(crate) mod lines;
+pub(crate) mod pages;
