@@ -27,7 +27,7 @@ from tickstep.errors import ConfigError, DataError
 from tickstep.intervals import interval_length
 from tickstep.ticks import NS_PER_UNIT, Int64Array, Time, check_time_unit, to_time
 
-__all__ = ["Align", "Calendar", "Session", "calendar", "calendar_for"]
+__all__ = ["Align", "Calendar", "Session", "calendar", "calendar_for", "from_utc", "to_utc"]
 
 Align = Literal["session", "clock"]
 Day = date | str
@@ -539,6 +539,60 @@ def calendar_for(instrument: Symbol, *, time_unit: str = "ms") -> Calendar:
     if instrument.exchange in CRYPTO_VENUES:
         return _known(_ALWAYS, None, time_unit)
     return _known(instrument.exchange, instrument.product, time_unit)
+
+
+def to_utc(local: DayArray, instrument: "Symbol | None") -> DayArray:
+    """Turn local wall-clock times of a symbol's market into UTC; None stands for UTC itself.
+
+    A wall-clock hour that summer time repeats is its first one.
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> import tickstep as ts
+    >>> from tickstep.data.calendar import to_utc
+    >>> str(to_utc(np.array(["2024-01-02T09:30"], "datetime64[s]"), ts.symbol("600000"))[0])
+    '2024-01-02T01:30:00'
+    """
+    return local - _offsets(local, _zone_of(instrument), is_local=True)
+
+
+def from_utc(moments: DayArray, instrument: "Symbol | None") -> DayArray:
+    """Turn UTC times into local wall-clock times of a symbol's market; the way back of `to_utc`.
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> import tickstep as ts
+    >>> from tickstep.data.calendar import from_utc
+    >>> str(from_utc(np.array(["2024-07-01T13:30"], "datetime64[s]"), ts.symbol("AAPL"))[0])
+    '2024-07-01T09:30:00'
+    """
+    return moments + _offsets(moments, _zone_of(instrument), is_local=False)
+
+
+def _zone_of(instrument: "Symbol | None") -> ZoneInfo:
+    if instrument is None or instrument.exchange in CRYPTO_VENUES:
+        return ZoneInfo("UTC")
+    return ZoneInfo(_ZONES.get(instrument.exchange, _CHINA))
+
+
+def _offsets(moments: DayArray, zone: ZoneInfo, *, is_local: bool) -> npt.NDArray[np.timedelta64]:
+    # Offsets change on whole quarters of an hour at most.
+    quarters, places = np.unique(
+        moments.astype("datetime64[m]").astype(np.int64) // 15, return_inverse=True
+    )
+    found = []
+    for quarter in quarters.tolist():
+        moment = datetime(1970, 1, 1) + timedelta(minutes=15 * quarter)
+        aware = (
+            moment.replace(tzinfo=zone)
+            if is_local
+            else moment.replace(tzinfo=ZoneInfo("UTC")).astimezone(zone)
+        )
+        found.append(int((aware.utcoffset() or timedelta(0)).total_seconds()))
+    offsets: npt.NDArray[np.timedelta64] = np.array(found, dtype="timedelta64[s]")[places]
+    return offsets
 
 
 @lru_cache(maxsize=64)
