@@ -120,6 +120,7 @@ typedef struct tks__scan {
     uint64_t clear_until;  /* rows before it were seen clear of … */
     int64_t clear_falling; /* … these thresholds */
     int64_t clear_rising;
+    uint64_t map_rows; /* rows of the feed's zone map, as they were when the batch began */
     uint64_t wake_row; /* first row at or after wake_time, searched from the cursor of then */
     int64_t wake_time;
     uint32_t feed;     /* index of the instrument's feed, or TKS_NONE */

@@ -159,14 +159,17 @@ tks_status tks_zone_map_build(void *memory, uint64_t size, const int64_t *price_
     return TKS_STATUS_OK;
 }
 
-static bool zone_map_fits(const tks_feed *feed)
+/* Whether a feed's zone map fits it, and the rows of the map. They are read once: a map may lie in a
+ * file that somebody writes to, and the shape of the tree must not change under a search. */
+static bool zone_map_fits(const tks_feed *feed, uint64_t *rows_out)
 {
     const zone_header *header = feed->zone_map;
     if ((uintptr_t)header % 8 != 0 || feed->zone_map_size < sizeof *header)
         return false;
-    return header->magic == ZONE_MAGIC && header->count >= feed->count &&
-           header->count < UINT64_C(1) << 60 &&
-           feed->zone_map_size >= tks_zone_map_size(header->count);
+    uint64_t rows = *(const volatile uint64_t *)&header->count;
+    *rows_out = rows;
+    return header->magic == ZONE_MAGIC && rows >= feed->count && rows < UINT64_C(1) << 60 &&
+           feed->zone_map_size >= tks_zone_map_size(rows);
 }
 
 /* ---- Searching a price column ---------------------------------------------------------------- */
@@ -175,6 +178,7 @@ typedef struct search {
     const int64_t *price;
     int64_t falling; /* look for price <= falling or price >= rising */
     int64_t rising;
+    uint64_t map_rows;    /* rows of the zone map, if there is one */
     uint64_t clear_until; /* rows before it are known to be none */
     uint64_t rows_read;
     uint64_t lines_read;
@@ -255,7 +259,7 @@ static uint64_t search_zones(search *s, const zone_header *map, uint64_t zone)
 {
     uint64_t lines[ZONE_LEVELS_MAX];
     const zone_line *level_at[ZONE_LEVELS_MAX];
-    uint32_t levels = zone_levels(map->count, lines);
+    uint32_t levels = zone_levels(s->map_rows, lines);
     int32_t falling = relative(s->falling, map->base);
     int32_t rising = relative(s->rising, map->base);
     level_at[0] = (const zone_line *)(map + 1);
@@ -473,7 +477,8 @@ static tks_status columns_check(const tks_feed *feed, const tks_instrument *rule
         return TKS_STATUS_COLUMN_MISSING;
     if ((feed->flags & ~(uint32_t)TKS_FEED_CHECKED) || feed->reserved)
         return TKS_STATUS_RULE;
-    return feed->zone_map && !zone_map_fits(feed) ? TKS_STATUS_ZONE_MAP : TKS_STATUS_OK;
+    uint64_t map_rows;
+    return feed->zone_map && !zone_map_fits(feed, &map_rows) ? TKS_STATUS_ZONE_MAP : TKS_STATUS_OK;
 }
 
 tks_status tks_feed_check(const tks_feed *feed, const tks_instrument *instrument,
@@ -543,7 +548,10 @@ static tks_status feed_check_whole(const run *r, uint32_t feed, uint64_t *bad_ro
         return TKS_STATUS_FEED_REPEATED;
     const tks_instrument *rules = &tks__instrument_at(r->engine, f->instrument)->rules;
     tks_status status = columns_check(f, rules);
-    scan_begin(scan_of(r, feed), feed, f->count);
+    tks__scan *scan = scan_of(r, feed);
+    scan_begin(scan, feed, f->count);
+    if (f->zone_map && !zone_map_fits(f, &scan->map_rows))
+        status = TKS_STATUS_ZONE_MAP;
     if (status != TKS_STATUS_OK || f->cursor == f->count)
         return status;
     *bad_row_out = f->cursor;
@@ -553,7 +561,7 @@ static tks_status feed_check_whole(const run *r, uint32_t feed, uint64_t *bad_ro
         return TKS_STATUS_OK;
     search s = search_of(r->engine, f);
     status = rows_check(f, rules, &s, bad_row_out);
-    remember_clear(scan_of(r, feed), &s, s.clear_until);
+    remember_clear(scan, &s, s.clear_until);
     r->result->ticks_scanned += s.clear_until - f->cursor;
     return status;
 }
@@ -651,6 +659,7 @@ static uint64_t price_row(run *r, tks__scan *scan, const tks_feed *feed, search 
     if (s->falling <= scan->clear_falling && s->rising >= scan->clear_rising &&
         scan->clear_until > row)
         row = scan->clear_until < end ? scan->clear_until : end;
+    s->map_rows = scan->map_rows;
     uint64_t hit =
         feed->zone_map ? search_map(s, feed->zone_map, row, end) : search_rows(s, row, end);
     remember_clear(scan, s, hit);

@@ -4,6 +4,7 @@ use pyo3::prelude::*;
 use pyo3::types::PyDict;
 use tickstep::{Entry, EventKind, Offset, OrderType, Reason, Side, Status, TimeInForce};
 
+mod arrow;
 mod batch;
 mod bound;
 mod call_cost;
@@ -44,6 +45,7 @@ mod _kernel {
     #[pymodule_init]
     fn init(module: &Bound<'_, PyModule>) -> PyResult<()> {
         add_numbers(module)?;
+        arrow::register(module)?;
         trades::register(module)
     }
 }

@@ -1,16 +1,17 @@
 //! Single ticks, and columns of checked ticks that engines read in place.
 
 use std::ops::Range;
+use std::sync::Arc;
 use std::sync::atomic::{AtomicI64, AtomicU8, Ordering::Relaxed};
 
 use numpy::{PyArray1, PyArrayMethods, PyUntypedArray, PyUntypedArrayMethods};
 use pyo3::exceptions::{PyIndexError, PyTypeError};
 use pyo3::prelude::*;
 use pyo3::types::{PyDict, PyString, PyTuple};
-use tickstep::{Columns, Decimal, Error, Feed, Instrument, Side, ZoneMap};
+use tickstep::{Columns, Decimal, Error, Feed, Instrument, RowError, Side, ZoneMap};
 
 use crate::convert::{Grid, Number, Steps};
-use crate::errors::{Kind, raised_at, raised_row};
+use crate::errors::{Kind, raised, raised_at, raised_row};
 
 /// How the quantity of a tick is given.
 #[derive(Clone, Copy, PartialEq)]
@@ -329,7 +330,7 @@ unsafe impl<T: Sync> Send for Column<T> {}
 unsafe impl<T: Sync> Sync for Column<T> {}
 
 impl<T: numpy::Element> Column<T> {
-    fn new(value: &Bound<'_, PyAny>, name: &str) -> PyResult<Column<T>> {
+    pub fn new(value: &Bound<'_, PyAny>, name: &str) -> PyResult<Column<T>> {
         let array = column_array::<T>(value, name)?;
         if !is_frozen(array.as_any())? {
             let message = format!("{name} can be written to: give a read-only array, or a copy");
@@ -349,6 +350,12 @@ impl<T: numpy::Element> Column<T> {
 
     fn bytes(&self) -> usize {
         self.rows * size_of::<T>()
+    }
+}
+
+impl<T: numpy::Element> AsRef<[T]> for Column<T> {
+    fn as_ref(&self) -> &[T] {
+        self.as_slice()
     }
 }
 
@@ -424,33 +431,77 @@ impl TickColumns {
         allow_negative_prices: bool,
     ) -> PyResult<TickColumns> {
         let py = time.py();
-        let time = Column::new(time, "time")?;
-        let price_ticks = Column::new(price_ticks, "price_ticks")?;
-        let qty_lots = Column::new(qty_lots, "qty_lots")?;
-        let side = Column::new(side, "side")?;
-        let quotes = match quote_of(py, bid_ticks, ask_ticks)? {
-            None => None,
-            Some((bid, ask)) => Some((
-                Column::new(bid, "bid_ticks")?,
-                Column::new(ask, "ask_ticks")?,
-            )),
-        };
-        let columns = columns_of(&time, &price_ticks, &qty_lots, &side, quotes.as_ref());
-        let rules = rules(allow_negative_prices);
-        let zone_map = py.detach(|| {
-            Feed::new(0, columns)?.checked(&rules)?;
-            ZoneMap::build(columns.price_ticks).map_err(Into::into)
-        });
-        let zone_map = zone_map.map_err(|fault| raised_row(py, &fault))?;
-        Ok(TickColumns {
-            time,
-            price_ticks,
-            qty_lots,
-            side,
-            quotes,
-            zone_map,
+        let quotes = quote_of(py, bid_ticks, ask_ticks)?;
+        let no_map = ZoneMap::build(&[]).map_err(|fault| raised(py, &fault, Kind::Data))?;
+        let mut columns = TickColumns {
+            time: Column::new(time, "time")?,
+            price_ticks: Column::new(price_ticks, "price_ticks")?,
+            qty_lots: Column::new(qty_lots, "qty_lots")?,
+            side: Column::new(side, "side")?,
+            quotes: quotes.map(quote_columns).transpose()?,
+            zone_map: no_map,
             allow_negative_prices,
-        })
+        };
+        let zone_map = py.detach(|| columns.checked_map());
+        columns.zone_map = zone_map.map_err(|fault| raised_row(py, &fault))?;
+        Ok(columns)
+    }
+
+    /// Columns that were checked before and are not read now. Where no zone map is given, the prices
+    /// are read to make one.
+    #[staticmethod]
+    #[pyo3(signature = (
+        time, price_ticks, qty_lots, side, bid_ticks, ask_ticks, allow_negative_prices, zone_map
+    ))]
+    #[expect(clippy::too_many_arguments, reason = "the columns, as in `new`")]
+    fn assumed(
+        time: &Bound<'_, PyAny>,
+        price_ticks: &Bound<'_, PyAny>,
+        qty_lots: &Bound<'_, PyAny>,
+        side: &Bound<'_, PyAny>,
+        bid_ticks: Option<&Bound<'_, PyAny>>,
+        ask_ticks: Option<&Bound<'_, PyAny>>,
+        allow_negative_prices: bool,
+        zone_map: Option<&Bound<'_, PyAny>>,
+    ) -> PyResult<TickColumns> {
+        let py = time.py();
+        let price_ticks = Column::<i64>::new(price_ticks, "price_ticks")?;
+        let zone_map = match zone_map {
+            Some(words) => {
+                let words = Column::<u64>::new(words, "zone_map")?;
+                ZoneMap::from_words(Arc::new(words), price_ticks.rows)
+            }
+            None => py.detach(|| ZoneMap::build(price_ticks.as_slice())),
+        };
+        let quotes = quote_of(py, bid_ticks, ask_ticks)?;
+        let columns = TickColumns {
+            time: Column::new(time, "time")?,
+            qty_lots: Column::new(qty_lots, "qty_lots")?,
+            side: Column::new(side, "side")?,
+            quotes: quotes.map(quote_columns).transpose()?,
+            zone_map: zone_map.map_err(|fault| raised(py, &fault, Kind::Data))?,
+            price_ticks,
+            allow_negative_prices,
+        };
+        // Lengths are what memory safety rests on; values that broke a rule would only be wrong.
+        Feed::new(0, columns.columns()).map_err(|fault| raised(py, &fault, Kind::Data))?;
+        Ok(columns)
+    }
+
+    /// Checks all rows as if nothing had been checked before, and tells whether the zone map is that
+    /// of the prices.
+    fn verify(&self, py: Python<'_>) -> PyResult<bool> {
+        let built = py.detach(|| self.checked_map());
+        let built = built.map_err(|fault| raised_row(py, &fault))?;
+        Ok(built.words() == self.zone_map.words())
+    }
+
+    /// The words of the zone map, read-only and in place.
+    #[getter]
+    fn zone_map<'py>(slf: Bound<'py, Self>) -> PyResult<Bound<'py, PyArray1<u64>>> {
+        let words = slf.get().zone_map.words();
+        // SAFETY: the words stay where they are as long as the columns, which the array keeps.
+        unsafe { borrowed(words, slf.clone().into_any()) }
     }
 
     #[getter]
@@ -516,6 +567,13 @@ impl TickColumns {
 }
 
 impl TickColumns {
+    /// Checks all rows and makes their zone map.
+    fn checked_map(&self) -> Result<ZoneMap, RowError> {
+        let columns = self.columns();
+        Feed::new(0, columns)?.checked(&rules(self.allow_negative_prices))?;
+        ZoneMap::build(columns.price_ticks).map_err(Into::into)
+    }
+
     pub fn columns(&self) -> Columns<'_> {
         let Self {
             time,
@@ -569,6 +627,30 @@ impl TickColumns {
             None => tick,
         }
     }
+}
+
+fn quote_columns<'py>(
+    (bid, ask): (&Bound<'py, PyAny>, &Bound<'py, PyAny>),
+) -> PyResult<(Column<i64>, Column<i64>)> {
+    Ok((
+        Column::new(bid, "bid_ticks")?,
+        Column::new(ask, "ask_ticks")?,
+    ))
+}
+
+/// A read-only array over values that another object keeps.
+///
+/// # Safety
+/// The values stay where they are and do not change as long as `keeper` lives.
+pub unsafe fn borrowed<'py, T: numpy::Element>(
+    values: &[T],
+    keeper: Bound<'py, PyAny>,
+) -> PyResult<Bound<'py, PyArray1<T>>> {
+    let view = numpy::ndarray::ArrayView1::from(values);
+    // SAFETY: the caller's promise.
+    let array = unsafe { PyArray1::borrow_from_array(&view, keeper) };
+    array.getattr("flags")?.setattr("writeable", false)?;
+    Ok(array)
 }
 
 fn columns_of<'a>(

@@ -26,6 +26,14 @@ type Finished<'py> = (
     Bound<'py, PyDict>,
 );
 
+/// Columns alone.
+type Drained<'py> = (
+    Bound<'py, PyArray1<i64>>,
+    Bound<'py, PyArray1<i64>>,
+    Bound<'py, PyArray1<i64>>,
+    Bound<'py, PyArray1<u8>>,
+);
+
 /// Turn the bytes of a trades file into integer columns.
 #[pyclass(module = "tickstep._kernel")]
 pub struct TradesParser {
@@ -101,6 +109,21 @@ impl TradesParser {
                 progress.call1((done.min(total), total))?;
             }
         }
+    }
+
+    /// Give `(time, price_ticks, qty_lots, side)` of the rows read so far, and go on.
+    fn drain<'py>(&mut self, py: Python<'py>) -> PyResult<Drained<'py>> {
+        let parser = self
+            .parser
+            .as_mut()
+            .ok_or_else(|| raised(TradesError::Ended))?;
+        let rows = parser.drain();
+        Ok((
+            rows.time.into_pyarray(py),
+            rows.price_ticks.into_pyarray(py),
+            rows.qty_lots.into_pyarray(py),
+            rows.side.into_pyarray(py),
+        ))
     }
 
     /// Read what is left and give `(time, price_ticks, qty_lots, side, report)`.

@@ -1,7 +1,9 @@
 //! Ticks as borrowed columns, the place reached in them, and zone maps over their prices.
 
+use std::fmt;
 use std::ops::Range;
 use std::ptr;
+use std::sync::Arc;
 
 use tickstep_sys as sys;
 
@@ -334,6 +336,7 @@ impl<'a> Feed<'a> {
     /// at least `count` rows, and the zone map as many bytes as it says.
     pub(crate) fn raw(&self, rules: Option<&Instrument>) -> sys::tks_feed {
         let is_checked = rules.is_some_and(|rules| self.is_checked_for(rules));
+        let zone_map = self.zone_map.map_or(&[][..], ZoneMap::words);
         sys::tks_feed {
             struct_size: size_of::<sys::tks_feed>() as u32,
             instrument: self.instrument,
@@ -347,12 +350,8 @@ impl<'a> Feed<'a> {
             side: column_ptr(self.columns.side),
             bid_ticks: column_ptr(self.columns.bid_ticks),
             ask_ticks: column_ptr(self.columns.ask_ticks),
-            zone_map: self
-                .zone_map
-                .map_or(ptr::null(), |map| map.words.as_ptr().cast()),
-            zone_map_size: self
-                .zone_map
-                .map_or(0, |map| size_of_val(&*map.words) as u64),
+            zone_map: column_ptr((!zone_map.is_empty()).then_some(zone_map)).cast(),
+            zone_map_size: size_of_val(zone_map) as u64,
         }
     }
 
@@ -383,9 +382,24 @@ impl<'a> Feed<'a> {
 /// ```
 #[derive(Clone, Debug)]
 pub struct ZoneMap {
-    /// Words rather than bytes: the kernel wants 8-byte alignment.
-    words: Vec<u64>,
+    words: Words,
     rows: usize,
+}
+
+/// Words rather than bytes: the kernel wants 8-byte alignment.
+#[derive(Clone)]
+enum Words {
+    Owned(Vec<u64>),
+    Kept(Arc<dyn AsRef<[u64]> + Send + Sync>),
+}
+
+impl fmt::Debug for Words {
+    fn fmt(&self, out: &mut fmt::Formatter<'_>) -> fmt::Result {
+        out.write_str(match self {
+            Words::Owned(_) => "Owned",
+            Words::Kept(_) => "Kept",
+        })
+    }
 }
 
 impl ZoneMap {
@@ -408,9 +422,49 @@ impl ZoneMap {
         };
         Status::check(status)?;
         Ok(ZoneMap {
-            words,
+            words: Words::Owned(words),
             rows: price_ticks.len(),
         })
+    }
+
+    /// Takes words that [`ZoneMap::words`] gave for a price column of so many rows, as they are:
+    /// from a file that is mapped, for example. Words of other prices give wrong results.
+    ///
+    /// ```
+    /// use tickstep::ZoneMap;
+    /// let built = ZoneMap::build(&[100; 1000])?;
+    /// let kept = ZoneMap::from_words(std::sync::Arc::new(built.words().to_vec()), 1000)?;
+    /// assert_eq!(kept.words(), built.words());
+    /// # Ok::<(), tickstep::Error>(())
+    /// ```
+    ///
+    /// # Errors
+    /// ZONE_MAP when the words are not those of so many rows.
+    pub fn from_words(
+        words: Arc<dyn AsRef<[u64]> + Send + Sync>,
+        rows: usize,
+    ) -> Result<ZoneMap, Error> {
+        let bytes = sys::tks_zone_map_size(rows as u64);
+        let given = (*words).as_ref();
+        // The second word tells the rows: a map of fewer would end before the column does.
+        let is_fit = size_of_val(given) as u64 == bytes && given[1] == rows as u64;
+        if is_fit {
+            Ok(ZoneMap {
+                words: Words::Kept(words),
+                rows,
+            })
+        } else {
+            Err(Status::ZoneMap.into())
+        }
+    }
+
+    /// The map as it is in memory, the same on every machine of one byte order.
+    #[must_use]
+    pub fn words(&self) -> &[u64] {
+        match &self.words {
+            Words::Owned(words) => words,
+            Words::Kept(words) => (**words).as_ref(),
+        }
     }
 
     /// Rows of the column it was made from.
@@ -422,6 +476,6 @@ impl ZoneMap {
     /// Bytes of memory that it takes.
     #[must_use]
     pub fn bytes(&self) -> usize {
-        size_of_val(&*self.words)
+        size_of_val(self.words())
     }
 }

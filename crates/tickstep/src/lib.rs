@@ -21,6 +21,7 @@
 //! # Ok::<(), tickstep::Error>(())
 //! ```
 
+pub mod arrow;
 mod batch;
 mod columns;
 mod config;

@@ -129,6 +129,19 @@ pub struct Trades {
     pub report: TradesReport,
 }
 
+/// Rows read so far, handed over while the file is still being read.
+#[derive(Clone, Debug)]
+pub struct DrainedTrades {
+    /// As in [`Trades`].
+    pub time: Vec<i64>,
+    /// On the tick size of now, which a later row may make finer unless it was given.
+    pub price_ticks: Vec<i64>,
+    /// On the lot of now.
+    pub qty_lots: Vec<i64>,
+    /// As in [`Trades`].
+    pub side: Vec<u8>,
+}
+
 /// How the reading went.
 #[derive(Clone, Debug)]
 pub struct TradesReport {
@@ -192,6 +205,8 @@ pub struct TradesParser {
     bytes_expected: u64,
     bytes_pushed: u64,
     lines: Lines,
+    /// Rows that `drain` has handed over, and the time of the last of them.
+    drained: (usize, Option<i64>),
     has_ended: bool,
     bad: Bad,
     messages: BTreeMap<String, u64>,
@@ -220,16 +235,44 @@ impl TradesParser {
             bytes_expected: 0,
             bytes_pushed: 0,
             lines: Lines::default(),
+            drained: (0, None),
             has_ended: false,
             bad: Bad::new(options.on_bad),
             messages: BTreeMap::new(),
         })
     }
 
-    /// Rows read so far.
+    /// Rows read so far, those handed over by [`Self::drain`] included.
     #[must_use]
     pub fn rows(&self) -> usize {
-        self.time.len()
+        self.drained.0 + self.time.len()
+    }
+
+    /// Hands over the rows read so far and goes on: with it a file of any size is read in bounded
+    /// memory. Give tick size and lot, or the grid may become finer between two calls.
+    ///
+    /// ```
+    /// use tickstep::trades::{TradesOptions, TradesParser};
+    ///
+    /// let mut parser = TradesParser::new(&TradesOptions::default())?;
+    /// parser.push(b"1,61800.30,0.006,5,5,1723161256322,true\n2,6180")?;
+    /// assert_eq!(parser.drain().price_ticks, [618003]);
+    /// parser.push(b"0.20,0.015,6,6,1723161256523,false\n")?;
+    /// assert_eq!(parser.finish()?.price_ticks, [618002]);
+    /// # Ok::<(), tickstep::trades::TradesError>(())
+    /// ```
+    pub fn drain(&mut self) -> DrainedTrades {
+        self.drained = (self.rows(), self.last_time());
+        DrainedTrades {
+            time: std::mem::take(&mut self.time),
+            price_ticks: self.price.drain(),
+            qty_lots: self.qty.drain(),
+            side: std::mem::take(&mut self.side),
+        }
+    }
+
+    fn last_time(&self) -> Option<i64> {
+        self.time.last().copied().or(self.drained.1)
     }
 
     /// Reads the next piece of the file; pieces of 64 to 256 KB are fastest.
@@ -486,11 +529,8 @@ impl TradesParser {
     }
 
     fn check_time_order(&self, time: i64) -> Result<(), Rule> {
-        match self.time.last() {
-            Some(previous) if time < *previous => Err(Rule::TimeOrder {
-                time,
-                previous: *previous,
-            }),
+        match self.last_time() {
+            Some(previous) if time < previous => Err(Rule::TimeOrder { time, previous }),
             _ => Ok(()),
         }
     }
@@ -598,7 +638,7 @@ impl TradesParser {
         piece: &[u8],
         time_digits: usize,
     ) -> usize {
-        let mut previous = self.time.last().copied().unwrap_or(0);
+        let mut previous = self.last_time().unwrap_or(0);
         let times = self.time.spare_capacity_mut();
         let prices = self.price.values.spare_capacity_mut();
         let qtys = self.qty.values.spare_capacity_mut();

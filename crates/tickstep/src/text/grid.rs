@@ -250,6 +250,13 @@ impl GridColumn {
         self.largest
     }
 
+    /// Hands the values over; what comes then must still be on a grid that holds them.
+    pub fn drain(&mut self) -> Vec<i64> {
+        self.largest();
+        self.largest_of = 0;
+        std::mem::take(&mut self.values)
+    }
+
     fn growth(&self, decimals: usize) -> i64 {
         // Fits: at most 10^18.
         POWERS_OF_TEN[decimals - self.grid.unit.decimals] as i64
