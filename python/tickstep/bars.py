@@ -5,8 +5,10 @@ and, where the source has them, the volume bought by aggressors, the number of t
 and the open interest. Every rule is checked when it is made; the columns never change.
 """
 
+import os
 from collections.abc import Iterator, Mapping
-from typing import Any, NamedTuple, Self, overload
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, NamedTuple, Self, overload
 
 import numpy as np
 import numpy.typing as npt
@@ -25,6 +27,9 @@ from tickstep.ticks import (
     integer_column,
     time_column,
 )
+
+if TYPE_CHECKING:
+    import polars
 
 __all__ = ["BarRow", "Bars"]
 
@@ -225,6 +230,79 @@ class Bars(TimedColumns):
             allow_negative_prices=allow_negative_prices,
         )
 
+    @classmethod
+    def from_frame(
+        cls,
+        frame: object,
+        *,
+        columns: Mapping[str, str] | None = None,
+        tick_size: Number | None = None,
+        lot: Number | None = None,
+        interval: str | int | None = None,
+        time_unit: str | None = None,
+        symbol: str | None = None,
+        source: str | Mapping[str, Any] | None = None,
+        allow_negative_prices: bool | None = None,
+    ) -> Self:
+        """Make bars of a frame of polars, pandas, pyarrow, DuckDB or anything like them.
+
+        As `Ticks.from_frame`: columns of 64-bit integers, times and floats in one piece are taken
+        where they lie, others are converted exactly.
+
+        Parameters
+        ----------
+        frame : object with __arrow_c_stream__
+            Bars in order of time.
+        columns : mapping of str to str, optional
+            Names of the columns for the parts `time`, `open`, `high`, `low`, `close` (money) or
+            `open_ticks` and so on, `volume`, `buy_volume`, `open_interest` (units) or `volume_lots`,
+            `buy_lots`, `open_interest_lots`, `trade_count`, `turnover`, `symbol`. A part that is not
+            named is looked for by its own name and a few usual ones.
+        tick_size, lot : float, int, str or Decimal, optional
+            By default what the frame says, else the coarsest of 1, 0.1, 0.01, ... that holds all.
+        interval : str or int, optional
+            Length of a bar; by default what the frame says.
+        time_unit, symbol, source, allow_negative_prices : optional
+            As for `Ticks.from_frame`.
+
+        Returns
+        -------
+        Bars
+            The checked columns.
+
+        Raises
+        ------
+        DataError
+            When a column is missing, of another type, has empty cells, or a bar breaks a rule.
+        ConfigError
+            When a size is not known, or another one than the frame's.
+
+        Examples
+        --------
+        >>> import polars as pl
+        >>> import tickstep as ts
+        >>> frame = pl.DataFrame({
+        ...     "time": ["2024-01-02 09:30", "2024-01-02 09:31"], "open": [10.0, 10.02],
+        ...     "high": [10.05, 10.02], "low": [9.99, 9.98], "close": [10.02, 10.0],
+        ...     "volume": [1200, 800]})
+        >>> ts.Bars.from_frame(frame, interval="1m").close_ticks.tolist()
+        [1002, 1000]
+        """
+        from tickstep.data.frames import bars_from_frame
+
+        return bars_from_frame(
+            cls,
+            frame,
+            columns=columns,
+            tick_size=tick_size,
+            lot=lot,
+            interval=interval,
+            time_unit=time_unit,
+            symbol=symbol,
+            source=source,
+            allow_negative_prices=allow_negative_prices,
+        )
+
     # Exact columns, read-only.
 
     @property
@@ -320,6 +398,130 @@ class Bars(TimedColumns):
         ends = (months + np.timedelta64(1, "M")).astype(self.datetimes.dtype)
         return self.time + (ends.view(np.int64) - starts.view(np.int64))
 
+    # Out.
+
+    def save(self, path: str | os.PathLike[str]) -> Path:
+        """Write a file of bars in Arrow IPC, which `open_bars` maps.
+
+        Parameters
+        ----------
+        path : str or path-like
+            Where to; a file that is there is replaced when the new one is whole.
+
+        Returns
+        -------
+        Path
+            The file.
+
+        Examples
+        --------
+        >>> import pathlib, tempfile
+        >>> import tickstep as ts
+        >>> bars = ts.Bars.from_arrays([0], ["1.0"], ["1.5"], ["0.5"], ["1.0"], [7], interval="1m")
+        >>> ts.open_bars(bars.save(pathlib.Path(tempfile.mkdtemp(), "bars.arrow"))) == bars
+        True
+        """
+        from tickstep.data.tickfile import save
+
+        return save(self, path)
+
+    def verify(self) -> None:
+        """Check all bars and, of an opened file, the digest that it was saved with.
+
+        Raises
+        ------
+        DataError
+            When a bar breaks a rule or something was changed after it was saved.
+
+        Examples
+        --------
+        >>> import tickstep as ts
+        >>> ts.Bars.from_arrays([0], [1], [2], [1], [2], [5], interval="1m").verify()
+        """
+        self._check()
+        if self._digest is not None and self._computed_digest() != self._digest:
+            raise DataError(
+                f"the columns do not have the digest {self._digest[:16]}... they were saved with",
+                hint="the file was changed after it was saved: save it again from its source",
+            )
+
+    def to_polars(self, *, money: bool = False) -> "polars.DataFrame":
+        """Return the columns as a polars frame, in place.
+
+        Parameters
+        ----------
+        money : bool
+            Add `open`, `high`, `low`, `close` and `volume` as floats.
+
+        Returns
+        -------
+        polars.DataFrame
+            The columns there are, `time` in UTC.
+
+        Examples
+        --------
+        >>> import tickstep as ts
+        >>> ts.Bars.from_arrays([0], [1], [2], [1], [2], [5], interval="1m").to_polars().width
+        6
+        """
+        import polars
+
+        frame = polars.DataFrame(self)
+        return frame.with_columns(**self._money()) if money else frame
+
+    def to_pandas(self, *, money: bool = False) -> Any:
+        """Return the columns as a pandas frame; needs pandas.
+
+        Parameters
+        ----------
+        money : bool
+            Add `open`, `high`, `low`, `close` and `volume` as floats.
+
+        Returns
+        -------
+        pandas.DataFrame
+            As `to_polars`.
+        """
+        from tickstep.data.frames import bar_parts, pandas_of
+
+        frame = pandas_of(bar_parts(self))
+        return frame.assign(**self._money()) if money else frame
+
+    def to_parquet(self, path: str | os.PathLike[str]) -> Path:
+        """Write a Parquet file (zstd) that `read_parquet` reads back exactly.
+
+        Parameters
+        ----------
+        path : str or path-like
+            Where to; a file that is there is replaced when the new one is whole.
+
+        Returns
+        -------
+        Path
+            The file. Its metadata tells tick size, lot, time unit, interval and symbol.
+
+        Examples
+        --------
+        >>> import pathlib, tempfile
+        >>> import tickstep as ts
+        >>> bars = ts.Bars.from_arrays([0], ["1.0"], ["1.5"], ["0.5"], ["1.0"], [7], interval="1m")
+        >>> path = bars.to_parquet(pathlib.Path(tempfile.mkdtemp(), "bars.parquet"))
+        >>> ts.read_parquet(path) == bars
+        True
+        """
+        from tickstep.data.parquet import write_parquet
+
+        return write_parquet(self, path)
+
+    def __arrow_c_stream__(self, requested_schema: object = None) -> object:
+        """Hand the columns over by the Arrow C stream interface, in place."""
+        from tickstep.data.frames import bar_parts, stream_of
+
+        return stream_of(bar_parts(self), "bars", self._labels())
+
+    def _money(self) -> dict[str, Float64Array]:
+        return {name: getattr(self, name) for name in ("open", "high", "low", "close", "volume")}
+
     def __iter__(self) -> Iterator[BarRow]:
         return (self[row] for row in range(len(self)))
 
@@ -345,6 +547,17 @@ class Bars(TimedColumns):
         kind = "rows" if self.interval is None else f"of {self.interval}"
         grids = f"tick {self._tick.step}, lot {self._lot.step}"
         return f"Bars({name}{len(self):,} {kind}{self._span()}, {grids})"
+
+    @classmethod
+    def _of_columns(
+        cls, columns: Mapping[str, npt.NDArray[Any]], labels: Mapping[str, Any], digest: str
+    ) -> Self:
+        """Take columns that were checked before, with the digest that they had then."""
+        bars = cls.__new__(cls)
+        bars.interval = labels["interval"]
+        bars._take(columns, **{name: labels[name] for name in labels if name != "interval"})
+        bars._digest = digest
+        return bars
 
     def _labels(self) -> dict[str, Any]:
         return super()._labels() | {"interval": self.interval}

@@ -41,7 +41,10 @@ class TimedColumns:
     time_unit: str
     allow_negative_prices: bool
 
-    def __init__(
+    def __init__(self, columns: Mapping[str, npt.NDArray[Any]], **labels: Any) -> None:
+        self._take(columns, **labels)
+
+    def _take(
         self,
         columns: Mapping[str, npt.NDArray[Any]],
         *,
@@ -101,10 +104,7 @@ class TimedColumns:
     def data_digest(self) -> str:
         """SHA-256 of grids, time unit and columns: equal data, equal digest; computed once."""
         if self._digest is None:
-            digest = hashlib.sha256(f"{self._digest_head()}\n".encode())
-            for column in self._columns.values():
-                digest.update(column.data)
-            self._digest = digest.hexdigest()
+            self._digest = self._computed_digest()
         return self._digest
 
     def between(self, start: Time | None, stop: Time | None) -> Self:
@@ -155,6 +155,12 @@ class TimedColumns:
             "source": self.source,
             "allow_negative_prices": self.allow_negative_prices,
         }
+
+    def _computed_digest(self) -> str:
+        digest = hashlib.sha256(f"{self._digest_head()}\n".encode())
+        for column in self._columns.values():
+            digest.update(column.data)
+        return digest.hexdigest()
 
     def _digest_head(self) -> str:
         grids = f"{self._tick.step} {self._lot.step} {self.time_unit}"

@@ -7,17 +7,22 @@ columns never change: arrays that somebody could still write to are copied.
 """
 
 import hashlib
+import os
 import re
 from collections.abc import Callable, Mapping, Sequence
 from datetime import UTC, datetime
 from decimal import Decimal
-from typing import Any, Self, overload
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, Self, overload
 
 import numpy as np
 import numpy.typing as npt
 
 from tickstep._kernel import Grid, Tick, TickColumns, default_lot_and_unit
 from tickstep.errors import ConfigError, DataError, OrderError
+
+if TYPE_CHECKING:
+    import polars
 
 __all__ = ["TIME_UNITS", "Ticks"]
 
@@ -212,6 +217,81 @@ class Ticks:
             allow_negative_prices=allow_negative_prices,
         )
 
+    @classmethod
+    def from_frame(
+        cls,
+        frame: object,
+        *,
+        columns: Mapping[str, str] | None = None,
+        tick_size: Number | None = None,
+        lot: Number | None = None,
+        time_unit: str | None = None,
+        symbol: str | None = None,
+        source: str | Mapping[str, Any] | None = None,
+        allow_negative_prices: bool | None = None,
+    ) -> Self:
+        """Make ticks of a frame of polars, pandas, pyarrow, DuckDB or anything like them.
+
+        Whatever has `__arrow_c_stream__` will do. Columns that are as ticks need them (64-bit
+        integers or times, 8-bit sides, in one piece) are taken where they lie: do not write to the
+        frame afterwards. Others are converted exactly, and the frame's memory is not kept.
+
+        Parameters
+        ----------
+        frame : object with __arrow_c_stream__
+            Rows in order of time.
+        columns : mapping of str to str, optional
+            Names of the columns for the parts `time`, `price` (money) or `price_ticks`, `qty`
+            (units) or `qty_lots`, `side`, `bid` and `ask` or `bid_ticks` and `ask_ticks`, `symbol`.
+            A part that is not named is looked for by its own name and a few usual ones.
+        tick_size, lot : float, int, str or Decimal, optional
+            By default what the frame says (frames made by `to_polars` do), else the coarsest of 1,
+            0.1, 0.01, ... on which all values lie. Floats follow the rule of `from_arrays`; 32-bit
+            floats stand for their shortest text.
+        time_unit : {"s", "ms", "us", "ns"}, optional
+            Unit to keep; of integers the unit that they are in. By default the column's own, and
+            for integers told by their digits: 10 are s, 13 ms, 16 us, 19 ns.
+        symbol, source, allow_negative_prices : optional
+            As for `Ticks`; by default what the frame says.
+
+        Returns
+        -------
+        Ticks
+            The checked columns.
+
+        Raises
+        ------
+        DataError
+            When a column is missing, of another type, has empty cells, or a row breaks a rule; the
+            message names column and row.
+        ConfigError
+            When a size is not known, or another one than the frame's.
+
+        Examples
+        --------
+        >>> import polars as pl
+        >>> import tickstep as ts
+        >>> frame = pl.DataFrame({
+        ...     "ts": [1723161256322, 1723161256523], "price": ["61800.30", "61800.20"],
+        ...     "qty": [0.006, 0.015], "is_buyer_maker": [True, False]})
+        >>> ticks = ts.Ticks.from_frame(frame)
+        >>> ticks.tick_size, ticks.price_ticks.tolist(), ticks.qty_lots.tolist()
+        (0.1, [618003, 618002], [6, 15])
+        """
+        from tickstep.data.frames import ticks_from_frame
+
+        return ticks_from_frame(
+            cls,
+            frame,
+            columns=columns,
+            tick_size=tick_size,
+            lot=lot,
+            time_unit=time_unit,
+            symbol=symbol,
+            source=source,
+            allow_negative_prices=allow_negative_prices,
+        )
+
     @property
     def time(self) -> Int64Array:
         """Times in `time_unit`, read-only."""
@@ -312,6 +392,133 @@ class Ticks:
         last = len(self) if stop is None else self._row_at(stop)
         return self._part(first, max(first, last))
 
+    def save(self, path: str | os.PathLike[str]) -> Path:
+        """Write a tick file: opened by `open_ticks` at once, whatever its size.
+
+        The file is Arrow IPC, uncompressed, with the zone map beside the columns; polars, pyarrow
+        and others read it too.
+
+        Parameters
+        ----------
+        path : str or path-like
+            Where to; a file that is there is replaced when the new one is whole.
+
+        Returns
+        -------
+        Path
+            The file.
+
+        Examples
+        --------
+        >>> import pathlib, tempfile
+        >>> import tickstep as ts
+        >>> ticks = ts.Ticks.from_arrays([1, 2], [1.5, 1.75], [2.0, 1.0], [0, 1], tick_size=0.25)
+        >>> path = ticks.save(pathlib.Path(tempfile.mkdtemp(), "demo.arrow"))
+        >>> ts.open_ticks(path).prices.tolist()
+        [1.5, 1.75]
+        """
+        from tickstep.data.tickfile import save
+
+        return save(self, path)
+
+    def verify(self) -> None:
+        """Check all rows, the zone map and, of an opened file, the digest that it was saved with.
+
+        Raises
+        ------
+        DataError
+            When a row breaks a rule or something was changed after it was saved.
+
+        Examples
+        --------
+        >>> import tickstep as ts
+        >>> ts.Ticks.from_arrays([1], [1.5], [2.0], [0], tick_size=0.25).verify()
+        """
+        if not self._columns.verify():
+            raise DataError(
+                "the zone map is not that of the prices",
+                hint="save the file again: ts.Ticks(...).save(path)",
+            )
+        if self._digest is not None and self._computed_digest() != self._digest:
+            raise DataError(
+                f"the columns do not have the digest {self._digest[:16]}... they were saved with",
+                hint="the file was changed after it was saved: save it again from its source",
+            )
+
+    def to_polars(self, *, money: bool = False) -> "polars.DataFrame":
+        """Return the columns as a polars frame, in place.
+
+        Parameters
+        ----------
+        money : bool
+            Add `price` and `qty` as floats, in money and units.
+
+        Returns
+        -------
+        polars.DataFrame
+            `time` (UTC), `price_ticks`, `qty_lots`, `side`, quotes where there are any.
+
+        Examples
+        --------
+        >>> import tickstep as ts
+        >>> ts.Ticks.from_arrays([1], [1.5], [2.0], [0], tick_size=0.25).to_polars(money=True).columns
+        ['time', 'price_ticks', 'qty_lots', 'side', 'price', 'qty']
+        """
+        import polars
+
+        frame = polars.DataFrame(self)
+        return frame.with_columns(price=self.prices, qty=self.qtys) if money else frame
+
+    def to_pandas(self, *, money: bool = False) -> Any:
+        """Return the columns as a pandas frame; needs pandas.
+
+        Parameters
+        ----------
+        money : bool
+            Add `price` and `qty` as floats, in money and units.
+
+        Returns
+        -------
+        pandas.DataFrame
+            As `to_polars`.
+        """
+        from tickstep.data.frames import pandas_of, tick_parts
+
+        frame = pandas_of(tick_parts(self))
+        return frame.assign(price=self.prices, qty=self.qtys) if money else frame
+
+    def to_parquet(self, path: str | os.PathLike[str]) -> Path:
+        """Write a Parquet file (zstd) that `read_parquet` reads back exactly.
+
+        Parameters
+        ----------
+        path : str or path-like
+            Where to; a file that is there is replaced when the new one is whole.
+
+        Returns
+        -------
+        Path
+            The file. Its metadata tells tick size, lot, time unit and symbol.
+
+        Examples
+        --------
+        >>> import pathlib, tempfile
+        >>> import tickstep as ts
+        >>> ticks = ts.Ticks.from_arrays([1, 2], [1.5, 1.75], [2.0, 1.0], [0, 1], tick_size=0.25)
+        >>> path = ticks.to_parquet(pathlib.Path(tempfile.mkdtemp(), "demo.parquet"))
+        >>> ts.read_parquet(path).data_digest == ticks.data_digest
+        True
+        """
+        from tickstep.data.parquet import write_parquet
+
+        return write_parquet(self, path)
+
+    def __arrow_c_stream__(self, requested_schema: object = None) -> object:
+        """Hand the columns over by the Arrow C stream interface, in place."""
+        from tickstep.data.frames import stream_of, tick_parts
+
+        return stream_of(tick_parts(self), "ticks", self._labels())
+
     def __len__(self) -> int:
         return self._stop - self._start
 
@@ -338,6 +545,22 @@ class Ticks:
         span = "" if len(self) == 0 else f"{self.datetimes[0]} to {self.datetimes[-1]}, "
         grids = f"tick {self._tick.step}, lot {self._lot.step}"
         return f"Ticks({name}{len(self):,} rows, {span}{grids})"
+
+    @classmethod
+    def _of_columns(
+        cls, columns: TickColumns, labels: Mapping[str, Any], digest: str | None
+    ) -> Self:
+        """Take columns that were checked before, with the digest that they had then."""
+        ticks = cls.__new__(cls)
+        ticks.time_unit = check_time_unit(labels["time_unit"])
+        ticks.symbol = labels["symbol"]
+        ticks.source = labels["source"]
+        ticks._tick = Grid(labels["tick_size"], "tick_size")
+        ticks._lot = Grid(labels["lot"], "lot")
+        ticks._columns = columns
+        ticks._start, ticks._stop = 0, len(columns)
+        ticks._digest = digest
+        return ticks
 
     def __reduce__(self) -> tuple[Any, ...]:
         arrays = (self.time, self.price_ticks, self.qty_lots, self.side)
@@ -371,6 +594,11 @@ class Ticks:
     def _row_at(self, time: Time) -> int:
         return int(np.searchsorted(self.time, to_time(time, self.time_unit), side="left"))
 
+    def _digest_head(self) -> str:
+        present = "1111" + ("00" if self.bid_ticks is None else "11")
+        grids = f"{self._tick.step} {self._lot.step} {self.time_unit}"
+        return f"tickstep ticks 1 {grids} {len(self)} {present}"
+
     def _computed_digest(self) -> str:
         columns = (
             self.time,
@@ -380,9 +608,7 @@ class Ticks:
             self.bid_ticks,
             self.ask_ticks,
         )
-        present = "".join("0" if column is None else "1" for column in columns)
-        head = f"{self._tick.step} {self._lot.step} {self.time_unit} {len(self)} {present}"
-        digest = hashlib.sha256(f"tickstep ticks 1 {head}\n".encode())
+        digest = hashlib.sha256(f"{self._digest_head()}\n".encode())
         for column in columns:
             if column is not None:
                 digest.update(column.data)

@@ -26,12 +26,14 @@ type Finished<'py> = (
     Bound<'py, PyDict>,
 );
 
-/// Columns alone.
+/// Columns, time unit and symbol.
 type Drained<'py> = (
     Bound<'py, PyArray1<i64>>,
     Bound<'py, PyArray1<i64>>,
     Bound<'py, PyArray1<i64>>,
     Bound<'py, PyArray1<u8>>,
+    Option<&'static str>,
+    Option<String>,
 );
 
 /// Turn the bytes of a trades file into integer columns.
@@ -111,18 +113,23 @@ impl TradesParser {
         }
     }
 
-    /// Give `(time, price_ticks, qty_lots, side)` of the rows read so far, and go on.
+    /// Give `(time, price_ticks, qty_lots, side, time_unit, symbol)` of the rows read so far, and go
+    /// on.
     fn drain<'py>(&mut self, py: Python<'py>) -> PyResult<Drained<'py>> {
         let parser = self
             .parser
             .as_mut()
             .ok_or_else(|| raised(TradesError::Ended))?;
+        let unit = parser.time_unit().map(trades::TimeUnit::name);
+        let symbol = parser.symbol();
         let rows = parser.drain();
         Ok((
             rows.time.into_pyarray(py),
             rows.price_ticks.into_pyarray(py),
             rows.qty_lots.into_pyarray(py),
             rows.side.into_pyarray(py),
+            unit,
+            symbol,
         ))
     }
 

@@ -271,6 +271,18 @@ impl TradesParser {
         }
     }
 
+    /// Unit of the times, known from the first row on.
+    #[must_use]
+    pub fn time_unit(&self) -> Option<TimeUnit> {
+        self.time_unit
+    }
+
+    /// Symbol, where the file has named it so far.
+    #[must_use]
+    pub fn symbol(&self) -> Option<String> {
+        self.symbol.as_deref().map(excerpt)
+    }
+
     fn last_time(&self) -> Option<i64> {
         self.time.last().copied().or(self.drained.1)
     }

@@ -15,15 +15,22 @@ import numpy as np
 import numpy.typing as npt
 
 from tickstep._kernel import ArrowTable, Grid, arrow_stream
+from tickstep.bars import Bars
 from tickstep.data.arrowfile import TIME_FORMATS
 from tickstep.errors import ConfigError, DataError
-from tickstep.ticks import TIME_UNITS, Int64Array, Number, Ticks, _times, check_time_unit
+from tickstep.extras import require
+from tickstep.ticks import TIME_UNITS, Int64Array, Number, Ticks, check_time_unit, time_column
 
 __all__ = [
     "LABELS_KEY",
     "Part",
+    "bar_parts",
+    "bars_from_frame",
+    "column_names",
+    "decimals_within",
+    "kind_told",
     "labels_text",
-    "labels_within",
+    "pandas_of",
     "stream_of",
     "tick_parts",
     "ticks_from_frame",
@@ -43,6 +50,22 @@ _TICK_NAMES: dict[str, tuple[str, ...]] = {
     "ask_ticks": ("ask_ticks",),
     "bid": ("bid",),
     "ask": ("ask",),
+    "symbol": ("symbol",),
+}
+
+_PRICES = ("open", "high", "low", "close")
+_BAR_NAMES: dict[str, tuple[str, ...]] = {
+    "time": ("time", "timestamp", "ts", "ts_open", "open_time", "datetime", "date"),
+    **{f"{price}_ticks": (f"{price}_ticks",) for price in _PRICES},
+    **{price: (price,) for price in _PRICES},
+    "volume_lots": ("volume_lots",),
+    "volume": ("volume", "vol"),
+    "buy_lots": ("buy_lots",),
+    "buy_volume": ("buy_volume", "taker_buy_volume"),
+    "trade_count": ("trade_count", "count", "trades"),
+    "turnover": ("turnover", "amount", "quote_volume"),
+    "open_interest_lots": ("open_interest_lots",),
+    "open_interest": ("open_interest",),
     "symbol": ("symbol",),
 }
 
@@ -74,9 +97,27 @@ def tick_parts(ticks: Ticks) -> list[Part]:
     return parts
 
 
+def bar_parts(bars: Bars) -> list[Part]:
+    """Return the columns of bars, in the order of their digest."""
+    formats = {"time": TIME_FORMATS[bars.time_unit], "turnover": "g"}
+    return [Part(name, formats.get(name, "l"), each) for name, each in bars.columns.items()]
+
+
 def stream_of(parts: Sequence[Part], kind: str, labels: Mapping[str, Any]) -> object:
     """Return a capsule with an Arrow C stream over columns, in place."""
     return arrow_stream(list(parts), [(LABELS_KEY, labels_text(kind, labels))])
+
+
+def pandas_of(parts: Sequence[Part]) -> Any:
+    """Return columns as a pandas frame, times as UTC."""
+    pandas = require("pandas", extra="pandas")
+    frame = pandas.DataFrame({part.name: part.values for part in parts}, copy=False)
+    units = {form: unit for unit, form in TIME_FORMATS.items()}
+    for part in parts:
+        if part.format in units:
+            stamps = part.values.view(f"datetime64[{units[part.format]}]")
+            frame[part.name] = pandas.Series(stamps).dt.tz_localize("UTC")
+    return frame
 
 
 def labels_text(kind: str, labels: Mapping[str, Any]) -> str:
@@ -84,25 +125,29 @@ def labels_text(kind: str, labels: Mapping[str, Any]) -> str:
     return json.dumps({"kind": kind, **labels}, ensure_ascii=False, default=str)
 
 
-def labels_within(metadata: Mapping[bytes, bytes], kind: str) -> dict[str, Any]:
-    """Return the labels of this kind that a schema carries; empty where it carries none."""
-    text = metadata.get(LABELS_KEY.encode())
+def kind_told(text: str | bytes | None) -> dict[str, Any]:
+    """Return the labels in a text of `labels_text`, their kind among them; empty for no text."""
     if text is None:
         return {}
     try:
         labels = json.loads(text)
-        found = labels.pop("kind")
-    except (ValueError, KeyError, AttributeError) as error:
+        if labels["kind"] not in ("ticks", "bars"):
+            raise ValueError(f"a kind {labels['kind']!r}")
+    except (ValueError, KeyError, TypeError) as error:
         raise DataError(
             f"the {LABELS_KEY!r} metadata of the frame is damaged: {text[:80]!r}",
             hint="drop the metadata and give tick_size and lot",
         ) from error
-    if found != kind:
-        raise DataError(
-            f"the frame holds {found}, not {kind}",
-            hint=f"read it as {found}",
-        )
     return cast(dict[str, Any], labels)
+
+
+def column_names(
+    kind: str, present: Sequence[str], columns: Mapping[str, str] | None
+) -> list[str]:
+    """Return the names among those present that ticks or bars may be made of."""
+    parts = _TICK_NAMES if kind == "ticks" else _BAR_NAMES
+    wanted = set((columns or {}).values()) | {name for each in parts.values() for name in each}
+    return [name for name in present if name in wanted]
 
 
 # ---- In ------------------------------------------------------------------------------------------
@@ -149,6 +194,8 @@ class FrameColumns:
         Names under which each part is looked for.
     columns : mapping of str to str, optional
         Name of the frame's column for a part; goes before the names looked for.
+    labels : mapping, optional
+        What is known of the frame beside its columns, where its schema does not carry it.
     """
 
     def __init__(
@@ -157,9 +204,13 @@ class FrameColumns:
         kind: str,
         names: Mapping[str, tuple[str, ...]],
         columns: Mapping[str, str] | None,
+        labels: Mapping[str, Any] | None = None,
     ) -> None:
         self.table = table_of(frame)
-        self.labels = labels_within(self.table.metadata, kind)
+        self.labels = labels or kind_told(self.table.metadata.get(LABELS_KEY.encode()))
+        if self.labels.get("kind", kind) != kind:
+            found = self.labels["kind"]
+            raise DataError(f"the frame holds {found}, not {kind}", hint=f"read it as {found}")
         self.columns = self._found(names, dict(columns or {}))
 
     def _found(
@@ -217,12 +268,14 @@ class FrameColumns:
             return cast("str | None", self.label("symbol", given))
         return self.table.only_text(self.columns["symbol"])
 
-    def grid(self, name: str, given: Number | None, *parts: str) -> Grid:
+    def grid(
+        self, name: str, given: Number | None, *parts: str, at_least: int = 0
+    ) -> Grid:
         """Return the grid given or told, else the coarsest power of ten that holds the parts."""
         size = self.label(name, given)
         if size is not None:
             return Grid(size, name)
-        decimals = 0
+        decimals = at_least
         for part in parts:
             if part not in self.columns:
                 continue
@@ -269,7 +322,7 @@ class FrameColumns:
         if unit in (own, None) and own in TIME_UNITS:
             return times, own
         unit = unit or "ms"
-        return _times(times.view(f"datetime64[{own}]"), unit), unit
+        return time_column(times.view(f"datetime64[{own}]"), unit), unit
 
 
 def _unit_of(times: Int64Array, name: str) -> str:
@@ -296,7 +349,7 @@ def _text_times(texts: list[str], name: str, unit: str | None) -> tuple[Int64Arr
             raise _no_time(name, texts, row)
     unit = unit or "ms"
     stamps = np.array([text.removesuffix("Z") for text in texts], dtype="datetime64[ns]")
-    return _times(stamps, unit), unit
+    return time_column(stamps, unit), unit
 
 
 def _no_time(name: str, texts: list[str], row: int) -> DataError:
@@ -317,11 +370,13 @@ def ticks_from_frame(
     symbol: str | None,
     source: str | Mapping[str, Any] | None,
     allow_negative_prices: bool | None,
+    labels: Mapping[str, Any] | None = None,
 ) -> Ticks:
     """Make ticks of a frame; `Ticks.from_frame` describes the arguments."""
-    parts = FrameColumns(frame, "ticks", _TICK_NAMES, columns)
-    tick = parts.grid("tick_size", tick_size, "price_ticks", *_unless(parts, "price_ticks", "price"))
-    lots = parts.grid("lot", lot, "qty_lots", *_unless(parts, "qty_lots", "qty"))
+    parts = FrameColumns(frame, "ticks", _TICK_NAMES, columns, labels)
+    prices = _exact_parts(parts, ("price", "bid", "ask"), "_ticks")
+    tick = parts.grid("tick_size", tick_size, *prices)
+    lots = parts.grid("lot", lot, *_exact_parts(parts, ("qty",), "_lots"))
     times, unit = parts.time(time_unit)
     quotes: list[Int64Array | None] = [
         parts.places(tick, f"{side}_ticks", side)
@@ -345,5 +400,62 @@ def ticks_from_frame(
     )
 
 
-def _unless(parts: FrameColumns, whole: str, exact: str) -> tuple[str, ...]:
-    return () if whole in parts else (exact,)
+def bars_from_frame(
+    kind: type[Bars],
+    frame: object,
+    *,
+    columns: Mapping[str, str] | None,
+    tick_size: Number | None,
+    lot: Number | None,
+    interval: str | int | None,
+    time_unit: str | None,
+    symbol: str | None,
+    source: str | Mapping[str, Any] | None,
+    allow_negative_prices: bool | None,
+    labels: Mapping[str, Any] | None = None,
+) -> Bars:
+    """Make bars of a frame; `Bars.from_frame` describes the arguments."""
+    parts = FrameColumns(frame, "bars", _BAR_NAMES, columns, labels)
+    tick = parts.grid("tick_size", tick_size, *_exact_parts(parts, _PRICES, "_ticks"))
+    amounts = {"volume": "volume_lots", "buy_volume": "buy_lots"}
+    amounts["open_interest"] = "open_interest_lots"
+    exact = [name if whole not in parts else whole for name, whole in amounts.items()]
+    lots = parts.grid("lot", lot, *exact)
+    times, unit = parts.time(time_unit)
+    optional: dict[str, Any] = {
+        whole: parts.places(lots, whole, name)
+        for name, whole in amounts.items()
+        if name != "volume" and (name in parts or whole in parts)
+    }
+    if "trade_count" in parts:
+        optional["trade_count"] = parts.table.ints(parts.columns["trade_count"])
+    if "turnover" in parts:
+        optional["turnover"] = parts.table.floats(parts.columns["turnover"])
+    return kind(
+        times,
+        *(parts.places(tick, f"{price}_ticks", price) for price in _PRICES),
+        parts.places(lots, "volume_lots", "volume"),
+        tick_size=tick.step,
+        lot=lots.step,
+        interval=parts.label("interval", interval),
+        time_unit=unit,
+        symbol=parts.symbol(symbol),
+        source=parts.label("source", source),
+        allow_negative_prices=bool(parts.label("allow_negative_prices", allow_negative_prices)),
+        **optional,
+    )
+
+
+def decimals_within(
+    frame: object, columns: Mapping[str, str] | None, parts: Sequence[str], at_least: int
+) -> int:
+    """Return the decimals of the coarsest power of ten that holds these parts of ticks."""
+    found = FrameColumns(frame, "ticks", _TICK_NAMES, columns)
+    ending = "_lots" if "qty" in parts else "_ticks"
+    size = "lot" if "qty" in parts else "tick_size"
+    grid = found.grid(size, None, *_exact_parts(found, parts, ending), at_least=at_least)
+    return len(grid.step.partition(".")[2])
+
+
+def _exact_parts(parts: FrameColumns, names: Sequence[str], ending: str) -> list[str]:
+    return [f"{name}{ending}" if f"{name}{ending}" in parts else name for name in names]

@@ -4,9 +4,9 @@ use std::sync::Arc;
 
 use super::fault::ArrowFault;
 use super::table::{Batch, Field, Part, Table, TextLayout, Type};
-use crate::error::{Error, NumberError};
-use crate::exact::Decimal;
+use crate::error::Error;
 use crate::float_grid::LotGrid;
+use crate::number::{Decimal, NumberError};
 
 /// Decimals of the finest grid that is looked for.
 const DECIMALS_MAX: u32 = 18;

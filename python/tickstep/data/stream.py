@@ -1,0 +1,369 @@
+"""Files larger than memory: ticks in chunks, and any file to a tick file.
+
+Every chunk is a `Ticks` of its own, all on one grid and in order, so that an engine bound to one
+after the other does what it would do over the whole. Where the grid is not given it is found first,
+which reads the file twice.
+"""
+
+import mmap
+import os
+import secrets
+from collections.abc import Iterator, Mapping
+from contextlib import ExitStack, contextmanager
+from pathlib import Path
+from typing import IO, Any, Literal
+
+import numpy as np
+import numpy.typing as npt
+
+from tickstep._kernel import TickColumns, TradesParser
+from tickstep.data import load, tickfile
+from tickstep.data.frames import decimals_within, tick_parts
+from tickstep.data.parquet import column_names, frame_to, kind_of, parquet_head
+from tickstep.errors import ConfigError, DataError
+from tickstep.ticks import Number, Progress, Ticks
+
+__all__ = ["convert", "stream_trades"]
+
+CHUNK_ROWS = 1_000_000
+
+_TICK_FILE_ENDINGS = (".arrow", ".feather", ".ipc", ".ticks")
+
+
+def stream_trades(
+    path: str | os.PathLike[str],
+    *,
+    rows: int = CHUNK_ROWS,
+    tick_size: Number | None = None,
+    lot: Number | None = None,
+    columns: Mapping[str, str] | None = None,
+    symbol: str | None = None,
+    on_bad: Literal["raise", "skip"] = "raise",
+    progress: Progress | None = None,
+) -> Iterator[Ticks]:
+    """Read trades chunk by chunk, in bounded memory.
+
+    Takes what `read_trades` takes (CSV and feeds, plain, gzip or zip), Parquet, and tick files. The
+    chunks are on one grid; where `tick_size` or `lot` is neither given nor told by the file, the file
+    is read twice, first to find it.
+
+    Parameters
+    ----------
+    path : str or path-like
+        The file.
+    rows : int
+        Rows of a chunk; the last may have fewer.
+    tick_size, lot : float, int, str or Decimal, optional
+        As for `read_trades`.
+    columns : mapping of str to str, optional
+        Of a Parquet file: as for `Ticks.from_frame`.
+    symbol : str, optional
+        Name of the instrument; by default what the file says.
+    on_bad : {"raise", "skip"}
+        Of text: whether a bad row raises or is left out.
+    progress : callable, optional
+        Called as `progress(done, total)`: in bytes of text, in rows of other files.
+
+    Yields
+    ------
+    Ticks
+        The next rows.
+
+    Raises
+    ------
+    DataError
+        When a row is bad; the chunks before it were good.
+    ConfigError
+        When an argument is wrong.
+    OSError
+        When the file cannot be read.
+
+    Examples
+    --------
+    >>> import pathlib, tempfile
+    >>> import tickstep as ts
+    >>> path = pathlib.Path(tempfile.mkdtemp(), "BTCUSDT-aggTrades-2024-08-08.csv")
+    >>> _ = path.write_text("".join(
+    ...     f"{i},61800.{i % 5},0.006,5,5,{1723161256322 + i},false\\n" for i in range(5)))
+    >>> [(len(chunk), chunk.tick_size) for chunk in ts.stream_trades(path, rows=2)]
+    [(2, 0.1), (2, 0.1), (1, 0.1)]
+    """
+    if isinstance(rows, bool) or not isinstance(rows, int) or rows < 1:
+        raise ConfigError(f"rows {rows!r} is not a whole number above 0", hint="rows=1_000_000")
+    file = Path(path)
+    with file.open("rb") as raw:
+        magic = raw.read(6)
+    if magic == b"ARROW1":
+        chunks = _of_tick_file(file, rows, (tick_size, lot), columns, progress)
+    elif magic.startswith(b"PAR1"):
+        options = {"tick_size": tick_size, "lot": lot, "columns": columns, "symbol": symbol}
+        chunks = _of_parquet(file, rows, options, progress)
+    else:
+        if columns is not None:
+            raise ConfigError(
+                "columns is given, but the columns of a text are found by its header",
+                hint="leave it out",
+            )
+        chunks = _of_text(file, rows, (tick_size, lot), on_bad, progress)
+    return _named(_in_order(chunks, file), symbol)
+
+
+def _named(chunks: Iterator[Ticks], symbol: str | None) -> Iterator[Ticks]:
+    for chunk in chunks:
+        if symbol is not None:
+            chunk.symbol = symbol
+        yield chunk
+
+
+def _in_order(chunks: Iterator[Ticks], file: Path) -> Iterator[Ticks]:
+    last: Ticks | None = None
+    for chunk in chunks:
+        if last is not None and len(last) and len(chunk) and chunk.time[0] < last.time[-1]:
+            raise DataError(
+                f"{file.name}: time {chunk.time[0]} comes after {last.time[-1]}",
+                hint="sort the rows by time; equal times are fine",
+            )
+        if last is not None and chunk.symbol != last.symbol:
+            raise DataError(
+                f"{file.name} holds {last.symbol} and {chunk.symbol}",
+                hint="filter the file to one instrument",
+            )
+        last = chunk
+        yield chunk
+
+
+# ---- Text ----------------------------------------------------------------------------------------
+
+Sizes = tuple[Number | None, Number | None]
+Columns = list[npt.NDArray[Any]]
+
+
+def _of_text(
+    file: Path, rows: int, sizes: Sizes, on_bad: str, progress: Progress | None
+) -> Iterator[Ticks]:
+    sizes = _sizes_of_text(file, rows, sizes, on_bad)
+    parser = load._made_parser(*sizes, on_bad)
+    rest: Columns = [np.empty(0, np.int64) for _ in range(3)] + [np.empty(0, np.uint8)]
+    start = 0
+    for drained, report, is_last in _drained(parser, file, rows, progress):
+        rest = [np.concatenate(each) for each in zip(rest, drained, strict=True)]
+        while len(rest[0]) >= rows or (rest[0].size and is_last):
+            labels = {
+                "tick_size": sizes[0],
+                "lot": sizes[1],
+                "time_unit": report["time_unit"],
+                "symbol": report["symbol"] or load._symbol_in(file.name),
+                "source": {"path": file.name, "first_row": start},
+            }
+            taken, rest = [each[:rows] for each in rest], [each[rows:] for each in rest]
+            start += len(taken[0])
+            yield Ticks(*taken, **labels)
+
+
+def _sizes_of_text(file: Path, rows: int, sizes: Sizes, on_bad: str) -> Sizes:
+    """The sizes given, or found by reading the file once."""
+    if None not in sizes:
+        return sizes
+    parser = load._made_parser(*sizes, on_bad)
+    report: dict[str, Any] = {}
+    for _, report, _ in _drained(parser, file, rows, None):
+        pass
+    return report["tick_size"], report["lot"]
+
+
+def _drained(
+    parser: TradesParser, file: Path, rows: int, progress: Progress | None
+) -> Iterator[tuple[Columns, dict[str, Any], bool]]:
+    """Rows of a text, a chunk and a little more at a time; what is told; whether it is the end."""
+    done = 0
+    with file.open("rb") as raw, load._unpacked(raw, file) as text:
+        total_bytes = os.fstat(raw.fileno()).st_size
+        for piece in load._pieces(text, file):
+            with load._faults_of(file):
+                parser.push(piece)
+            if progress is not None:
+                progress(min(raw.tell(), total_bytes), total_bytes)
+            if parser.rows - done >= rows:
+                done = parser.rows
+                *columns, time_unit, symbol = parser.drain()
+                yield columns, {"time_unit": time_unit, "symbol": symbol}, False
+    with load._faults_of(file):
+        *columns, report = parser.finish()
+    yield columns, report, True
+
+
+# ---- Files of columns ----------------------------------------------------------------------------
+
+
+def _of_tick_file(
+    file: Path,
+    rows: int,
+    sizes: Sizes,
+    columns: Mapping[str, str] | None,
+    progress: Progress | None,
+) -> Iterator[Ticks]:
+    if columns is not None or sizes != (None, None):
+        raise ConfigError(
+            f"{file.name} tells its columns and sizes by itself", hint="leave columns and sizes out"
+        )
+    ticks = tickfile.open_ticks(file)
+    for start in range(0, len(ticks), rows):
+        yield ticks[start : start + rows]
+        if progress is not None:
+            progress(min(start + rows, len(ticks)), len(ticks))
+
+
+def _of_parquet(
+    file: Path, rows: int, options: dict[str, Any], progress: Progress | None
+) -> Iterator[Ticks]:
+    labels, names = parquet_head(file)
+    kind_of(file, "ticks", labels)
+    wanted = column_names("ticks", names, options["columns"])
+    options["source"] = labels.get("source") or {"path": file.name}
+    for name, parts in (("tick_size", ("price", "bid", "ask")), ("lot", ("qty",))):
+        if options[name] is None and name not in labels:
+            decimals = 0
+            for frame, _ in _parquet_frames(file, rows, wanted):
+                decimals = decimals_within(frame, options["columns"], parts, decimals)
+            options[name] = f"1e-{decimals}"
+    for frame, place in _parquet_frames(file, rows, wanted):
+        ticks = frame_to("ticks", frame, labels, options)
+        assert isinstance(ticks, Ticks)
+        options["time_unit"] = ticks.time_unit
+        yield ticks
+        if progress is not None:
+            progress(*place)
+
+
+def _parquet_frames(
+    file: Path, rows: int, names: list[str]
+) -> Iterator[tuple[object, tuple[int, int]]]:
+    import polars
+
+    scanned = polars.scan_parquet(file)
+    total = int(scanned.select(polars.len()).collect().item())
+    for start in range(0, total, rows):
+        frame = scanned.select(names).slice(start, rows).collect()
+        yield frame, (min(start + rows, total), total)
+
+
+# ---- To tick files -------------------------------------------------------------------------------
+
+
+def convert(
+    source: str | os.PathLike[str],
+    target: str | os.PathLike[str],
+    *,
+    rows: int = CHUNK_ROWS,
+    tick_size: Number | None = None,
+    lot: Number | None = None,
+    columns: Mapping[str, str] | None = None,
+    symbol: str | None = None,
+    on_bad: Literal["raise", "skip"] = "raise",
+    progress: Progress | None = None,
+) -> Ticks:
+    """Convert a file of trades to a tick file or Parquet, in bounded memory.
+
+    The columns are collected in files beside the target, which need as much room again while it is
+    written.
+
+    Parameters
+    ----------
+    source : str or path-like
+        What `stream_trades` reads.
+    target : str or path-like
+        Where to. `.arrow`, `.ticks`, `.feather` and `.ipc` are tick files, `.parquet` is Parquet.
+    rows, tick_size, lot, columns, symbol, on_bad, progress : optional
+        As for `stream_trades`.
+
+    Returns
+    -------
+    Ticks
+        The tick file, opened, or the rows that were written as Parquet.
+
+    Raises
+    ------
+    DataError
+        When a row is bad or there is none; nothing is written.
+    ConfigError
+        When the target has another ending, or an argument is wrong.
+    OSError
+        When a file cannot be read or written.
+
+    Examples
+    --------
+    >>> import pathlib, tempfile
+    >>> import tickstep as ts
+    >>> path = pathlib.Path(tempfile.mkdtemp(), "BTCUSDT-aggTrades-2024-08-08.csv")
+    >>> _ = path.write_text("1,61800.30,0.006,5,5,1723161256322,false\n")
+    >>> ts.convert(path, path.with_suffix(".arrow")).prices.tolist()
+    [61800.3]
+    """
+    file = Path(target)
+    is_parquet = file.suffix.lower() == ".parquet"
+    if not is_parquet and file.suffix.lower() not in _TICK_FILE_ENDINGS:
+        raise ConfigError(
+            f"{file.name} ends in {file.suffix!r}: what to write is not known",
+            hint=f"tick files end in {', '.join(_TICK_FILE_ENDINGS)}, Parquet in .parquet",
+        )
+    chunks = stream_trades(
+        source,
+        rows=rows,
+        tick_size=tick_size,
+        lot=lot,
+        columns=columns,
+        symbol=symbol,
+        on_bad=on_bad,
+        progress=progress,
+    )
+    with ExitStack() as files:
+        ticks = _spooled(chunks, file, files)
+        if is_parquet:
+            ticks.to_parquet(file)
+            return ticks
+        ticks.save(file)
+    return tickfile.open_ticks(file)
+
+
+def _spooled(chunks: Iterator[Ticks], target: Path, files: ExitStack) -> Ticks:
+    """The rows of all chunks, their columns in files without a name."""
+    spools: dict[str, IO[bytes]] = {}
+    labels: dict[str, Any] = {}
+    rows = 0
+    for chunk in chunks:
+        labels = labels or chunk._labels()
+        for part in tick_parts(chunk):
+            if part.name not in spools:
+                spools[part.name] = files.enter_context(_nameless(target))
+            spools[part.name].write(memoryview(part.values).cast("B"))
+        rows += len(chunk)
+    if rows == 0:
+        raise DataError("there are no trades to write", hint="see what the source holds")
+    columns = {name: _mapped(file, rows) for name, file in spools.items()}
+    names = ("time", "price_ticks", "qty_lots", "side", "bid_ticks", "ask_ticks")
+    # Each chunk has been checked, and so has their order.
+    checked = TickColumns.assumed(
+        *(columns.get(name) for name in names), labels["allow_negative_prices"], None
+    )
+    return Ticks._of_columns(checked, labels, None)
+
+
+def _mapped(file: IO[bytes], rows: int) -> npt.NDArray[Any]:
+    file.flush()
+    mapped = mmap.mmap(file.fileno(), 0, access=mmap.ACCESS_READ)
+    dtype = np.uint8 if len(mapped) == rows else np.int64
+    return np.frombuffer(mapped, dtype, rows)
+
+
+@contextmanager
+def _nameless(target: Path) -> Iterator[IO[bytes]]:
+    """A file beside the target that nobody else sees and that is gone when it is closed."""
+    part = target.with_name(f".{target.name}.{secrets.token_hex(4)}.part")
+    with part.open("xb+") as file:
+        try:
+            if os.name == "posix":
+                part.unlink()
+            yield file
+        finally:
+            file.close()
+            part.unlink(missing_ok=True)
