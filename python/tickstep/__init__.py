@@ -62,8 +62,12 @@ from tickstep.version import __version__
 if TYPE_CHECKING:
     from tickstep import data as data
     from tickstep.data.load import read_trades
+    from tickstep.data.parquet import read_arrow, read_parquet
+    from tickstep.data.sql import read_sql
     from tickstep.data.store import Store
+    from tickstep.data.stream import convert, stream_trades
     from tickstep.data.symbols import symbol
+    from tickstep.data.tickfile import open_bars, open_ticks
 
 __all__ = [
     "EVENT_DTYPE",
@@ -96,16 +100,30 @@ __all__ = [
     "UnknownOrderError",
     "__version__",
     "backtest",
+    "convert",
     "get_include",
+    "open_bars",
+    "open_ticks",
+    "read_arrow",
+    "read_parquet",
+    "read_sql",
     "read_trades",
+    "stream_trades",
     "symbol",
 ]
 
 # Names whose modules load when they are first used: `import tickstep` stays quick.
 _LAZY = {
-    "read_trades": "tickstep.data.load",
-    "symbol": "tickstep.data.symbols",
     "Store": "tickstep.data.store",
+    "convert": "tickstep.data.stream",
+    "open_bars": "tickstep.data.tickfile",
+    "open_ticks": "tickstep.data.tickfile",
+    "read_arrow": "tickstep.data.parquet",
+    "read_parquet": "tickstep.data.parquet",
+    "read_sql": "tickstep.data.sql",
+    "read_trades": "tickstep.data.load",
+    "stream_trades": "tickstep.data.stream",
+    "symbol": "tickstep.data.symbols",
 }
 
 

@@ -9,7 +9,7 @@ money and units, `price_ticks` and `qty_lots` are whole ticks and lots already.
 import json
 import re
 from collections.abc import Mapping, Sequence
-from typing import Any, NamedTuple, cast
+from typing import Any, NamedTuple, TypeVar, cast
 
 import numpy as np
 import numpy.typing as npt
@@ -35,6 +35,9 @@ __all__ = [
     "tick_parts",
     "ticks_from_frame",
 ]
+
+OfTicks = TypeVar("OfTicks", bound=Ticks)
+OfBars = TypeVar("OfBars", bound=Bars)
 
 # Key under which a schema carries what the columns alone do not tell.
 LABELS_KEY = "tickstep"
@@ -141,9 +144,7 @@ def kind_told(text: str | bytes | None) -> dict[str, Any]:
     return cast(dict[str, Any], labels)
 
 
-def column_names(
-    kind: str, present: Sequence[str], columns: Mapping[str, str] | None
-) -> list[str]:
+def column_names(kind: str, present: Sequence[str], columns: Mapping[str, str] | None) -> list[str]:
     """Return the names among those present that ticks or bars may be made of."""
     parts = _TICK_NAMES if kind == "ticks" else _BAR_NAMES
     wanted = set((columns or {}).values()) | {name for each in parts.values() for name in each}
@@ -213,9 +214,7 @@ class FrameColumns:
             raise DataError(f"the frame holds {found}, not {kind}", hint=f"read it as {found}")
         self.columns = self._found(names, dict(columns or {}))
 
-    def _found(
-        self, names: Mapping[str, tuple[str, ...]], given: dict[str, str]
-    ) -> dict[str, str]:
+    def _found(self, names: Mapping[str, tuple[str, ...]], given: dict[str, str]) -> dict[str, str]:
         unknown = [part for part in given if part not in names]
         if unknown:
             raise ConfigError(
@@ -268,9 +267,7 @@ class FrameColumns:
             return cast("str | None", self.label("symbol", given))
         return self.table.only_text(self.columns["symbol"])
 
-    def grid(
-        self, name: str, given: Number | None, *parts: str, at_least: int = 0
-    ) -> Grid:
+    def grid(self, name: str, given: Number | None, *parts: str, at_least: int = 0) -> Grid:
         """Return the grid given or told, else the coarsest power of ten that holds the parts."""
         size = self.label(name, given)
         if size is not None:
@@ -360,7 +357,7 @@ def _no_time(name: str, texts: list[str], row: int) -> DataError:
 
 
 def ticks_from_frame(
-    kind: type[Ticks],
+    kind: type[OfTicks],
     frame: object,
     *,
     columns: Mapping[str, str] | None,
@@ -371,7 +368,7 @@ def ticks_from_frame(
     source: str | Mapping[str, Any] | None,
     allow_negative_prices: bool | None,
     labels: Mapping[str, Any] | None = None,
-) -> Ticks:
+) -> OfTicks:
     """Make ticks of a frame; `Ticks.from_frame` describes the arguments."""
     parts = FrameColumns(frame, "ticks", _TICK_NAMES, columns, labels)
     prices = _exact_parts(parts, ("price", "bid", "ask"), "_ticks")
@@ -401,7 +398,7 @@ def ticks_from_frame(
 
 
 def bars_from_frame(
-    kind: type[Bars],
+    kind: type[OfBars],
     frame: object,
     *,
     columns: Mapping[str, str] | None,
@@ -413,7 +410,7 @@ def bars_from_frame(
     source: str | Mapping[str, Any] | None,
     allow_negative_prices: bool | None,
     labels: Mapping[str, Any] | None = None,
-) -> Bars:
+) -> OfBars:
     """Make bars of a frame; `Bars.from_frame` describes the arguments."""
     parts = FrameColumns(frame, "bars", _BAR_NAMES, columns, labels)
     tick = parts.grid("tick_size", tick_size, *_exact_parts(parts, _PRICES, "_ticks"))
@@ -433,7 +430,10 @@ def bars_from_frame(
         optional["turnover"] = parts.table.floats(parts.columns["turnover"])
     return kind(
         times,
-        *(parts.places(tick, f"{price}_ticks", price) for price in _PRICES),
+        parts.places(tick, "open_ticks", "open"),
+        parts.places(tick, "high_ticks", "high"),
+        parts.places(tick, "low_ticks", "low"),
+        parts.places(tick, "close_ticks", "close"),
         parts.places(lots, "volume_lots", "volume"),
         tick_size=tick.step,
         lot=lots.step,

@@ -229,7 +229,7 @@ def frame_to(
 
 
 def _source(told: Mapping[str, Any], file: Path) -> Any:
-    return told.get("source") or {"path": file.name}
+    return told.get("source", {"path": file.name})
 
 
 @contextmanager
@@ -244,4 +244,3 @@ def _faults_of(file: Path) -> Iterator[None]:
             f"{file.name} is damaged or of a kind that polars does not read: {first_line}",
             hint="write or copy the file again",
         ) from fault
-

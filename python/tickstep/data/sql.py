@@ -140,14 +140,16 @@ def _by_sqlalchemy(query: str, uri: str, parameters: Mapping[str, Any] | None) -
         with engine.connect() as connection:
             result = connection.execute(alchemy.text(query), dict(parameters or {}))
             names = list(result.keys())
-            columns = list(zip(*result.fetchall(), strict=True)) or [()] * len(names)
+            rows = result.fetchall()
     except alchemy.exc.SQLAlchemyError as fault:
         raise _refused(getattr(fault, "orig", None) or fault) from None
     finally:
         engine.dispose()
-    return polars.DataFrame(
-        {name: _series(each) for name, each in zip(names, columns, strict=True)}, strict=False
-    )
+    if not rows:
+        # Without a value there is no type to tell: integers can stand for every part.
+        return polars.DataFrame(schema=dict.fromkeys(names, polars.Int64))
+    columns = zip(names, zip(*rows, strict=True), strict=True)
+    return polars.DataFrame({name: _series(each) for name, each in columns}, strict=False)
 
 
 def _series(values: tuple[Any, ...]) -> list[Any]:
@@ -162,4 +164,6 @@ def _series(values: tuple[Any, ...]) -> list[Any]:
 def _refused(fault: BaseException) -> DataError:
     # Without the URL, which may hold a password.
     first_line = str(fault).partition("\n")[0]
-    return DataError(f"the database refused the query: {first_line}", hint="see the query")
+    return DataError(
+        f"the database refused the query: {first_line}", hint="try the query in the database itself"
+    )

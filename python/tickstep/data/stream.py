@@ -18,8 +18,8 @@ import numpy.typing as npt
 
 from tickstep._kernel import TickColumns, TradesParser
 from tickstep.data import load, tickfile
-from tickstep.data.frames import decimals_within, tick_parts
-from tickstep.data.parquet import column_names, frame_to, kind_of, parquet_head
+from tickstep.data.frames import column_names, decimals_within, tick_parts
+from tickstep.data.parquet import frame_to, kind_of, parquet_head
 from tickstep.errors import ConfigError, DataError
 from tickstep.ticks import Number, Progress, Ticks
 
@@ -165,10 +165,8 @@ def _sizes_of_text(file: Path, rows: int, sizes: Sizes, on_bad: str) -> Sizes:
     if None not in sizes:
         return sizes
     parser = load._made_parser(*sizes, on_bad)
-    report: dict[str, Any] = {}
-    for _, report, _ in _drained(parser, file, rows, None):
-        pass
-    return report["tick_size"], report["lot"]
+    told = [report for _, report, is_last in _drained(parser, file, rows, None) if is_last]
+    return told[0]["tick_size"], told[0]["lot"]
 
 
 def _drained(
@@ -185,11 +183,12 @@ def _drained(
                 progress(min(raw.tell(), total_bytes), total_bytes)
             if parser.rows - done >= rows:
                 done = parser.rows
-                *columns, time_unit, symbol = parser.drain()
-                yield columns, {"time_unit": time_unit, "symbol": symbol}, False
+                drained = parser.drain()
+                told = dict(zip(("time_unit", "symbol"), drained[4:], strict=True))
+                yield list(drained[:4]), told, False
     with load._faults_of(file):
-        *columns, report = parser.finish()
-    yield columns, report, True
+        finished = parser.finish()
+    yield list(finished[:4]), finished[4], True
 
 
 # ---- Files of columns ----------------------------------------------------------------------------
@@ -219,7 +218,7 @@ def _of_parquet(
     labels, names = parquet_head(file)
     kind_of(file, "ticks", labels)
     wanted = column_names("ticks", names, options["columns"])
-    options["source"] = labels.get("source") or {"path": file.name}
+    options["source"] = labels.get("source", {"path": file.name})
     for name, parts in (("tick_size", ("price", "bid", "ask")), ("lot", ("qty",))):
         if options[name] is None and name not in labels:
             decimals = 0
@@ -295,7 +294,7 @@ def convert(
     >>> import pathlib, tempfile
     >>> import tickstep as ts
     >>> path = pathlib.Path(tempfile.mkdtemp(), "BTCUSDT-aggTrades-2024-08-08.csv")
-    >>> _ = path.write_text("1,61800.30,0.006,5,5,1723161256322,false\n")
+    >>> _ = path.write_text("1,61800.30,0.006,5,5,1723161256322,false\\n")
     >>> ts.convert(path, path.with_suffix(".arrow")).prices.tolist()
     [61800.3]
     """
@@ -335,15 +334,21 @@ def _spooled(chunks: Iterator[Ticks], target: Path, files: ExitStack) -> Ticks:
         for part in tick_parts(chunk):
             if part.name not in spools:
                 spools[part.name] = files.enter_context(_nameless(target))
-            spools[part.name].write(memoryview(part.values).cast("B"))
+            spools[part.name].write(part.values.data.cast("B"))
         rows += len(chunk)
     if rows == 0:
         raise DataError("there are no trades to write", hint="see what the source holds")
     columns = {name: _mapped(file, rows) for name, file in spools.items()}
-    names = ("time", "price_ticks", "qty_lots", "side", "bid_ticks", "ask_ticks")
     # Each chunk has been checked, and so has their order.
     checked = TickColumns.assumed(
-        *(columns.get(name) for name in names), labels["allow_negative_prices"], None
+        columns["time"],
+        columns["price_ticks"],
+        columns["qty_lots"],
+        columns["side"],
+        columns.get("bid_ticks"),
+        columns.get("ask_ticks"),
+        labels["allow_negative_prices"],
+        None,
     )
     return Ticks._of_columns(checked, labels, None)
 

@@ -98,16 +98,15 @@ def save(data: Ticks | Bars, path: Path_) -> Path:
     >>> ts.open_ticks(path).data_digest == ticks.data_digest
     True
     """
-    is_ticks = isinstance(data, Ticks)
-    parts = tick_parts(data) if is_ticks else bar_parts(data)
+    parts = tick_parts(data) if isinstance(data, Ticks) else bar_parts(data)
     columns = [Column(part.name, part.format, len(data), _pieces_of(part)) for part in parts]
     return write_file(
         Path(path),
-        "ticks" if is_ticks else "bars",
+        "ticks" if isinstance(data, Ticks) else "bars",
         columns,
         data._labels(),
         digest_head=data._digest_head(),
-        zone_map=_zone_map_of(data) if is_ticks else None,
+        zone_map=_zone_map_of(data) if isinstance(data, Ticks) else None,
     )
 
 
@@ -144,7 +143,7 @@ def write_file(
         if zone_map is not None:
             file.write(arrowfile.padding(file.tell()))
             contents["zone_map"] = {"offset": file.tell(), "bytes": zone_map.nbytes}
-            _write(file, memoryview(zone_map).cast("B"))
+            _write(file, zone_map.data.cast("B"))
             contents["zone_map"]["sample"] = _sample(file, contents["zone_map"])
         for place in places:
             place["sample"] = _sample(file, place)
@@ -169,14 +168,14 @@ def _write_end(file: IO[bytes], contents: dict[str, Any], footer: bytes) -> None
 def _written(
     file: IO[bytes], column: Column, field: arrowfile.Field, digest: Any
 ) -> dict[str, Any]:
-    place = {"name": field.name, "format": field.format, "offset": file.tell()}
+    start = file.tell()
     for piece in column.pieces:
         digest.update(piece)
         _write(file, piece)
-    size = file.tell() - place["offset"]
+    size = file.tell() - start
     assert size == field.bytes, f"{field.name}: {size} bytes written, {field.bytes} announced"
     file.write(arrowfile.padding(size))
-    return place | {"bytes": size}
+    return {"name": field.name, "format": field.format, "offset": start, "bytes": size}
 
 
 def _write(file: IO[bytes], data: memoryview) -> None:
@@ -185,7 +184,7 @@ def _write(file: IO[bytes], data: memoryview) -> None:
 
 
 def _pieces_of(part: Part) -> Iterator[memoryview]:
-    data = memoryview(part.values).cast("B") if part.values.size else memoryview(b"")
+    data = part.values.data.cast("B") if part.values.size else memoryview(b"")
     for start in range(0, len(data), _PIECE_BYTES):
         yield data[start : start + _PIECE_BYTES]
 
@@ -279,9 +278,11 @@ def open_ticks(path: Path_) -> Ticks:
     opened = _opened(Path(path), "ticks")
     labels = dict(opened.labels)
     columns = opened.columns
-    names = ("time", "price_ticks", "qty_lots", "side")
     kernel_columns = TickColumns.assumed(
-        *(columns[name] for name in names),
+        columns["time"],
+        columns["price_ticks"],
+        columns["qty_lots"],
+        columns["side"],
         columns.get("bid_ticks"),
         columns.get("ask_ticks"),
         bool(labels["allow_negative_prices"]),
@@ -357,20 +358,26 @@ def _opened(path: Path, kind: str) -> _Opened:
         for place in contents["columns"]:
             if _sample(file, place) != place["sample"]:
                 raise _fault(path, f"the column {place['name']} was changed after it was saved")
-        # Of another version of the kernel, or damaged: one is made from the prices instead.
-        zone_map = contents.get("zone_map")
-        has_map = zone_map is not None and _sample(file, zone_map) == zone_map["sample"]
         mapped = mmap.mmap(file.fileno(), contents["file_bytes"], access=mmap.ACCESS_READ)
+        zone_map = _zone_map_in(file, mapped, contents)
     columns = {
         place["name"]: _mapped(mapped, place, _DTYPES[place["format"]])
         for place in contents["columns"]
     }
     labels = contents["labels"]
     del labels["kind"]
-    words = _mapped(mapped, zone_map, "<u8") if has_map else None
-    if words is not None and not _is_current(words):
-        words = None
-    return _Opened(columns, labels, words, contents["digest"])
+    return _Opened(columns, labels, zone_map, contents["digest"])
+
+
+def _zone_map_in(
+    file: IO[bytes], mapped: mmap.mmap, contents: Mapping[str, Any]
+) -> npt.NDArray[np.uint64] | None:
+    """The zone map of a file; None if it is damaged or of another kernel: one is made anew then."""
+    place = contents.get("zone_map")
+    if place is None or _sample(file, place) != place["sample"]:
+        return None
+    words = _mapped(mapped, place, "<u8")
+    return words if words[0] == _empty_map()[0] else None
 
 
 def _contents_of(file: IO[bytes], path: Path) -> dict[str, Any]:
@@ -423,12 +430,8 @@ def _mapped(mapped: mmap.mmap, place: Mapping[str, Any], dtype: str) -> npt.NDAr
     return empty
 
 
-def _is_current(words: npt.NDArray[np.uint64]) -> bool:
-    """Whether the kernel of today builds maps of this kind: their first word names it."""
-    return bool(words[0] == _empty_map()[0])
-
-
 def _empty_map() -> npt.NDArray[np.uint64]:
+    """A map as this kernel makes it: the first word names its kind."""
     none = np.empty(0, np.int64)
     none.flags.writeable = False
     sides = np.empty(0, np.uint8)
