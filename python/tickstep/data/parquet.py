@@ -12,7 +12,6 @@ from pathlib import Path
 from typing import Any, Literal, overload
 
 from tickstep.bars import Bars
-from tickstep.data import tickfile
 from tickstep.data.frames import (
     LABELS_KEY,
     bar_parts,
@@ -24,6 +23,7 @@ from tickstep.data.frames import (
     tick_parts,
     ticks_from_frame,
 )
+from tickstep.data.tickfile import kind_within, open_bars, open_ticks, replacing
 from tickstep.errors import ConfigError, DataError
 from tickstep.ticks import Ticks
 
@@ -136,7 +136,7 @@ def read_arrow(
     import polars
 
     file = Path(path)
-    told = tickfile.kind_within(file)
+    told = kind_within(file)
     if told is not None:
         if options:
             raise ConfigError(
@@ -144,7 +144,7 @@ def read_arrow(
                 hint="leave it out",
             )
         kind = kind_of(file, kind, {"kind": told})
-        return tickfile.open_ticks(file) if kind == "ticks" else tickfile.open_bars(file)
+        return open_ticks(file) if kind == "ticks" else open_bars(file)
     kind = kind_of(file, kind, {})
     with file.open("rb") as raw:
         is_file = raw.read(6) == b"ARROW1"
@@ -160,7 +160,7 @@ def write_parquet(data: Ticks | Bars, path: str | os.PathLike[str]) -> Path:
     file = Path(path)
     kind = "ticks" if isinstance(data, Ticks) else "bars"
     frame = polars.DataFrame(_Stream(data))
-    with tickfile.replacing(file) as part:
+    with replacing(file) as part:
         metadata = {LABELS_KEY: labels_text(kind, data._labels())}
         frame.write_parquet(part, compression="zstd", metadata=metadata)
     return file

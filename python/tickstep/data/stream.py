@@ -17,9 +17,10 @@ import numpy as np
 import numpy.typing as npt
 
 from tickstep._kernel import TickColumns, TradesParser
-from tickstep.data import load, tickfile
+from tickstep.data import load
 from tickstep.data.frames import column_names, decimals_within, tick_parts
 from tickstep.data.parquet import frame_to, kind_of, parquet_head
+from tickstep.data.tickfile import open_ticks
 from tickstep.errors import ConfigError, DataError
 from tickstep.ticks import Number, Progress, Ticks
 
@@ -205,7 +206,7 @@ def _of_tick_file(
         raise ConfigError(
             f"{file.name} tells its columns and sizes by itself", hint="leave columns and sizes out"
         )
-    ticks = tickfile.open_ticks(file)
+    ticks = open_ticks(file)
     for start in range(0, len(ticks), rows):
         yield ticks[start : start + rows]
         if progress is not None:
@@ -321,7 +322,7 @@ def convert(
             ticks.to_parquet(file)
             return ticks
         ticks.save(file)
-    return tickfile.open_ticks(file)
+    return open_ticks(file)
 
 
 def _spooled(chunks: Iterator[Ticks], target: Path, files: ExitStack) -> Ticks:

@@ -33,7 +33,7 @@ import numpy.typing as npt
 
 from tickstep._kernel import TickColumns
 from tickstep.bars import Bars
-from tickstep.data import arrowfile
+from tickstep.data.arrowfile import MAGIC, TIME_FORMATS, Field, footer, head, padding
 from tickstep.data.frames import LABELS_KEY, Part, bar_parts, labels_text, tick_parts
 from tickstep.errors import DataError
 from tickstep.ticks import Ticks
@@ -51,9 +51,7 @@ _SAMPLE_BYTES = 4096
 _PIECE_BYTES = 1 << 22
 # The smallest file: magic, two messages, end mark, footer.
 _FILE_BYTES_MIN = 400
-_DTYPES = {"l": "<i8", "C": "|u1", "g": "<f8"} | dict.fromkeys(
-    arrowfile.TIME_FORMATS.values(), "<i8"
-)
+_DTYPES = {"l": "<i8", "C": "|u1", "g": "<f8"} | dict.fromkeys(TIME_FORMATS.values(), "<i8")
 _AGAIN = "save it again from its source"
 
 
@@ -122,13 +120,13 @@ def write_file(
     """Write columns that have passed their check; the columns are read once, piece by piece."""
     rows = columns[0].rows
     fields = [
-        arrowfile.Field(each.name, each.format, rows * np.dtype(_DTYPES[each.format]).itemsize)
+        Field(each.name, each.format, rows * np.dtype(_DTYPES[each.format]).itemsize)
         for each in columns
     ]
     metadata = {LABELS_KEY: labels_text(kind, labels)}
     digest = hashlib.sha256(f"{digest_head}\n".encode())
     with replacing(path) as part, part.open("xb+") as file:
-        file.write(arrowfile.head(fields, rows, metadata))
+        file.write(head(fields, rows, metadata))
         places = []
         for column, field in zip(columns, fields, strict=True):
             places.append(_written(file, column, field, digest))
@@ -141,40 +139,38 @@ def write_file(
             "digest": digest.hexdigest(),
         }
         if zone_map is not None:
-            file.write(arrowfile.padding(file.tell()))
+            file.write(padding(file.tell()))
             contents["zone_map"] = {"offset": file.tell(), "bytes": zone_map.nbytes}
             _write(file, zone_map.data.cast("B"))
             contents["zone_map"]["sample"] = _sample(file, contents["zone_map"])
         for place in places:
             place["sample"] = _sample(file, place)
         file.seek(0, os.SEEK_END)
-        _write_end(file, contents, arrowfile.footer(fields, rows, metadata))
+        _write_end(file, contents, footer(fields, rows, metadata))
     return path
 
 
-def _write_end(file: IO[bytes], contents: dict[str, Any], footer: bytes) -> None:
+def _write_end(file: IO[bytes], contents: dict[str, Any], ending: bytes) -> None:
     start = file.tell()
     text = json.dumps(contents | {"file_bytes": 0}, ensure_ascii=False).encode()
     # The size of the file is part of the contents: blanks after them leave room for its digits.
     end = start + len(text) + len(str(1 << 63))
-    size = end + len(arrowfile.padding(end)) + _MARK.size + len(footer)
+    size = end + len(padding(end)) + _MARK.size + len(ending)
     text = json.dumps(contents | {"file_bytes": size}, ensure_ascii=False).encode()
-    text = text.ljust(size - len(footer) - _MARK.size - start)
+    text = text.ljust(size - len(ending) - _MARK.size - start)
     file.write(text)
     file.write(_MARK.pack(_MARK_MAGIC, VERSION, 0, len(text), hashlib.sha256(text).digest()))
-    file.write(footer)
+    file.write(ending)
 
 
-def _written(
-    file: IO[bytes], column: Column, field: arrowfile.Field, digest: Any
-) -> dict[str, Any]:
+def _written(file: IO[bytes], column: Column, field: Field, digest: Any) -> dict[str, Any]:
     start = file.tell()
     for piece in column.pieces:
         digest.update(piece)
         _write(file, piece)
     size = file.tell() - start
     assert size == field.bytes, f"{field.name}: {size} bytes written, {field.bytes} announced"
-    file.write(arrowfile.padding(size))
+    file.write(padding(size))
     return {"name": field.name, "format": field.format, "offset": start, "bytes": size}
 
 
@@ -327,7 +323,7 @@ def open_bars(path: Path_) -> Bars:
 def kind_within(path: Path) -> str | None:
     """Return "ticks" or "bars" for a tick file that is whole, None for a foreign Arrow file."""
     with path.open("rb") as file:
-        if file.read(len(arrowfile.MAGIC)) != arrowfile.MAGIC:
+        if file.read(len(MAGIC)) != MAGIC:
             return None
         file.seek(0)
         try:
@@ -385,19 +381,18 @@ def _contents_of(file: IO[bytes], path: Path) -> dict[str, Any]:
     size = os.fstat(file.fileno()).st_size
     if size == 0:
         raise _fault(path, "the file is empty")
-    magic = arrowfile.MAGIC
-    if file.read(len(magic)) != magic:
+    if file.read(len(MAGIC)) != MAGIC:
         raise DataError(
-            f"{path.name} is no tick file: it does not begin with {magic.decode()}",
+            f"{path.name} is no tick file: it does not begin with {MAGIC.decode()}",
             hint="read_trades reads CSV and feeds, read_parquet reads Parquet",
         )
     if size < _FILE_BYTES_MIN:
         raise _fault(path, f"the file ends after {size} bytes")
-    file.seek(size - len(magic) - 4)
+    file.seek(size - len(MAGIC) - 4)
     (footer_bytes,) = struct.unpack("<i", file.read(4))
-    if file.read() != magic:
-        raise _fault(path, f"the file is cut off: it does not end with {magic.decode()}")
-    mark_at = size - len(magic) - 4 - footer_bytes - _MARK.size
+    if file.read() != MAGIC:
+        raise _fault(path, f"the file is cut off: it does not end with {MAGIC.decode()}")
+    mark_at = size - len(MAGIC) - 4 - footer_bytes - _MARK.size
     if footer_bytes < 0 or mark_at < 0:
         raise _fault(path, f"a footer of {footer_bytes} bytes does not fit a file of {size}")
     file.seek(mark_at)
