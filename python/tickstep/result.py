@@ -33,6 +33,7 @@ from tickstep.metrics import (
     DrawdownScan,
     depths,
     periods_per_year,
+    returns,
     sharpe,
     total_return,
 )
@@ -516,7 +517,7 @@ class Result:
             if count >= SHARPE_RETURNS_MIN:
                 periods = periods_per_year(sampling.length, self.ticks.time_unit)
                 told = f"{interval}, {count:,} returns, {periods:,.6g} a year"
-                return sharpe(equity, periods_per_year=periods), told
+                return sharpe(returns(equity), periods_per_year=periods), told
         return None, f"none: {count} returns of {interval} are fewer than {SHARPE_RETURNS_MIN}"
 
     def _exposure(self) -> float | None:
