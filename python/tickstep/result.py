@@ -297,10 +297,11 @@ class Result:
             high.append(equity.max())
             fall[index] = -depths(equity, peak).max()
             peak = max(peak, int(high[-1]))
+        price_low, price_high = self.ticks.extremes(np.append(starts, len(self.ticks)))
         return Curves(
             self.ticks.time[starts],
-            self.units.tick.values(np.minimum.reduceat(self.ticks.price_ticks, starts)),
-            self.units.tick.values(np.maximum.reduceat(self.ticks.price_ticks, starts)),
+            self.units.tick.values(price_low),
+            self.units.tick.values(price_high),
             self._money_of(low),
             self._money_of(high),
             fall,

@@ -392,6 +392,44 @@ class Ticks:
         last = len(self) if stop is None else self._row_at(stop)
         return self._part(first, max(first, last))
 
+    def extremes(self, edges: npt.ArrayLike) -> tuple[Int64Array, Int64Array]:
+        """Find the lowest and the highest price of runs of rows, without reading them all.
+
+        The zone map knows the extremes of 64 rows, 512 rows and so on; each run costs time that is
+        logarithmic in its length.
+
+        Parameters
+        ----------
+        edges : array of int
+            Ascending row numbers; run i is the rows edges[i] to edges[i + 1], the last excluded.
+
+        Returns
+        -------
+        low_ticks, high_ticks : array of int64
+            Extremes of each run in ticks, one fewer than there are edges.
+
+        Raises
+        ------
+        DataError
+            When a run has no row, or rows that are not there.
+
+        Examples
+        --------
+        >>> import tickstep as ts
+        >>> ticks = ts.Ticks.from_arrays(
+        ...     [1, 2, 3, 4], [3, 5, 4, 9], [1, 1, 1, 1], [0, 0, 0, 0], tick_size=1)
+        >>> [column.tolist() for column in ticks.extremes([0, 3, 4])]
+        [[3, 9], [5, 9]]
+        """
+        rows = integer_column(edges, "edges")
+        beyond = np.flatnonzero((rows < 0) | (rows > len(self)))
+        if beyond.size:
+            raise DataError(
+                f"edge {rows[beyond[0]]} is not a row from 0 to {len(self)}",
+                hint="edges are row numbers of these ticks; the last may be their number",
+            )
+        return self._columns.extremes(np.ascontiguousarray(rows + self._start))
+
     def save(self, path: str | os.PathLike[str]) -> Path:
         """Write a tick file: opened by `open_ticks` at once, whatever its size.
 

@@ -4,7 +4,7 @@ use std::ops::Range;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicI64, AtomicU8, Ordering::Relaxed};
 
-use numpy::{PyArray1, PyArrayMethods, PyUntypedArray, PyUntypedArrayMethods};
+use numpy::{IntoPyArray, PyArray1, PyArrayMethods, PyUntypedArray, PyUntypedArrayMethods};
 use pyo3::exceptions::{PyIndexError, PyTypeError};
 use pyo3::prelude::*;
 use pyo3::types::{PyDict, PyString, PyTuple};
@@ -403,6 +403,9 @@ fn shape_of(value: &Bound<'_, PyAny>) -> PyResult<String> {
     }
 }
 
+/// Two columns of prices.
+type LowHigh<'py> = (Bound<'py, PyArray1<i64>>, Bound<'py, PyArray1<i64>>);
+
 /// The columns of `tickstep.Ticks`.
 #[pyclass(frozen, module = "tickstep._kernel")]
 pub struct TickColumns {
@@ -551,6 +554,33 @@ impl TickColumns {
             .map_or(0, |(bid, ask)| bid.bytes() + ask.bytes());
         let columns = self.time.bytes() + self.price_ticks.bytes() + self.qty_lots.bytes();
         columns + self.side.bytes() + quotes + self.zone_map.bytes()
+    }
+
+    /// Lowest and highest price of each run of rows from one edge to the next.
+    fn extremes<'py>(&self, py: Python<'py>, edges: &Bound<'py, PyAny>) -> PyResult<LowHigh<'py>> {
+        let edges = column_array::<i64>(edges, "edges")?.to_vec()?;
+        let rows = self.time.rows;
+        let (mut low, mut high) = (Vec::new(), Vec::new());
+        for run in edges.windows(2) {
+            let (start, end) = (usize::try_from(run[0]), usize::try_from(run[1]));
+            match (start, end) {
+                (Ok(start), Ok(end)) if start < end && end <= rows => {
+                    let prices = self.price_ticks.as_slice();
+                    let extremes = self.zone_map.extremes(prices, start..end);
+                    low.push(extremes.low);
+                    high.push(extremes.high);
+                }
+                _ => {
+                    let message = format!(
+                        "edges {} and {} do not ascend within 0 to {rows}",
+                        run[0], run[1]
+                    );
+                    let hint = "a run needs a row at least: leave empty ones out";
+                    return Err(Kind::Data.error(py, &message, hint));
+                }
+            }
+        }
+        Ok((low.into_pyarray(py), high.into_pyarray(py)))
     }
 
     fn tick(&self, row: usize, lot: &Grid) -> PyResult<Tick> {

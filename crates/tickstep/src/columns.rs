@@ -9,6 +9,7 @@ use tickstep_sys as sys;
 
 use crate::config::{Instrument, QtyRule};
 use crate::error::{Error, RowError, Status};
+use crate::pyramid::{self, Extremes};
 
 /// Columns of one instrument's ticks. All given columns have the same length.
 ///
@@ -465,6 +466,21 @@ impl ZoneMap {
             Words::Owned(words) => words,
             Words::Kept(words) => (**words).as_ref(),
         }
+    }
+
+    /// Lowest and highest price of some rows of the column it was made from, in logarithmic time.
+    /// Rows that the column does not have have none.
+    ///
+    /// ```
+    /// use tickstep::ZoneMap;
+    /// let prices: Vec<i64> = (1..=1000).collect();
+    /// let extremes = ZoneMap::build(&prices)?.extremes(&prices, 10..900);
+    /// assert_eq!((extremes.low, extremes.high), (11, 900));
+    /// # Ok::<(), tickstep::Error>(())
+    /// ```
+    #[must_use]
+    pub fn extremes(&self, price_ticks: &[i64], rows: Range<usize>) -> Extremes {
+        pyramid::extremes(self.words(), self.rows, price_ticks, rows)
     }
 
     /// Rows of the column it was made from.
