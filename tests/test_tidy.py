@@ -29,8 +29,10 @@ ROWS = (
     {"data.quotes", "data.ctp", "data.merge", "data.tickfile"},
     {"data", "data.store", "data.parquet"},
     {"strategy", "equity", "trips", "data.fetch", "data.klines", "data.stream", "data.sql"},
-    {"session", "demo"},
-    {"report", "sources"},
+    {"session", "demo", "drawing"},
+    {"pictures"},
+    {"pages"},
+    {"report", "sources", "charts"},
     {"result"},
     {"backtest"},
     {"runfile"},
@@ -38,11 +40,18 @@ ROWS = (
 )
 ROW_OF = {name: row for row, names in enumerate(ROWS) for name in names}
 SAME_ROW = {("data.calendar", "data.symbols")}
-# Methods of data that load, when they are called, what writes and converts it.
+# Methods of data that load, when they are called, what writes, converts and draws it.
 DEFERRED = {
     (data, room)
     for data in ("ticks", "bars")
-    for room in ("data.frames", "data.tickfile", "data.parquet")
+    for room in ("charts", "data.frames", "data.tickfile", "data.parquet")
+}
+# The only ones that may draw, and with what.
+DRAWING = {
+    "drawing": "matplotlib",
+    "report": "matplotlib",
+    "charts": "matplotlib",
+    "pages": "plotly",
 }
 NO_FILES_OR_CLOCKS = {
     "errors",
@@ -101,6 +110,22 @@ def test_imports_point_down(name: str) -> None:
     for other in imports_of(MODULES[name]):
         allowed = ROW_OF[other] < ROW_OF[name] or (name, other) in SAME_ROW | DEFERRED
         assert allowed, f"{name} imports {other}, which does not lie below it"
+
+
+def test_what_is_deferred_loads_in_the_call() -> None:
+    for of, to in DEFERRED:
+        at_load = ast.parse(MODULES[of].read_text(encoding="utf-8")).body
+        for node in at_load:
+            assert not isinstance(node, ast.ImportFrom) or node.module != f"tickstep.{to}"
+
+
+@pytest.mark.parametrize("name", [name for name in MODULES if name not in ("", "__init__")])
+def test_who_draws(name: str) -> None:
+    source = MODULES[name].read_text(encoding="utf-8")
+    code = re.sub(r'""".*?"""|#[^\n]*', "", source, flags=re.DOTALL)
+    for library in ("matplotlib", "plotly"):
+        draws = re.search(rf"\b{library}\b", code)
+        assert not draws or DRAWING.get(name) == library, f"{name} uses {library}"
 
 
 @pytest.mark.parametrize("name", sorted(NO_FILES_OR_CLOCKS))

@@ -400,6 +400,51 @@ class Bars(TimedColumns):
 
     # Out.
 
+    def plot(
+        self,
+        path: str | os.PathLike[str],
+        *,
+        title: str | None = None,
+        china_colors: bool = False,
+    ) -> Path:
+        """Draw candles with volume, volume by price and, where `buy_lots` are known, delta.
+
+        Neighbours are put together where there are more than 240 bars; no extreme is lost. A bar's
+        volume is spread evenly between its low and its high in the volume by price.
+
+        Parameters
+        ----------
+        path : str or path-like
+            The ending tells the format: .png, .svg, .pdf, or .html (the extra `plot`).
+        title : str, optional
+            By default the symbol.
+        china_colors : bool
+            Whether red stands for rising and bought, green for falling and sold.
+
+        Returns
+        -------
+        Path
+            The file.
+
+        Raises
+        ------
+        ConfigError
+            When the ending is not known.
+        DataError
+            When there are no bars.
+
+        Examples
+        --------
+        >>> import pathlib, tempfile
+        >>> import tickstep as ts
+        >>> bars = ts.Bars.from_arrays([0, 60_000], [1, 2], [3, 2], [1, 1], [2, 1], [5, 5])
+        >>> bars.plot(pathlib.Path(tempfile.mkdtemp(), "demo.png")).name
+        'demo.png'
+        """
+        from tickstep.charts import draw_bars
+
+        return draw_bars(self, Path(path), title=title, china_colors=china_colors)
+
     def save(self, path: str | os.PathLike[str]) -> Path:
         """Write a file of bars in Arrow IPC, which `open_bars` maps.
 

@@ -1,4 +1,4 @@
-"""Pictures of results: the only module that draws.
+"""Pictures of results.
 
 Every panel is thinned to the slices of `Result.curves`, which keep each slice's extremes: a spike of
 one tick and the exact drawdown show at any size, and drawing costs the same for any number of ticks.
@@ -11,8 +11,24 @@ from typing import TYPE_CHECKING, Any, Protocol
 import numpy as np
 import numpy.typing as npt
 
+from tickstep.drawing import (
+    BUY,
+    DOTS_PER_INCH,
+    ENDINGS,
+    EQUITY,
+    MUTED,
+    POSITION,
+    PRICE,
+    SELL,
+    STYLE,
+    check_ending,
+    date_axis,
+    metadata,
+    number_axis,
+    plot_range,
+    span,
+)
 from tickstep.equity import Curves
-from tickstep.errors import ConfigError
 from tickstep.session import Units
 from tickstep.ticks import Ticks
 
@@ -25,42 +41,7 @@ __all__ = ["ENDINGS", "Run", "draw"]
 
 Array = npt.NDArray[Any]
 
-ENDINGS = (".png", ".svg", ".pdf")
-
-INK = "#1f2933"
-PRICE = "#8694a5"
-MUTED = "#7b8794"
-RULE = "#e4e7eb"
-BUY = "#0b8a6a"
-SELL = "#d0423f"
-EQUITY = "#1d5fa8"
-POSITION = "#6b7f95"
-
-STYLE: dict[Any, Any] = {
-    "font.size": 9,
-    "text.color": INK,
-    "axes.labelcolor": INK,
-    "axes.edgecolor": RULE,
-    "xtick.color": MUTED,
-    "ytick.color": MUTED,
-    "axes.grid": True,
-    "grid.color": RULE,
-    "grid.linewidth": 0.7,
-    "axes.axisbelow": True,
-    "axes.spines.top": False,
-    "axes.spines.left": False,
-    "axes.spines.right": False,
-    "xtick.major.size": 0,
-    "ytick.major.size": 0,
-    "svg.hashsalt": "tickstep",  # equal results, equal files
-}
-
-# Ticks at years, months, days, hours, minutes, seconds; and where a longer one of these begins.
-DATES = ("%Y", "%b", "%d %b", "%H:%M", "%H:%M", "%H:%M:%S.%f")
-FIRST_DATES = ("", "%b %Y", "%d %b", "%d %b", "%H:%M", "%H:%M:%S")
-
 SIZE_INCHES = (11.5, 8.2)
-DOTS_PER_INCH = 150
 HEIGHTS = (4.2, 2.2, 1.2, 1.2)
 MARK_SIZES = ((150, 5.5), (600, 4.0))  # fills at most, and size of their triangles
 DOT_SIZE = 4.0  # of more fills than that
@@ -113,10 +94,7 @@ def draw(run: Run, path: Path) -> Path:
     ConfigError
         When the ending is none of these.
     """
-    if path.suffix not in ENDINGS:
-        raise ConfigError(
-            f"a picture {path.name!r} cannot be drawn", hint=f"end it in {', '.join(ENDINGS)}"
-        )
+    check_ending(path, ENDINGS)
     # Loaded here because most runs draw nothing, and without pyplot, which keeps global state.
     import matplotlib as mpl
     from matplotlib.figure import Figure
@@ -124,7 +102,7 @@ def draw(run: Run, path: Path) -> Path:
     with mpl.rc_context(STYLE):
         figure = Figure(figsize=SIZE_INCHES, dpi=DOTS_PER_INCH, facecolor="white")
         _draw_panels(figure, run)
-        figure.savefig(path, metadata=_metadata(path))
+        figure.savefig(path, metadata=metadata(path))
     return path
 
 
@@ -141,7 +119,7 @@ def _draw_panels(figure: "Figure", run: Run) -> None:
 
 
 def _draw_price(axes: "Axes", run: Run, curves: Curves, times: Array) -> None:
-    _plot_range(axes, times, curves.price_low, curves.price_high, PRICE, 0.8)
+    plot_range(axes, times, curves.price_low, curves.price_high, PRICE, 0.8)
     fills = run.fills
     size = next((size for count, size in MARK_SIZES if len(fills) <= count), None)
     for side, shape, colour, name in (("BUY", "^", BUY, "buys"), ("SELL", "v", SELL, "sells")):
@@ -168,7 +146,7 @@ def _draw_equity(axes: "Axes", run: Run, curves: Curves, times: Array) -> None:
     start = run.stats["Equity Start"]
     assert isinstance(start, float)
     axes.axhline(start, color=MUTED, linewidth=0.8, linestyle=(0, (4, 3)))
-    _plot_range(axes, times, curves.equity_low, curves.equity_high, EQUITY, 1.0)
+    plot_range(axes, times, curves.equity_low, curves.equity_high, EQUITY, 1.0)
     axes.set_title(f"Equity, from {start:,.2f}", loc="left")
 
 
@@ -187,30 +165,12 @@ def _draw_position(axes: "Axes", curves: Curves, times: Array) -> None:
     axes.set_title("Position", loc="left")
 
 
-def _plot_range(
-    axes: "Axes", times: Array, low: Array, high: Array, colour: str, width: float
-) -> None:
-    """Draw one line through the extremes of every slice."""
-    zigzag = np.column_stack((low, high)).ravel()
-    axes.plot(np.repeat(times, 2), zigzag, color=colour, linewidth=width, solid_joinstyle="round")
-
-
 def _lay_out(figure: "Figure", panels: "list[Axes]", run: Run) -> None:
-    from matplotlib.dates import AutoDateLocator, ConciseDateFormatter
-    from matplotlib.ticker import FuncFormatter, MaxNLocator
-
     for axes, ticks_max in zip(panels, (7, 5, 3, 3), strict=True):
-        axes.yaxis.set_major_locator(MaxNLocator(ticks_max))
-        axes.yaxis.set_major_formatter(FuncFormatter(lambda value, _: f"{value:,.10g}"))
-        axes.title.set_fontsize(9)
+        number_axis(axes, ticks_max)
     bottom = panels[-1]
-    locator = AutoDateLocator(minticks=3, maxticks=10)  # type: ignore[no-untyped-call]
-    bottom.xaxis.set_major_locator(locator)
-    formatter = ConciseDateFormatter(  # type: ignore[no-untyped-call]
-        locator, formats=DATES, zero_formats=FIRST_DATES, show_offset=False
-    )
-    bottom.xaxis.set_major_formatter(formatter)
-    bottom.set_xlabel(_span(run), loc="left", color=MUTED)
+    date_axis(bottom)
+    bottom.set_xlabel(span(run.ticks.datetimes), loc="left", color=MUTED)
     first, last = run.ticks.time[[0, -1]].tolist()
     margin = max((last - first) // 100, 1)
     limits = np.array([first - margin, last + margin])
@@ -220,11 +180,6 @@ def _lay_out(figure: "Figure", panels: "list[Axes]", run: Run) -> None:
     figure.text(0.075, 0.962, title, size=14, weight="bold")
     figure.text(0.075, 0.934, _summary(run), size=9, color=MUTED)
     figure.text(0.975, 0.012, f"digest {run.digest}", size=6, color=MUTED, ha="right")
-
-
-def _span(run: Run) -> str:
-    first, last = (str(moment)[:19].replace("T", " ") for moment in run.ticks.datetimes[[0, -1]])
-    return f"{first} to {last[11:] if first[:10] == last[:10] else last} UTC"
 
 
 def _summary(run: Run) -> str:
@@ -238,9 +193,3 @@ def _summary(run: Run) -> str:
     ]
     told = [f"{name} {value:,.2f}{unit}" for name, value, unit in numbers if value is not None]
     return "   ·   ".join(([parameters] if parameters else []) + told)
-
-
-def _metadata(path: Path) -> dict[str, Any]:
-    """Nothing of the moment or the machine: equal results, equal files."""
-    dates = {".svg": {"Date": None}, ".pdf": {"CreationDate": None}, ".png": {"Software": None}}
-    return dates[path.suffix]

@@ -13,7 +13,7 @@ from collections.abc import Callable, Mapping, Sequence
 from datetime import UTC, datetime
 from decimal import Decimal
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, Self, overload
+from typing import TYPE_CHECKING, Any, Literal, Self, overload
 
 import numpy as np
 import numpy.typing as npt
@@ -429,6 +429,76 @@ class Ticks:
                 hint="edges are row numbers of these ticks; the last may be their number",
             )
         return self._columns.extremes(np.ascontiguousarray(rows + self._start))
+
+    def plot(
+        self,
+        path: str | os.PathLike[str],
+        kind: Literal["overview", "candles", "bubbles"] = "overview",
+        *,
+        interval: str | None = None,
+        title: str | None = None,
+        china_colors: bool = False,
+        result: Any = None,
+        **options: Any,
+    ) -> Path:
+        """Draw the ticks into a picture, or into a page to look around in.
+
+        "overview" shows the range of the price and the number of ticks in 1500 slices of time: no
+        extreme is lost, and it costs the same for any number of ticks. "candles" shows candles,
+        volume, volume by price and delta. "bubbles" shows each trade as a bubble whose area is its
+        quantity, with the delta and, of a run, the equity below.
+
+        Parameters
+        ----------
+        path : str or path-like
+            The ending tells the format: .png, .svg, .pdf, or .html (the extra `plot`).
+        kind : {"overview", "candles", "bubbles"}
+            What is drawn.
+        interval : str, optional
+            Length of candles; by default one that leaves at most 240.
+        title : str, optional
+            By default the symbol.
+        china_colors : bool
+            Whether red stands for rising and bought, green for falling and sold.
+        result : Result, optional
+            A run over these ticks whose equity is drawn below the bubbles.
+        **options
+            Of bubbles: `time_start` and `time_end` ("09:30", clock times in UTC), `delta` ("1m"),
+            `bubble_scale` (500), `bubble_alpha` (0.5), `bubbles_max` (3000, the largest trades).
+
+        Returns
+        -------
+        Path
+            The file.
+
+        Raises
+        ------
+        ConfigError
+            When the ending, the kind or an option is not known.
+        DataError
+            When there are no ticks to draw.
+
+        Examples
+        --------
+        >>> import pathlib, tempfile
+        >>> import tickstep as ts
+        >>> ticks = ts.Ticks.from_arrays(
+        ...     [0, 400, 900], [1.5, 1.75, 1.5], [2.0, 1.0, 5.0], [0, 0, 1], tick_size=0.25)
+        >>> ticks.plot(pathlib.Path(tempfile.mkdtemp(), "demo.png"), "bubbles", delta="1s").name
+        'demo.png'
+        """
+        from tickstep.charts import draw_ticks
+
+        return draw_ticks(
+            self,
+            Path(path),
+            kind,
+            interval=interval,
+            title=title,
+            china_colors=china_colors,
+            result=result,
+            options=options,
+        )
 
     def save(self, path: str | os.PathLike[str]) -> Path:
         """Write a tick file: opened by `open_ticks` at once, whatever its size.

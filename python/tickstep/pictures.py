@@ -1,0 +1,539 @@
+"""The numbers of a picture of market data, thinned to what can be seen without losing an extreme.
+
+Of an overview nothing but the zone map is read, so it costs the same for any number of ticks.
+"""
+
+from typing import Any, NamedTuple, Protocol
+
+import numpy as np
+import numpy.typing as npt
+
+from tickstep._kernel import Grid
+from tickstep.bars import Bars
+from tickstep.drawing import BUY, SELL, span
+from tickstep.equity import Curves
+from tickstep.errors import ConfigError, DataError
+from tickstep.intervals import interval_length
+from tickstep.ticks import NS_PER_UNIT, Float64Array, Int64Array, Ticks
+
+__all__ = [
+    "BubbleOptions",
+    "Candles",
+    "Colours",
+    "Flow",
+    "HasCurves",
+    "Overview",
+    "Profile",
+    "candles_of",
+    "flow_of",
+    "overview_of",
+    "place_labels",
+    "stretch",
+]
+
+Array = npt.NDArray[Any]
+Times = npt.NDArray[np.datetime64]
+
+SLICES = 1500  # of an overview and of the price behind bubbles: more than a picture has columns
+CANDLES_MAX = 240
+LEVELS_MAX = 60  # of a profile
+BUBBLES_MAX = 3000
+NICE_INTERVALS = (
+    *("1s", "5s", "10s", "30s", "1m", "2m", "5m", "10m", "15m", "30m"),
+    *("1h", "2h", "4h", "8h", "1d", "1w"),
+)
+
+LABELS_MAX = 10
+# Lengths in seconds or calendar units, and how dates of them are written; "" is a clock time.
+LABEL_STEPS: tuple[tuple[int | str, str], ...] = (
+    *((60 * minutes, "") for minutes in (1, 5, 10, 15, 30, 60, 120, 240)),
+    (86400, "%d %b"),
+    (7 * 86400, "%d %b"),
+    ("M", "%b %Y"),
+    ("3M", "%b %Y"),
+    ("Y", "%Y"),
+)
+
+
+class Profile(NamedTuple):
+    """Volume by price: `price` is the middle of each level, `height` the size of a level."""
+
+    price: Float64Array
+    height: float
+    buy: Float64Array
+    sell: Float64Array
+    is_by_side: bool
+
+
+class Candles(NamedTuple):
+    """Candles to draw, at most `CANDLES_MAX`; `buy` is None where the source tells no sides."""
+
+    title: str
+    time: Times
+    open: Float64Array
+    high: Float64Array
+    low: Float64Array
+    close: Float64Array
+    volume: Float64Array
+    buy: Float64Array | None
+    profile: Profile
+    note: str
+
+
+class Overview(NamedTuple):
+    """Lowest and highest price and number of ticks in slices of equal time."""
+
+    title: str
+    time: Times
+    low: Float64Array
+    high: Float64Array
+    ticks: Int64Array
+    rows: int
+
+
+class BubbleOptions(NamedTuple):
+    """How bubbles are chosen and drawn.
+
+    Parameters
+    ----------
+    time_start, time_end : str, optional
+        "HH:MM" or "HH:MM:SS", clock times in UTC: only trades at or after the first and before the
+        second are drawn, of every day; a start after the end spans midnight.
+    delta : str
+        Length of the buckets in which bought minus sold quantity is added up.
+    bubble_scale : float
+        Area of the largest bubble in square points.
+    bubble_alpha : float
+        Opacity from 0 to 1.
+    bubbles_max : int
+        Bubbles at most: the largest trades. Delta and price count all trades.
+    """
+
+    time_start: str | None = None
+    time_end: str | None = None
+    delta: str = "1m"
+    bubble_scale: float = 500.0
+    bubble_alpha: float = 0.5
+    bubbles_max: int = BUBBLES_MAX
+
+
+class Flow(NamedTuple):
+    """Order flow to draw: bubbles, the range of the price behind them, and delta by bucket."""
+
+    title: str
+    time: Times
+    price: Float64Array
+    qty: Float64Array
+    is_sell: npt.NDArray[np.bool_]
+    rows: int
+    range_time: Times
+    range_low: Float64Array
+    range_high: Float64Array
+    delta_time: Times
+    delta: Float64Array
+    delta_text: str
+    options: BubbleOptions
+    curves: Curves | None
+    time_unit: str
+
+
+class HasCurves(Protocol):
+    """What of a `Result` stands below bubbles."""
+
+    ticks: Ticks
+
+    def curves(self) -> Curves:
+        """Price, equity, drawdown and position, thinned out."""
+
+
+class Colours(NamedTuple):
+    """Of rising and bought, and of falling and sold."""
+
+    up: str
+    down: str
+
+    @classmethod
+    def of(cls, china_colors: bool) -> "Colours":
+        """Green rises; in China red does."""
+        return cls(SELL, BUY) if china_colors else cls(BUY, SELL)
+
+
+def overview_of(ticks: Ticks, slices: int = SLICES, title: str | None = None) -> Overview:
+    """Thin ticks out to slices of equal time with the extremes of every tick in them.
+
+    Parameters
+    ----------
+    ticks : Ticks
+        At least one.
+    slices : int
+        Slices at most; those without ticks are left out.
+    title : str, optional
+        By default the symbol.
+
+    Returns
+    -------
+    Overview
+        Reading no more than the zone map and `slices` searches in the times.
+
+    Examples
+    --------
+    >>> import tickstep as ts
+    >>> from tickstep.pictures import overview_of
+    >>> ticks = ts.Ticks.from_arrays([0, 1, 9], [5, 9, 3], [1, 1, 1], [0, 0, 0], tick_size=1)
+    >>> seen = overview_of(ticks, slices=2)
+    >>> seen.low.tolist(), seen.high.tolist(), seen.ticks.tolist()
+    ([5.0, 3.0], [9.0, 3.0], [2, 1])
+    """
+    edges = _edges_of_slices(ticks.time, slices)
+    low, high = ticks.extremes(edges)
+    return Overview(
+        title or ticks.symbol or "Ticks",
+        ticks.datetimes[edges[:-1]],
+        _values(low, ticks.tick_size),
+        _values(high, ticks.tick_size),
+        np.diff(edges),
+        len(ticks),
+    )
+
+
+def candles_of(
+    data: Ticks | Bars, *, interval: str | None = None, title: str | None = None
+) -> Candles:
+    """Put ticks or bars together to candles and a profile.
+
+    Parameters
+    ----------
+    data : Ticks or Bars
+        At least one row.
+    interval : str, optional
+        Length of the candles of ticks; by default one of 1s, 5s, ..., 1w that leaves no more than
+        `CANDLES_MAX`.
+    title : str, optional
+        By default the symbol.
+
+    Returns
+    -------
+    Candles
+        Every volume is in some candle. The volume of a bar is spread evenly between its low and
+        high in the profile, that of a tick is at its price.
+
+    Raises
+    ------
+    ConfigError
+        When the interval would make more than `CANDLES_MAX` candles.
+
+    Examples
+    --------
+    >>> import tickstep as ts
+    >>> from tickstep.pictures import candles_of
+    >>> ticks = ts.Ticks.from_arrays(
+    ...     [0, 999, 1000], [5, 9, 3], [1, 2, 4], [0, 1, 0], tick_size=1, lot=1)
+    >>> candles = candles_of(ticks, interval="1s")
+    >>> candles.high.tolist(), candles.volume.tolist(), candles.buy.tolist()
+    ([9.0, 3.0], [3.0, 4.0], [1.0, 4.0])
+    """
+    if isinstance(data, Bars):
+        return _candles_of_bars(data, title)
+    interval = _nice_interval(data) if interval is None else interval
+    buckets = data.time // interval_length(interval, data.time_unit)
+    starts = np.flatnonzero(np.diff(buckets, prepend=buckets[0] - 1))
+    if len(starts) > CANDLES_MAX:
+        raise ConfigError(
+            f"an interval of {interval} makes {len(starts)} candles, more than {CANDLES_MAX}",
+            hint=f"leave it out for {_nice_interval(data)}, or take a part: ticks.between(...)",
+        )
+    edges = np.append(starts, len(data))
+    low, high = data.extremes(edges)
+    tick, lot = data.tick_size, data.lot
+    bought = np.where(data.side == 0, data.qty_lots, 0)
+    length = interval_length(interval, data.time_unit)
+    return Candles(
+        title or data.symbol or "Ticks",
+        (buckets[starts] * length).view(f"M8[{data.time_unit}]"),
+        _values(data.price_ticks[starts], tick),
+        _values(high, tick),
+        _values(low, tick),
+        _values(data.price_ticks[edges[1:] - 1], tick),
+        _values(np.add.reduceat(data.qty_lots, starts), lot),
+        _values(np.add.reduceat(bought, starts), lot),
+        _profile_of_ticks(data, bought),
+        f"{interval} from {len(data):,} ticks",
+    )
+
+
+def _candles_of_bars(bars: Bars, title: str | None) -> Candles:
+    group = -(-len(bars) // CANDLES_MAX)
+    starts = np.arange(0, len(bars), group)
+    lasts = np.append(starts[1:], len(bars)) - 1
+    tick, lot = bars.tick_size, bars.lot
+    buy = bars.buy_lots
+    kind = "bars" if bars.interval is None else f"{bars.interval} bars"
+    return Candles(
+        title or bars.symbol or "Bars",
+        bars.datetimes[starts],
+        _values(bars.open_ticks[starts], tick),
+        _values(np.maximum.reduceat(bars.high_ticks, starts), tick),
+        _values(np.minimum.reduceat(bars.low_ticks, starts), tick),
+        _values(bars.close_ticks[lasts], tick),
+        _values(np.add.reduceat(bars.volume_lots, starts), lot),
+        None if buy is None else _values(np.add.reduceat(buy, starts), lot),
+        _profile_of_bars(bars),
+        f"{len(bars):,} {kind}" + (f", {group} to a candle" if group > 1 else ""),
+    )
+
+
+def flow_of(
+    ticks: Ticks,
+    options: BubbleOptions | None = None,
+    *,
+    title: str | None = None,
+    result: HasCurves | None = None,
+) -> Flow:
+    """Choose the bubbles of a picture and add up the delta.
+
+    Parameters
+    ----------
+    ticks : Ticks
+        Trades.
+    options : BubbleOptions, optional
+        Which of them, and how many.
+    title : str, optional
+        By default the symbol.
+    result : Result, optional
+        A run over these ticks, for its equity.
+
+    Returns
+    -------
+    Flow
+        The largest trades in order of time.
+
+    Raises
+    ------
+    ConfigError
+        When an option is out of range.
+    DataError
+        When no trade is within the clock times.
+
+    Examples
+    --------
+    >>> import tickstep as ts
+    >>> from tickstep.pictures import BubbleOptions, flow_of
+    >>> ticks = ts.Ticks.from_arrays(
+    ...     [0, 999, 1000], [5, 9, 3], [1, 2, 4], [0, 1, 0], tick_size=1, lot=1)
+    >>> flow = flow_of(ticks, BubbleOptions(delta="1s", bubbles_max=2))
+    >>> flow.qty.tolist(), flow.delta.tolist()
+    ([2.0, 4.0], [-1.0, 4.0])
+    """
+    options = BubbleOptions() if options is None else options
+    _check_options(options)
+    rows = _rows_within(ticks, options)
+    time, price, qty = ticks.time[rows], ticks.price_ticks[rows], ticks.qty_lots[rows]
+    is_sell = ticks.side[rows] == 1
+    largest = np.sort(np.argsort(qty, kind="stable")[::-1][: options.bubbles_max])
+    starts = _edges_of_slices(time, SLICES)[:-1]
+    buckets = time // interval_length(options.delta, ticks.time_unit)
+    firsts = np.flatnonzero(np.diff(buckets, prepend=buckets[0] - 1))
+    bucket_times = buckets[firsts] * interval_length(options.delta, ticks.time_unit)
+    unit = f"M8[{ticks.time_unit}]"
+    return Flow(
+        title or ticks.symbol or "Ticks",
+        time[largest].view(unit),
+        _values(price[largest], ticks.tick_size),
+        _values(qty[largest], ticks.lot),
+        is_sell[largest],
+        len(rows),
+        time[starts].view(unit),
+        _values(np.minimum.reduceat(price, starts), ticks.tick_size),
+        _values(np.maximum.reduceat(price, starts), ticks.tick_size),
+        bucket_times.view(unit),
+        _values(np.add.reduceat(np.where(is_sell, -qty, qty), firsts), ticks.lot),
+        options.delta,
+        options,
+        None if result is None else result.curves(),
+        ticks.time_unit,
+    )
+
+
+def _values(columns: Int64Array, size: float) -> Float64Array:
+    return Grid(size, "size").values(columns)
+
+
+def _check_options(options: BubbleOptions) -> None:
+    ranges = {
+        "bubble_scale": (options.bubble_scale > 0, "above 0"),
+        "bubble_alpha": (0 < options.bubble_alpha <= 1, "above 0 and at most 1"),
+        "bubbles_max": (options.bubbles_max >= 1, "at least 1"),
+    }
+    for name, (is_good, rule) in ranges.items():
+        if not is_good:
+            raise ConfigError(
+                f"{name} is {getattr(options, name)}: it must be {rule}", hint="leave it out"
+            )
+
+
+def _rows_within(ticks: Ticks, options: BubbleOptions) -> Int64Array:
+    if options.time_start is None and options.time_end is None:
+        return np.arange(len(ticks))
+    day = 86400 * 10**9 // NS_PER_UNIT[ticks.time_unit]
+    per_second = 10**9 // NS_PER_UNIT[ticks.time_unit]
+    start = _clock_s(options.time_start or "00:00", "time_start") * per_second
+    end = _clock_s(options.time_end or "24:00", "time_end") * per_second
+    clock = ticks.time % day
+    within = (clock >= start, clock < end)
+    rows = np.flatnonzero(within[0] & within[1] if start < end else within[0] | within[1])
+    if not rows.size:
+        raise DataError(
+            f"no tick lies between {options.time_start} and {options.time_end} UTC",
+            hint=f"the ticks are from {span(ticks.datetimes)}",
+        )
+    return rows
+
+
+def _clock_s(text: str, name: str) -> int:
+    parts = text.split(":")
+    is_clock = len(parts) in (2, 3) and all(len(part) == 2 and part.isdecimal() for part in parts)
+    hours, minutes, seconds = (int(part) for part in [*parts, "00"][:3]) if is_clock else (99, 0, 0)
+    if minutes > 59 or seconds > 59 or 3600 * hours + 60 * minutes + seconds > 86400:
+        raise ConfigError(f"{name} {text!r} is no time of day", hint='write "09:30" or "09:30:15"')
+    return 3600 * hours + 60 * minutes + seconds
+
+
+def _edges_of_slices(time: Int64Array, slices: int) -> Int64Array:
+    """Rows where slices of equal time begin, and the number of rows; empty slices are left out."""
+    # Integers throughout: a float cannot tell neighbouring nanoseconds apart.
+    length, rest = divmod(int(time[-1]) - int(time[0]), slices)
+    index = np.arange(slices)
+    begins = int(time[0]) + index * length + index * rest // slices
+    return np.append(np.unique(np.searchsorted(time, begins, side="left")), len(time))
+
+
+def _nice_interval(ticks: Ticks) -> str:
+    seconds = 10**9 // NS_PER_UNIT[ticks.time_unit]
+    whole_s = (int(ticks.time[-1]) - int(ticks.time[0])) // seconds
+    for interval in NICE_INTERVALS:
+        # One more than the quotient: the first and the last candle may be cut.
+        if whole_s // interval_length(interval, "s") + 2 <= CANDLES_MAX:
+            return interval
+    weeks = -(-whole_s // (CANDLES_MAX - 2) // (7 * 86400))
+    return f"{weeks + 1}w"
+
+
+def _levels(low: int, high: int) -> tuple[int, int]:
+    """How many ticks a level of the profile has, and how many levels there are."""
+    height = -(-(high - low + 1) // LEVELS_MAX)
+    return height, (high - low) // height + 1
+
+
+def _profile_of_ticks(ticks: Ticks, bought: Int64Array) -> Profile:
+    low, high = int(ticks.price_ticks.min()), int(ticks.price_ticks.max())
+    height, count = _levels(low, high)
+    level = (ticks.price_ticks - low) // height
+    volume = np.bincount(level, weights=ticks.qty_lots, minlength=count)
+    buy = np.bincount(level, weights=bought, minlength=count)
+    bought_qty, sold_qty = np.multiply(buy, ticks.lot), np.multiply(volume - buy, ticks.lot)
+    return _profile(low, height, ticks.tick_size, bought_qty, sold_qty, is_by_side=True)
+
+
+def _profile_of_bars(bars: Bars) -> Profile:
+    low, high = int(bars.low_ticks.min()), int(bars.high_ticks.max())
+    height, count = _levels(low, high)
+    first, last = (bars.low_ticks - low) // height, (bars.high_ticks - low) // height
+    share = bars.lot / (last - first + 1)
+
+    def spread(lots: Int64Array) -> Float64Array:
+        edges = np.bincount(first, weights=lots * share, minlength=count + 1)
+        edges -= np.bincount(last + 1, weights=lots * share, minlength=count + 1)
+        return np.maximum(np.cumsum(edges)[:count], 0.0)
+
+    if bars.buy_lots is not None:
+        buy, sell = spread(bars.buy_lots), spread(bars.volume_lots - bars.buy_lots)
+        return _profile(low, height, bars.tick_size, buy, sell, is_by_side=True)
+    volume = spread(bars.volume_lots)
+    none = np.zeros(count)
+    return _profile(low, height, bars.tick_size, volume, none, is_by_side=False)
+
+
+def _profile(
+    low: int,
+    height: int,
+    tick_size: float,
+    buy: Float64Array,
+    sell: Float64Array,
+    *,
+    is_by_side: bool,
+) -> Profile:
+    middles = np.multiply(low + np.arange(len(buy)) * height + (height - 1) / 2, tick_size)
+    return Profile(middles, height * tick_size, buy, sell, is_by_side)
+
+
+def place_labels(times: Times) -> tuple[Int64Array, list[str]]:
+    """Choose which of the candles standing side by side to label, and write their times.
+
+    Parameters
+    ----------
+    times : array of datetime64
+        Begin of each candle, ascending.
+
+    Returns
+    -------
+    array of int64, list of str
+        Places where a round stretch of time begins, `LABELS_MAX` at most, and their labels: clock
+        times with the date where it changes, or dates.
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> from tickstep.pictures import place_labels
+    >>> times = np.arange("2024-01-02T21:00", "2024-01-03T03:00", dtype="M8[m]")
+    >>> places, labels = place_labels(times)
+    >>> labels
+    ['02 Jan\\n21:00', '22:00', '23:00', '03 Jan\\n00:00', '01:00', '02:00']
+    """
+    for length, form in LABEL_STEPS:
+        begins = _begins(times, length)
+        if len(begins) > 2 and begins[1] < len(times) // LABELS_MAX:
+            begins = begins[1:]  # the first stretch was cut short, its label would stand too close
+        if len(begins) <= LABELS_MAX:
+            return begins, _labels([times[place] for place in begins], form)
+    thinned = begins[:: -(-len(begins) // LABELS_MAX)]
+    return thinned, _labels([times[place] for place in thinned], form)
+
+
+def _begins(times: Times, length: int | str) -> Int64Array:
+    """Places whose time is the first of its stretch: seconds, or calendar units."""
+    if isinstance(length, str):
+        stretches = times.astype(f"M8[{length}]").astype(np.int64)
+    else:
+        stretches = times.astype("M8[s]").astype(np.int64) // length
+    return np.flatnonzero(np.diff(stretches, prepend=stretches[0] - 1))
+
+
+def _labels(times: list[Any], form: str) -> list[str]:
+    moments = [time.astype("M8[s]").item() for time in times]
+    if form:
+        return [f"{moment:{form}}" for moment in moments]
+    labels, day = [], None
+    for moment in moments:
+        labels.append(f"{moment:%H:%M}" if moment.date() == day else f"{moment:%d %b\n%H:%M}")
+        day = moment.date()
+    return labels
+
+
+def stretch(length: int, time_unit: str) -> "np.timedelta64[Any]":
+    """Return a length of time, to be added to datetime64.
+
+    Parameters
+    ----------
+    length : int
+        In `time_unit`.
+    time_unit : {"s", "ms", "us", "ns"}
+        Its unit.
+
+    Examples
+    --------
+    >>> from tickstep.pictures import stretch
+    >>> str(stretch(1500, "ms"))
+    '1500 milliseconds'
+    """
+    whole: np.timedelta64[Any] = np.array([length], dtype=np.int64).view(f"m8[{time_unit}]")[0]
+    return whole
