@@ -26,6 +26,7 @@ import numpy.typing as npt
 import tickstep as ts
 from bench_readers import reader_rows
 from tickstep import _kernel
+from tickstep.pictures import overview_of
 
 ROOT = Path(__file__).parent.parent
 ROWS = 10_000_000
@@ -52,6 +53,7 @@ def main() -> None:
     ]
     rows += edge_rows(options.pairs)
     rows += reader_rows(options.rows // 2, options.pairs)
+    rows.append(picture_row(data["walk"], options.pairs))
     rows.append(memory_row(data["walk"]))
     write(options.out, rows)
     print(table(rows))
@@ -194,6 +196,32 @@ def timed(call: Callable[[], None]) -> float:
     start = time.process_time_ns()
     call()
     return time.process_time_ns() - start
+
+
+def picture_row(columns: Columns, pairs: int) -> dict[str, object]:
+    """What an overview of all rows costs, beside one of a hundredth of them."""
+    ticks = ts.Ticks(*columns, tick_size=1, lot=1)
+    part = ticks[: len(ticks) // 100]
+    calls = 200
+    seen = overview_of(ticks)
+    assert (seen.low.min(), seen.high.max()) == (columns[1].min(), columns[1].max())
+
+    def whole() -> None:
+        for _ in range(calls):
+            overview_of(ticks)
+
+    def hundredth() -> None:
+        for _ in range(calls):
+            overview_of(part)
+
+    return compared(
+        f"an overview of {len(ticks):,} ticks, to one of a hundredth",
+        whole,
+        hundredth,
+        calls,
+        pairs,
+        3,
+    )
 
 
 def memory_row(columns: Columns) -> dict[str, object]:

@@ -41,9 +41,11 @@ from tickstep.pictures import (
     Times,
     candles_of,
     flow_of,
+    limits_of_one_zero,
     overview_of,
     place_labels,
     stretch,
+    with_margin,
 )
 from tickstep.ticks import Float64Array, Ticks
 
@@ -201,7 +203,7 @@ def _draw_overview(figure: "Figure", seen: Overview) -> None:
     number_axis(price, 8)
     number_axis(count, 3, is_short=True)
     date_axis(count)
-    _limit_times(price, seen.time)
+    price.set_xlim(*with_margin(seen.time))
     highest, lowest = seen.high.max(), seen.low.min()
     _lay_out(
         figure,
@@ -275,7 +277,7 @@ def _draw_profile(axes: "Axes", price: "Axes", profile: Profile, colours: Colour
         panel.axhline(profile.price[most], color=INK, linewidth=0.7, linestyle=(0, (4, 3)))
     axes.tick_params(labelleft=False, labelbottom=False)
     axes.grid(False)
-    axes.set_title("Volume by price", loc="left", fontsize=9)
+    axes.set_title("Volume by price", loc="left")
 
 
 def _draw_delta(
@@ -284,11 +286,13 @@ def _draw_delta(
     shades = np.where(delta >= 0, colours.up, colours.down).tolist()
     axes.bar(place, delta, width=width, color=shades, alpha=0.75, align="center")
     axes.axhline(0, color=MUTED, linewidth=0.8)
-    number_axis(axes, 3, is_short=True)
-    total = axes.twinx()
-    total.plot(place, np.cumsum(delta), color=INK, linewidth=1.0)
+    number_axis(axes, 4, is_short=True)
+    total, sums = axes.twinx(), np.cumsum(delta)
+    total.plot(place, sums, color=INK, linewidth=1.0)
     total.grid(False)
-    number_axis(total, 3, is_short=True)
+    number_axis(total, 4, is_short=True)
+    for panel, limits in zip((axes, total), limits_of_one_zero(delta, sums), strict=True):
+        panel.set_ylim(limits)
 
 
 def _draw_flow(figure: "Figure", flow: Flow, colours: Colours) -> None:
@@ -312,12 +316,12 @@ def _draw_flow(figure: "Figure", flow: Flow, colours: Colours) -> None:
         number_axis(panels[2], 3)
     bottom = panels[-1]
     date_axis(bottom)
-    _limit_times(price, flow.range_time)
+    price.set_xlim(*with_margin(flow.range_time))
     _lay_out(figure, flow.title, _flow_note(flow), span(flow.range_time), bottom)
 
 
 def _draw_bubbles(axes: "Axes", flow: Flow, colours: Colours) -> None:
-    area = flow.options.bubble_scale * flow.qty / flow.qty.max()
+    area = flow.bubble_area * flow.qty / flow.qty.max()
     # The largest first, so that they hide none.
     order = np.argsort(-flow.qty, kind="stable")
     shades = np.where(flow.is_sell, colours.down, colours.up)
@@ -340,14 +344,6 @@ def _flow_note(flow: Flow) -> str:
     if len(flow.qty) < flow.rows:
         drawn = f"the {len(flow.qty):,} largest of {flow.rows:,} trades: {drawn}"
     return f"{drawn}   ·   largest {flow.qty.max():,.10g}   ·   delta {flow.delta.sum():,.10g}"
-
-
-def _limit_times(axes: "Axes", times: Times) -> None:
-    """Leave a hundredth free on both sides."""
-    margin = max(
-        (times[-1] - times[0]) // 100, np.array(1).astype(times.dtype.str.replace("M", "m"))
-    )
-    axes.set_xlim(times[0] - margin, times[-1] + margin)
 
 
 def _label_places(axes: "Axes", times: Times) -> None:

@@ -38,10 +38,12 @@ STYLE: dict[Any, Any] = {
     "grid.color": RULE,
     "grid.linewidth": 0.7,
     "axes.axisbelow": True,
+    "axes.titlesize": 10,
     "axes.spines.top": False,
     "axes.spines.left": False,
     "axes.spines.right": False,
     "xtick.major.size": 0,
+    "xtick.major.pad": 6,
     "ytick.major.size": 0,
     "svg.hashsalt": "tickstep",  # equal results, equal files
 }
@@ -105,7 +107,7 @@ def date_axis(axes: "Axes") -> None:
 
 
 def number_axis(axes: "Axes", ticks_max: int, *, is_short: bool = False) -> None:
-    """Label the other axis by plain numbers with equal decimals, and set the title small.
+    """Label the other axis by plain numbers with equal decimals.
 
     Parameters
     ----------
@@ -124,7 +126,6 @@ def number_axis(axes: "Axes", ticks_max: int, *, is_short: bool = False) -> None
 
     axes.yaxis.set_major_locator(MaxNLocator(ticks_max))
     axes.yaxis.set_major_formatter(Numbers(lambda value, _: f"{value:,.10g}"))
-    axes.title.set_fontsize(9)
 
 
 def number_labels(values: Sequence[float], *, is_short: bool = False) -> list[str]:

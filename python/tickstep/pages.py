@@ -8,12 +8,22 @@ import numpy as np
 from tickstep.drawing import EQUITY, INK, MUTED, PRICE, RULE
 from tickstep.extras import require
 from tickstep.intervals import interval_length
-from tickstep.pictures import Candles, Colours, Flow, Overview, place_labels, stretch
+from tickstep.pictures import (
+    Candles,
+    Colours,
+    Flow,
+    Overview,
+    limits_of_one_zero,
+    place_labels,
+    stretch,
+    with_margin,
+)
 from tickstep.ticks import NS_PER_UNIT
 
 __all__ = ["write_page"]
 
-LARGEST_BUBBLE = 34  # its diameter in pixels
+PIXELS_PER_POINT = 96 / 72
+PLAIN = ",.10~g"  # prices and money in full; quantities may be 2k or 3M
 
 
 def write_page(picture: Overview | Candles | Flow, path: Path, colours: Colours) -> Path:
@@ -45,6 +55,19 @@ def write_page(picture: Overview | Candles | Flow, path: Path, colours: Colours)
         figure = _candles(picture, colours)
     else:
         figure = _flow(picture, colours)
+    _dress(figure, picture)
+    figure.write_html(
+        path,
+        include_plotlyjs=True,
+        full_html=True,
+        div_id="tickstep",
+        default_height="96vh",
+        config={"responsive": True},
+    )
+    return path
+
+
+def _dress(figure: Any, picture: Overview | Candles | Flow) -> None:
     figure.update_layout(
         title={"text": f"<b>{_escaped(picture.title)}</b>, times in UTC", "x": 0.02},
         template="plotly_white",
@@ -56,22 +79,13 @@ def write_page(picture: Overview | Candles | Flow, path: Path, colours: Colours)
     )
     figure.update_xaxes(gridcolor=RULE, rangeslider_visible=False)
     figure.update_yaxes(gridcolor=RULE)
-    figure.update_yaxes(tickformat=",.10~g", row=1)
+    figure.update_yaxes(tickformat=PLAIN, row=1)
     figure.update_annotations(xanchor="left", font_size=13)
     columns = {tuple(axis.domain) for axis in figure.select_xaxes()}
     for note in figure.layout.annotations:
         # Titles come centred over their column.
         note.x = next(left for left, right in columns if left <= note.x <= right)
     figure.update_traces(marker_line_width=0, selector={"type": "bar"})
-    figure.write_html(
-        path,
-        include_plotlyjs=True,
-        full_html=True,
-        div_id="tickstep",
-        default_height="96vh",
-        config={"responsive": True},
-    )
-    return path
 
 
 def _overview(seen: Overview) -> Any:
@@ -106,6 +120,7 @@ def _candles(seen: Candles, colours: Colours) -> Any:
         vertical_spacing=0.06,
         horizontal_spacing=0.01,
         subplot_titles=_candle_titles(seen),
+        specs=[[{"secondary_y": row == 3}, {}] for row in range(1, rows + 1)],
     )
     place = np.arange(len(seen.time))
     when = [str(time).replace("T", " ")[:19] for time in seen.time]
@@ -172,8 +187,12 @@ def _add_delta(
     shades = np.where(delta >= 0, colours.up, colours.down)
     bar = go.Bar(x=place, y=delta, marker_color=shades, name="delta", width=width)
     figure.add_trace(bar, row, 1)
-    total = go.Scatter(x=place, y=np.cumsum(delta), line={"color": INK, "width": 1}, name="sum")
-    figure.add_trace(total, row, 1)
+    sums = np.cumsum(delta)
+    line = go.Scatter(x=place, y=sums, line={"color": INK, "width": 1}, name="sum")
+    figure.add_trace(line, row, 1, secondary_y=True)
+    for is_sum, limits in zip((False, True), limits_of_one_zero(delta, sums), strict=True):
+        axis = {"range": limits, "showgrid": not is_sum, "tickmode": "auto"}
+        figure.update_yaxes(axis, row=row, col=1, secondary_y=is_sum)
 
 
 def _flow(flow: Flow, colours: Colours) -> Any:
@@ -181,7 +200,7 @@ def _flow(flow: Flow, colours: Colours) -> Any:
     rows = 2 if flow.curves is None else 3
     titles = [
         "Price; the area of a bubble is the quantity",
-        f"Delta of {flow.delta_text}",
+        f"Delta of {flow.delta_text}, bought minus sold, and its sum",
         "Equity",
     ]
     figure = make_subplots(
@@ -190,6 +209,7 @@ def _flow(flow: Flow, colours: Colours) -> Any:
         row_heights=[0.74, 0.26] if rows == 2 else [0.6, 0.2, 0.2],
         vertical_spacing=0.07,
         subplot_titles=titles[:rows],
+        specs=[[{}], [{"secondary_y": True}], [{}]][:rows],
     )
     zigzag = np.column_stack((flow.range_low, flow.range_high)).ravel()
     behind = np.repeat(flow.range_time, 2)
@@ -207,6 +227,8 @@ def _flow(flow: Flow, colours: Colours) -> Any:
         times = np.repeat(curves.time.view(f"M8[{flow.time_unit}]"), 2)
         equity = np.column_stack((curves.equity_low, curves.equity_high)).ravel()
         figure.add_trace(go.Scatter(x=times, y=equity, line={"color": EQUITY, "width": 1}), 3, 1)
+        figure.update_yaxes(tickformat=PLAIN, row=3)
+    figure.update_xaxes(range=with_margin(flow.range_time))
     return figure
 
 
@@ -220,7 +242,7 @@ def _bubbles(go: Any, flow: Flow, some: Any, colour: str, name: str) -> Any:
         marker={
             "size": flow.qty[some],
             "sizemode": "area",
-            "sizeref": 2 * flow.qty.max() / LARGEST_BUBBLE**2,
+            "sizeref": 2 * flow.qty.max() / (flow.bubble_area * PIXELS_PER_POINT**2),
             "color": colour,
             "opacity": flow.options.bubble_alpha,
             "line": {"color": MUTED, "width": 0.3},

@@ -26,9 +26,11 @@ __all__ = [
     "Profile",
     "candles_of",
     "flow_of",
+    "limits_of_one_zero",
     "overview_of",
     "place_labels",
     "stretch",
+    "with_margin",
 ]
 
 Array = npt.NDArray[Any]
@@ -37,7 +39,10 @@ Times = npt.NDArray[np.datetime64]
 SLICES = 1500  # of an overview and of the price behind bubbles: more than a picture has columns
 CANDLES_MAX = 240
 LEVELS_MAX = 60  # of a profile
-BUBBLES_MAX = 3000
+LEAST_SHARE = 0.02  # of a panel, on a side of zero where nothing lies
+BUBBLES_MAX = 1000
+BUBBLE_AREA = 500.0  # of the largest, in square points
+INK_AREA = 50_000.0  # of all bubbles together: a third of their panel
 NICE_INTERVALS = (
     *("1s", "5s", "10s", "30s", "1m", "2m", "5m", "10m", "15m", "30m"),
     *("1h", "2h", "4h", "8h", "1d", "1w"),
@@ -46,6 +51,7 @@ NICE_INTERVALS = (
 LABELS_MAX = 10
 # Lengths in seconds or calendar units, and how dates of them are written; "" is a clock time.
 LABEL_STEPS: tuple[tuple[int | str, str], ...] = (
+    *((seconds, "") for seconds in (1, 5, 10, 30)),
     *((60 * minutes, "") for minutes in (1, 5, 10, 15, 30, 60, 120, 240)),
     (86400, "%d %b"),
     (7 * 86400, "%d %b"),
@@ -101,8 +107,9 @@ class BubbleOptions(NamedTuple):
         second are drawn, of every day; a start after the end spans midnight.
     delta : str
         Length of the buckets in which bought minus sold quantity is added up.
-    bubble_scale : float
-        Area of the largest bubble in square points.
+    bubble_scale : float, optional
+        Area of the largest bubble in square points; by default 500, or what leaves a third of the
+        picture covered where that is less.
     bubble_alpha : float
         Opacity from 0 to 1.
     bubbles_max : int
@@ -112,7 +119,7 @@ class BubbleOptions(NamedTuple):
     time_start: str | None = None
     time_end: str | None = None
     delta: str = "1m"
-    bubble_scale: float = 500.0
+    bubble_scale: float | None = None
     bubble_alpha: float = 0.5
     bubbles_max: int = BUBBLES_MAX
 
@@ -125,6 +132,7 @@ class Flow(NamedTuple):
     price: Float64Array
     qty: Float64Array
     is_sell: npt.NDArray[np.bool_]
+    bubble_area: float
     rows: int
     range_time: Times
     range_low: Float64Array
@@ -341,6 +349,7 @@ def flow_of(
         _values(price[largest], ticks.tick_size),
         _values(qty[largest], ticks.lot),
         is_sell[largest],
+        options.bubble_scale or _area_that_fits(qty[largest]),
         len(rows),
         time[starts].view(unit),
         _values(np.minimum.reduceat(price, starts), ticks.tick_size),
@@ -358,9 +367,13 @@ def _values(columns: Int64Array, size: float) -> Float64Array:
     return Grid(size, "size").values(columns)
 
 
+def _area_that_fits(qty: Int64Array) -> float:
+    return min(BUBBLE_AREA, INK_AREA * float(qty.max() / qty.sum()))
+
+
 def _check_options(options: BubbleOptions) -> None:
     ranges = {
-        "bubble_scale": (options.bubble_scale > 0, "above 0"),
+        "bubble_scale": (options.bubble_scale is None or options.bubble_scale > 0, "above 0"),
         "bubble_alpha": (0 < options.bubble_alpha <= 1, "above 0 and at most 1"),
         "bubbles_max": (options.bubbles_max >= 1, "at least 1"),
     }
@@ -491,8 +504,9 @@ def place_labels(times: Times) -> tuple[Int64Array, list[str]]:
     """
     for length, form in LABEL_STEPS:
         begins = _begins(times, length)
-        if len(begins) > 2 and begins[1] < len(times) // LABELS_MAX:
-            begins = begins[1:]  # the first stretch was cut short, its label would stand too close
+        is_close = len(begins) > 2 and begins[1] < len(times) // LABELS_MAX
+        if is_close or (len(begins) > 2 and not form and _second(times[0]) % int(length)):
+            begins = begins[1:]  # the first stretch was cut short
         if len(begins) <= LABELS_MAX:
             return begins, _labels([times[place] for place in begins], form)
     thinned = begins[:: -(-len(begins) // LABELS_MAX)]
@@ -504,19 +518,79 @@ def _begins(times: Times, length: int | str) -> Int64Array:
     if isinstance(length, str):
         stretches = times.astype(f"M8[{length}]").astype(np.int64)
     else:
-        stretches = times.astype("M8[s]").astype(np.int64) // length
+        stretches = _second(times) // length
     return np.flatnonzero(np.diff(stretches, prepend=stretches[0] - 1))
+
+
+def _second(times: Any) -> Any:
+    return times.astype("M8[s]").astype(np.int64)
 
 
 def _labels(times: list[Any], form: str) -> list[str]:
     moments = [time.astype("M8[s]").item() for time in times]
     if form:
         return [f"{moment:{form}}" for moment in moments]
+    clock = "%H:%M:%S" if any(moment.second for moment in moments) else "%H:%M"
     labels, day = [], None
     for moment in moments:
-        labels.append(f"{moment:%H:%M}" if moment.date() == day else f"{moment:%d %b\n%H:%M}")
+        date = "" if moment.date() == day else f"{moment:%d %b}\n"
+        labels.append(f"{date}{moment:{clock}}")
         day = moment.date()
     return labels
+
+
+def limits_of_one_zero(*columns: Float64Array) -> list[tuple[float, float]]:
+    """Find limits of axes that lie over each other, so that zero is at one height.
+
+    Parameters
+    ----------
+    *columns : array of float64
+        What each axis shows.
+
+    Returns
+    -------
+    list of (float, float)
+        Limits of each that hold all of it, with a little free.
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> from tickstep.pictures import limits_of_one_zero
+    >>> limits = limits_of_one_zero(np.array([-2.0, 8]), np.array([-10.0, 10]))
+    >>> np.round(limits, 1).tolist()
+    [[-5.2, 8.4], [-10.5, 16.8]]
+    """
+    ranges = [(min(column.min(), 0.0), max(column.max(), 0.0)) for column in columns]
+    shares = [(-low / (high - low), high / (high - low)) for low, high in ranges if low < high]
+    below = max([share for share, _ in shares], default=0.0) or LEAST_SHARE
+    above = max([share for _, share in shares], default=0.0) or LEAST_SHARE
+    sizes = [1.05 * max(-low / below, high / above) or 1.0 for low, high in ranges]
+    return [(-below * size, above * size) for size in sizes]
+
+
+def with_margin(times: Times) -> Times:
+    """Widen a span of time by a hundredth on both sides.
+
+    Parameters
+    ----------
+    times : array of datetime64
+        Ascending, at least one.
+
+    Returns
+    -------
+    array of datetime64
+        Two moments, different even where the times are one.
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> from tickstep.pictures import with_margin
+    >>> with_margin(np.array([200, 400], dtype="M8[ms]")).astype(int).tolist()
+    [198, 402]
+    """
+    first, last = times[[0, -1]].astype(np.int64).tolist()
+    margin = max((last - first) // 100, 1)
+    return np.array([first - margin, last + margin]).view(times.dtype)
 
 
 def stretch(length: int, time_unit: str) -> "np.timedelta64[Any]":

@@ -464,7 +464,8 @@ class Ticks:
             A run over these ticks whose equity is drawn below the bubbles.
         **options
             Of bubbles: `time_start` and `time_end` ("09:30", clock times in UTC), `delta` ("1m"),
-            `bubble_scale` (500), `bubble_alpha` (0.5), `bubbles_max` (3000, the largest trades).
+            `bubble_scale` (area of the largest in square points, at most 500 by default),
+            `bubble_alpha` (0.5), `bubbles_max` (1000, the largest trades).
 
         Returns
         -------
