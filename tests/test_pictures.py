@@ -236,7 +236,6 @@ def test_equal_data_make_equal_files(kind: Any, ending: str, tmp_path: Path) -> 
 
 @pytest.mark.parametrize("kind", ["overview", "candles", "bubbles"])
 def test_pages_stand_alone(kind: Any, tmp_path: Path) -> None:
-    pytest.importorskip("plotly")
     page = walk(2_000).plot(tmp_path / "page.html", kind, title="A <b> & C").read_text("utf-8")
     assert "A &lt;b> &amp; C" in page.replace("\\u003c", "<").replace("\\u003e", ">").replace(
         "\\u0026", "&"
@@ -246,7 +245,6 @@ def test_pages_stand_alone(kind: Any, tmp_path: Path) -> None:
 
 
 def test_pages_of_bars_and_runs(tmp_path: Path) -> None:
-    pytest.importorskip("plotly")
     assert minutes(50, has_sides=False).plot(tmp_path / "bars.html").stat().st_size > 100_000
     ticks = demo.sample(5_000)
     result = ts.backtest(demo.Grid, ticks, cash=10_000)
