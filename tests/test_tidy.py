@@ -21,7 +21,7 @@ ROWS = (
     {"ticks"},
     {"intervals", "columns", "series"},
     {"bars", "book", "returns", "drawdowns", "outcomes", "significance"},
-    {"ratios"},
+    {"ratios", "analytics"},
     {"relative", "rolling"},
     {"engine", "metrics", "data.load", "data.symbols", "data.calendar", "data.adjust"}
     | {"data.arrowfile"},
@@ -40,12 +40,12 @@ ROWS = (
 )
 ROW_OF = {name: row for row, names in enumerate(ROWS) for name in names}
 SAME_ROW = {("data.calendar", "data.symbols")}
-# Methods of data that load, when they are called, what writes, converts and draws it.
+# Methods of data that load, when they are called, what writes, converts, draws and reckons with it.
 DEFERRED = {
     (data, room)
     for data in ("ticks", "bars")
-    for room in ("charts", "data.frames", "data.tickfile", "data.parquet")
-}
+    for room in ("analytics", "charts", "data.frames", "data.tickfile", "data.parquet")
+} | {("ticks", "bars")}
 # The only ones that may draw, and with what.
 DRAWING = {
     "drawing": "matplotlib",
@@ -56,6 +56,7 @@ DRAWING = {
 NO_FILES_OR_CLOCKS = {
     "errors",
     "ticks",
+    "analytics",
     "bars",
     "book",
     "columns",

@@ -60,6 +60,7 @@ from tickstep.ticks import Ticks
 from tickstep.version import __version__
 
 if TYPE_CHECKING:
+    from tickstep import analytics as analytics
     from tickstep import data as data
     from tickstep.data.load import read_trades
     from tickstep.data.parquet import read_arrow, read_parquet
@@ -140,8 +141,8 @@ def get_include() -> str:
 
 
 def __getattr__(name: str) -> Any:
-    if name == "data":
-        return import_module("tickstep.data")
+    if name in ("analytics", "data"):
+        return import_module(f"tickstep.{name}")
     if name not in _LAZY:
         raise AttributeError(f"module 'tickstep' has no attribute {name!r}")
     value = getattr(import_module(_LAZY[name]), name)
@@ -150,4 +151,4 @@ def __getattr__(name: str) -> Any:
 
 
 def __dir__() -> list[str]:
-    return sorted({*globals(), *_LAZY, "data"})
+    return sorted({*globals(), *_LAZY, "analytics", "data"})

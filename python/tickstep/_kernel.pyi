@@ -26,15 +26,24 @@ __all__ = [
     "ArrowTable",
     "BatchResult",
     "CallCost",
+    "CandleState",
+    "DeltaState",
     "Engine",
+    "ExponentialState",
+    "FootprintState",
     "Grid",
+    "ImbalanceState",
+    "IntensityState",
     "OpenOrder",
     "Order",
+    "ProfileState",
     "Snapshot",
     "Tick",
     "TickColumns",
     "TickCursor",
     "TradesParser",
+    "VolatilityState",
+    "VwapState",
     "arrow_stream",
     "default_lot_and_unit",
     "reason_message",
@@ -1128,3 +1137,90 @@ class ArrowTable:
 def arrow_stream(
     columns: Sequence[tuple[str, str, npt.NDArray[Any]]], metadata: Sequence[tuple[str, str]]
 ) -> object: ...
+
+_Amounts: TypeAlias = npt.NDArray[Any]
+
+@final
+class CandleState:
+    """Ticks to bars, in pieces; `tickstep.analytics` drives it."""
+
+    def __new__(
+        cls, rule: str, size: float, *, fills_empty: bool, wants_turnover: bool, is_float: bool
+    ) -> Self: ...
+    def push(
+        self,
+        time: _Int64Array,
+        price_ticks: _Int64Array,
+        qtys: _Amounts,
+        sides: _UInt8Array,
+    ) -> tuple[_Amounts, ...]: ...
+    def peek(self) -> tuple[_Amounts, ...]: ...
+    def finish(self) -> tuple[_Amounts, ...]: ...
+
+@final
+class FootprintState:
+    """Ticks to footprints, in pieces; `tickstep.analytics` drives it."""
+
+    def __new__(cls, interval: int, *, is_float: bool) -> Self: ...
+    def push(
+        self,
+        time: _Int64Array,
+        price_ticks: _Int64Array,
+        qtys: _Amounts,
+        sides: _UInt8Array,
+    ) -> tuple[_Amounts, ...]: ...
+    def peek(self) -> tuple[_Amounts, ...]: ...
+    def finish(self) -> tuple[_Amounts, ...]: ...
+
+@final
+class ProfileState:
+    """Volume at each price, in pieces; `tickstep.analytics` drives it."""
+
+    def __new__(cls, *, is_float: bool) -> Self: ...
+    @property
+    def range(self) -> tuple[int, int] | None: ...
+    def push(self, price_ticks: _Int64Array, qtys: _Amounts, sides: _UInt8Array) -> None: ...
+    def levels(self) -> tuple[_Int64Array, _Amounts, _Amounts]: ...
+    def binned(self, ticks_per_bin: int) -> tuple[_Amounts, _Amounts]: ...
+
+@final
+class VwapState:
+    """Volume weighted average price, in pieces; `tickstep.analytics` drives it."""
+
+    def __new__(cls, window: int | None, *, has_begun: bool, is_float: bool) -> Self: ...
+    def push(self, prices: _Amounts, volumes: _Amounts, starts: Sequence[int]) -> _Float64Array: ...
+
+@final
+class DeltaState:
+    """Bought less sold, in pieces; `tickstep.analytics` drives it."""
+
+    def __new__(cls, *, is_float: bool) -> Self: ...
+    def push(self, qtys: _Amounts, sides: _UInt8Array) -> _Amounts: ...
+
+@final
+class ImbalanceState:
+    """Order flow imbalance of a window, in pieces; `tickstep.analytics` drives it."""
+
+    def __new__(cls, window: int, *, is_float: bool) -> Self: ...
+    def push(self, qtys: _Amounts, sides: _UInt8Array) -> _Float64Array: ...
+
+@final
+class IntensityState:
+    """Trades within a window of time, in pieces; `tickstep.analytics` drives it."""
+
+    def __new__(cls, window: int) -> Self: ...
+    def push(self, time: _Int64Array) -> _Float64Array: ...
+
+@final
+class VolatilityState:
+    """Volatility of a window, in pieces; `tickstep.analytics` drives it."""
+
+    def __new__(cls, kind: str, window: int, scale: float) -> Self: ...
+    def push(self, *columns: _Amounts) -> _Float64Array: ...
+
+@final
+class ExponentialState:
+    """Exponentially weighted volatility, in pieces; `tickstep.analytics` drives it."""
+
+    def __new__(cls, span: float, scale: float) -> Self: ...
+    def push(self, prices: _Amounts) -> _Float64Array: ...

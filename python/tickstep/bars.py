@@ -6,7 +6,7 @@ and the open interest. Every rule is checked when it is made; the columns never 
 """
 
 import os
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, NamedTuple, Self, overload
 
@@ -397,6 +397,44 @@ class Bars(TimedColumns):
         starts = months.astype(self.datetimes.dtype)
         ends = (months + np.timedelta64(1, "M")).astype(self.datetimes.dtype)
         return self.time + (ends.view(np.int64) - starts.view(np.int64))
+
+    # What it says.
+
+    def resample(self, interval: str | int) -> "Bars":
+        """Put bars together to longer ones, of a multiple of their interval.
+
+        Examples
+        --------
+        >>> import tickstep as ts
+        >>> bars = ts.Bars.from_arrays(
+        ...     [0, 60_000], [1, 2], [3, 2], [1, 2], [2, 2], [5, 6], interval="1m")
+        >>> bars.resample("5m").high.tolist()
+        [3.0]
+        """
+        from tickstep.analytics import resample_bars
+
+        return resample_bars(self, interval)
+
+    def vwap(
+        self,
+        *,
+        window: int | None = None,
+        sessions: str | npt.ArrayLike | None = None,
+        anchors: int | Sequence[int] | None = None,
+    ) -> Float64Array:
+        """Average of the typical prices, weighted by volume; see `analytics.calculate_vwap`.
+
+        Examples
+        --------
+        >>> import tickstep as ts
+        >>> bars = ts.Bars.from_arrays(
+        ...     [0, 60_000], [1, 2], [3, 2], [1, 2], [2, 2], [5, 5], interval="1m")
+        >>> bars.vwap(window=1).tolist()
+        [2.0, 2.0]
+        """
+        from tickstep.analytics import calculate_vwap
+
+        return calculate_vwap(self, window=window, sessions=sessions, anchors=anchors)
 
     # Out.
 

@@ -24,6 +24,8 @@ from tickstep.errors import ConfigError, DataError, OrderError
 if TYPE_CHECKING:
     import polars
 
+    from tickstep.bars import Bars
+
 __all__ = ["TIME_UNITS", "Ticks"]
 
 NS_PER_UNIT = {"s": 10**9, "ms": 10**6, "us": 10**3, "ns": 1}
@@ -429,6 +431,74 @@ class Ticks:
                 hint="edges are row numbers of these ticks; the last may be their number",
             )
         return self._columns.extremes(np.ascontiguousarray(rows + self._start))
+
+    def candles(
+        self,
+        interval: str | int | None = None,
+        *,
+        ticks_per_bar: int | None = None,
+        volume_per_bar: Number | None = None,
+        money_per_bar: Number | None = None,
+        imbalance_per_bar: Number | None = None,
+        fill_empty: bool = False,
+    ) -> "Bars":
+        """Make bars: of an interval such as "1m", or of ticks, volume, money or imbalance.
+
+        The rules are those of `analytics.ticks_to_candles`.
+
+        Examples
+        --------
+        >>> import tickstep as ts
+        >>> ticks = ts.Ticks.from_arrays(
+        ...     [0, 59_999, 60_000], [1.0, 3.0, 2.0], [1.0, 1.0, 1.0], [0, 1, 0], tick_size=1)
+        >>> ticks.candles("1m").close.tolist()
+        [3.0, 2.0]
+        """
+        from tickstep.analytics import ticks_to_bars
+
+        return ticks_to_bars(
+            self,
+            interval,
+            ticks_per_bar=ticks_per_bar,
+            volume_per_bar=volume_per_bar,
+            money_per_bar=money_per_bar,
+            imbalance_per_bar=imbalance_per_bar,
+            fill_empty=fill_empty,
+        )
+
+    def vwap(
+        self,
+        *,
+        window: int | None = None,
+        sessions: str | npt.ArrayLike | None = None,
+        anchors: int | Sequence[int] | None = None,
+    ) -> Float64Array:
+        """Volume weighted average price up to each row; see `analytics.calculate_vwap`.
+
+        Examples
+        --------
+        >>> import tickstep as ts
+        >>> ticks = ts.Ticks.from_arrays([0, 1], [1.0, 3.0], [1.0, 1.0], [0, 1], tick_size=1)
+        >>> ticks.vwap().tolist()
+        [1.0, 2.0]
+        """
+        from tickstep.analytics import calculate_vwap
+
+        return calculate_vwap(self, window=window, sessions=sessions, anchors=anchors)
+
+    def volume_profile(self, n_bins: int | None = 50, *, value_area: float = 0.7) -> dict[str, Any]:
+        """Volume by price, with point of control; see `analytics.calculate_volume_profile`.
+
+        Examples
+        --------
+        >>> import tickstep as ts
+        >>> ticks = ts.Ticks.from_arrays([0, 1], [1.0, 3.0], [1.0, 2.0], [0, 1], tick_size=1)
+        >>> ticks.volume_profile()["poc"]
+        3.0
+        """
+        from tickstep.analytics import calculate_volume_profile
+
+        return calculate_volume_profile(self, n_bins=n_bins, value_area=value_area)
 
     def plot(
         self,

@@ -4,6 +4,7 @@ use pyo3::prelude::*;
 use pyo3::types::PyDict;
 use tickstep::{Entry, EventKind, Offset, OrderType, Reason, Side, Status, TimeInForce};
 
+mod analytics;
 mod arrow;
 mod batch;
 mod bound;
@@ -46,7 +47,8 @@ mod _kernel {
     fn init(module: &Bound<'_, PyModule>) -> PyResult<()> {
         add_numbers(module)?;
         arrow::register(module)?;
-        trades::register(module)
+        trades::register(module)?;
+        analytics::register(module)
     }
 }
 

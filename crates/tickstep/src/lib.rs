@@ -21,6 +21,7 @@
 //! # Ok::<(), tickstep::Error>(())
 //! ```
 
+pub mod analytics;
 pub mod arrow;
 mod batch;
 mod columns;

@@ -6,7 +6,7 @@
 use std::collections::TryReserveError;
 
 /// Columns below this size are not worth a system call.
-const LARGE_BYTES: usize = 4 << 20;
+const LARGE_BYTES: usize = 2 << 20;
 
 /// Makes room for `rows` more values.
 pub(crate) fn reserve<T>(column: &mut Vec<T>, rows: usize) -> Result<(), TryReserveError> {
