@@ -24,6 +24,7 @@ import numpy as np
 import numpy.typing as npt
 
 import tickstep as ts
+from bench_analytics import analytics_rows
 from bench_readers import reader_rows
 from tickstep import _kernel
 from tickstep.pictures import overview_of
@@ -53,6 +54,8 @@ def main() -> None:
     ]
     rows += edge_rows(options.pairs)
     rows += reader_rows(options.rows // 2, options.pairs)
+    for count in (options.rows // 20, options.rows):
+        rows += analytics_rows(count, options.pairs)
     rows.append(picture_row(data["walk"], options.pairs))
     rows.append(memory_row(data["walk"]))
     write(options.out, rows)

@@ -888,7 +888,8 @@ def test_a_refused_piece_leaves_a_stream_as_it_was() -> None:
     walk = Walk(rows=9_000)
     bad = walk.side.copy()
     bad[8_500] = 7
-    for make in (an.CandleBuilder, an.FootprintBuilder):
+    makers: tuple[Callable[..., Any], ...] = (an.CandleBuilder, an.FootprintBuilder)
+    for make in makers:
         refused, clean = make(100), make(100)
         first = [column[:50] for column in walk.columns]
         rest = [column[50:] for column in walk.columns]
