@@ -11,7 +11,7 @@ use crate::analytics::profile::total_whole;
 use crate::analytics::simd::{Work, run_wide};
 
 /// Rows checked and folded while they are in the nearest cache.
-const BLOCK_ROWS: usize = 1024;
+const BLOCK_ROWS: usize = 512;
 
 /// Empty buckets made for one piece at most: a wrong time must not fill the memory.
 const EMPTY_MAX: u64 = 20_000_000;
