@@ -830,6 +830,11 @@ def test_bad_ticks_are_named(change: dict[str, Any], message: str) -> None:
         {"volume_per_bar": math.nan},
         {"volume_per_bar": math.inf},
         {"volume_per_bar": 2**64},
+        {"ticks_per_bar": 2**63},
+        {"money_per_bar": 2**127},
+        {"volume_per_bar": 10**400},
+        {"interval_ms": 2**63},
+        {"interval_ms": 2**50, "time_unit": "ns"},
         {"money_per_bar": "x"},
         {"ticks_per_bar": 5, "volume_per_bar": 5},
         {"ticks_per_bar": 5, "fill_empty": True},
@@ -839,6 +844,11 @@ def test_sizes_that_make_no_sense_are_refused(sizes: dict[str, Any]) -> None:
     with pytest.raises(ts.ConfigError) as caught:
         an.ticks_to_candles(**GOOD, **sizes)
     assert caught.value.hint
+
+
+def two_candles(**changed: list[Any]) -> dict[str, list[Any]]:
+    names = ("open", "high", "low", "close", "volume")
+    return {"ts_open": [0, 1]} | {name: [1, 1] for name in names} | changed
 
 
 @pytest.mark.parametrize(
@@ -864,18 +874,26 @@ def test_sizes_that_make_no_sense_are_refused(sizes: dict[str, Any]) -> None:
         lambda: an.calculate_realized_volatility([1.0, math.inf, 3.0], 2),
         lambda: an.calculate_realized_volatility([1, 2**60, 3], 2),
         lambda: an.calculate_realized_volatility([1, 2, 3], 2, trading_periods=-1),
+        lambda: an.calculate_realized_volatility([1, 2, 3], 2, trading_periods=math.nan),
         lambda: an.calculate_parkinson_volatility([5], [6], 1),
         lambda: an.calculate_parkinson_volatility([5], None, 1),
         lambda: an.calculate_garman_klass_volatility([9], [8], [7], [8], 1),
         lambda: an.calculate_yang_zhang_volatility([8], [8], [8], [8], 1),
         lambda: an.calculate_exponential_volatility([1, 2], 0.5),
+        lambda: an.calculate_exponential_volatility([1, 2], math.inf),
         lambda: an.RollingVolatility("implied"),
         lambda: an.RollingVolatility("parkinson", 5).push([1]),
         lambda: an.VolumeProfile().result(value_area=0),
+        lambda: an.VolumeProfile().result(value_area=math.nan),
+        lambda: an.calculate_volume_profile([1, 2**50], [1, 1], [0, 0], n_bins=None),
+        lambda: an.calculate_volume_profile([1, 2**61], [1, 1], [0, 0]),
+        lambda: an.calculate_vwap([1, 2], [1, 1], window=2**63),
         lambda: an.calculate_volume_profile([1, 2], [2**62, 2**62], [0, 0]),
         lambda: an.calculate_volume_profile([[1]], [[1]], [[0]]),
         lambda: an.VolumeProfile(lot="0.1").push([1], [0.5], [0]),
         lambda: an.resample_candles({"ts_open": [1]}, 60),
+        lambda: an.resample_candles(two_candles(close=[1.0, math.nan]), 2, 1),
+        lambda: an.resample_candles(two_candles(volume=[-(2**63), -1]), 2, 1),
     ],
 )
 def test_bad_calls_say_how_to_mend_them(call: Callable[[], object]) -> None:
@@ -901,6 +919,21 @@ def test_a_refused_piece_leaves_a_stream_as_it_was() -> None:
     with pytest.raises(ts.DataError, match="row 8500"):
         profile.push(walk.price, walk.qty, bad)
     assert profile.result()["total_volume"].size == 0
+
+
+def test_a_look_at_what_has_not_ended_changes_nothing() -> None:
+    walk = Walk(rows=900)
+    makers: tuple[Callable[..., Any], ...] = (an.CandleBuilder, an.FootprintBuilder)
+    for make in makers:
+        looked, plain = make(10**6), make(10**6)
+        for builder in (looked, plain):
+            builder.push(*(column[:500] for column in walk.columns))
+        same_bits(list(looked.peek().values()), list(looked.peek().values()))
+        assert len(looked.peek()["ts_open"]) > 0
+        for builder in (looked, plain):
+            builder.push(*(column[500:] for column in walk.columns))
+        same_bits(list(looked.finish().values()), list(plain.finish().values()))
+        assert len(looked.peek()["ts_open"]) == 0
 
 
 def test_floats_after_whole_numbers_are_refused() -> None:

@@ -10,9 +10,11 @@ Arrays come back in the units they came in: whole quantities as whole numbers, f
 """
 
 import math
+import sys
 from collections.abc import Mapping, Sequence
 from decimal import Decimal
 from fractions import Fraction
+from numbers import Real
 from typing import Any, NamedTuple, TypeAlias
 
 import numpy as np
@@ -84,6 +86,7 @@ CANDLE_COLUMNS = (
 AMOUNTS = ("volume", "buy_volume", "sell_volume")
 RULES = ("ticks_per_bar", "volume_per_bar", "money_per_bar", "imbalance_per_bar")
 SUM_END = 2**63
+MONEY_MAX = 2**126
 
 
 # ---- What every function does with its arguments ---------------------------------------------------
@@ -178,20 +181,37 @@ def _trades(timestamps: Any, price_ticks: Any, qtys: Any, sides: Any, unit: str)
 
 
 def _count(value: Any, name: str) -> int:
-    if isinstance(value, bool) or not isinstance(value, (int, np.integer)) or value < 1:
-        raise ConfigError(f"{name} is {value!r}", hint=f"{name} is a whole number, at least 1")
+    is_whole = isinstance(value, (int, np.integer)) and not isinstance(value, bool)
+    if not is_whole or not 1 <= value < SUM_END:
+        raise ConfigError(
+            f"{name} is {value!r}", hint=f"{name} is a whole number, at least 1 and below 2^63"
+        )
     return int(value)
+
+
+def _real(value: Any, name: str, hint: str, most: float = sys.float_info.max) -> float:
+    """A number above 0, up to `most`."""
+    is_number = isinstance(value, Real) and not isinstance(value, bool)
+    if not is_number or not 0 < value <= most:
+        raise ConfigError(f"{name} is {value!r}", hint=hint)
+    return float(value)
 
 
 def _interval(value: Interval, name: str, unit: str) -> int:
     """An interval in milliseconds, or as text, in the unit of the data."""
     if isinstance(value, str):
-        return interval_length(value, unit)
-    length, rest = divmod(_count(value, name) * NS_PER_UNIT["ms"], NS_PER_UNIT[unit])
+        length, rest = interval_length(value, unit), 0
+    else:
+        length, rest = divmod(_count(value, name) * NS_PER_UNIT["ms"], NS_PER_UNIT[unit])
     if rest:
         raise ConfigError(
             f"{name} {value} is not a whole number of the data's time unit, {unit}",
             hint="choose a longer interval, or data with finer times",
+        )
+    if length >= SUM_END:
+        raise ConfigError(
+            f"{name} {value} reaches 2^63 in the data's time unit, {unit}",
+            hint="choose a shorter interval",
         )
     return length
 
@@ -269,6 +289,51 @@ class _Kept:
         return self._state, list(columns)
 
 
+class _Builder(_Kept):
+    """Rows for buckets of ticks that come in pieces."""
+
+    def __init__(self, units: _Units, time_unit: str) -> None:
+        super().__init__()
+        self._units = units
+        self._unit = check_time_unit(time_unit)
+
+    def _columns(self, columns: Sequence[Array]) -> dict[str, Array]:
+        raise NotImplementedError
+
+    def push(
+        self, timestamps: Any, price_ticks: Any = None, qtys: Any = None, sides: Any = None
+    ) -> dict[str, Array]:
+        """Take one tick, columns of ticks or a `Ticks`; return what they end.
+
+        Raises
+        ------
+        DataError
+            When a row breaks a rule; then none is taken.
+        """
+        trades = _streamed(timestamps, price_ticks, qtys, sides, self._units, self._unit)
+        return self._columns(self._push(trades))
+
+    def peek(self) -> dict[str, Array]:
+        """Return what has not ended, as it stands."""
+        return self._columns(self._last("peek"))
+
+    def finish(self) -> dict[str, Array]:
+        """Return what has not ended; the next tick begins anew."""
+        return self._columns(self._last("finish"))
+
+    def _batch(self, trades: _Trades) -> list[Array]:
+        return _joined(self._push(trades), self._last("finish"))
+
+    def _push(self, trades: _Trades) -> Any:
+        _check_lots(self._units, trades.qtys)
+        state, (qtys,) = self._state_for(trades.qtys)
+        return state.push(trades.time, trades.price_ticks, qtys, trades.sides)
+
+    def _last(self, method: str) -> Any:
+        state = self._new_state(is_float=False) if self._state is None else self._state
+        return getattr(state, method)()
+
+
 def _pushed(values: tuple[Any, ...]) -> tuple[bool, list[Any]]:
     """Whether one row was pushed rather than columns, and the columns."""
     is_one = all(np.ndim(value) == 0 for value in values)
@@ -278,7 +343,7 @@ def _pushed(values: tuple[Any, ...]) -> tuple[bool, list[Any]]:
 # ---- Candles -------------------------------------------------------------------------------------
 
 
-class CandleBuilder(_Kept):
+class CandleBuilder(_Builder):
     """Make candles of ticks that come in pieces: what `ticks_to_candles` does, as a stream.
 
     Parameters
@@ -320,9 +385,7 @@ class CandleBuilder(_Kept):
         fill_empty: bool = False,
         time_unit: str = "ms",
     ) -> None:
-        super().__init__()
-        self._units = _units(tick_size, lot)
-        self._unit = check_time_unit(time_unit)
+        super().__init__(_units(tick_size, lot), time_unit)
         self._fills_empty = fill_empty
         self._wants_turnover = False
         amounts = (ticks_per_bar, volume_per_bar, money_per_bar, imbalance_per_bar)
@@ -350,16 +413,17 @@ class CandleBuilder(_Kept):
             size /= Fraction(lot.step)
         if name == "money_per_bar" and tick is not None:
             size /= Fraction(tick.step)
+        if size > (MONEY_MAX if name == "money_per_bar" else SUM_END - 1):
+            raise ConfigError(
+                f"{name} {value} is more than a sum can reach",
+                hint="choose smaller bars, or a coarser lot",
+            )
         return name.removesuffix("_per_bar"), size
 
     def _new_state(self, is_float: bool) -> Any:
         by_amount = self._rule not in ("time", "ticks")
         # Whole sums reach a size when they reach the next whole number.
         size = float(self._size) if is_float and by_amount else math.ceil(self._size)
-        if size >= SUM_END and self._rule != "money":
-            raise ConfigError(
-                f"a bar of {size} is beyond 2^63", hint="choose smaller bars, or a coarser lot"
-            )
         return _kernel.CandleState(
             self._rule,
             size,
@@ -368,37 +432,7 @@ class CandleBuilder(_Kept):
             is_float=is_float,
         )
 
-    def push(
-        self, timestamps: Any, price_ticks: Any = None, qtys: Any = None, sides: Any = None
-    ) -> Candles:
-        """Take one tick, columns of ticks or a `Ticks`; return the candles that they end.
-
-        Raises
-        ------
-        DataError
-            When a row breaks a rule; then none is taken.
-        """
-        trades = _streamed(timestamps, price_ticks, qtys, sides, self._units, self._unit)
-        return self._candles(self._push(trades))
-
-    def _push(self, trades: _Trades) -> Any:
-        _check_lots(self._units, trades.qtys)
-        state, (qtys,) = self._state_for(trades.qtys)
-        return state.push(trades.time, trades.price_ticks, qtys, trades.sides)
-
-    def peek(self) -> Candles:
-        """Return the candle that has not ended, as it stands: one row or none."""
-        return self._candles(self._last("peek"))
-
-    def finish(self) -> Candles:
-        """Return the candle that has not ended; the next tick begins a new one."""
-        return self._candles(self._last("finish"))
-
-    def _last(self, method: str) -> Any:
-        state = self._new_state(is_float=False) if self._state is None else self._state
-        return getattr(state, method)()
-
-    def _candles(self, columns: Sequence[Array]) -> Candles:
+    def _columns(self, columns: Sequence[Array]) -> Candles:
         candles = dict(zip(CANDLE_COLUMNS, columns, strict=False))
         for name in ("open", "high", "low", "close"):
             candles[name] = self._units.prices(candles[name])
@@ -500,7 +534,7 @@ def ticks_to_candles(
         time_unit=time_unit,
     )
     trades = _trades(timestamps, price_ticks, qtys, sides, time_unit)
-    return builder._candles(_joined(builder._push(trades), builder._last("finish")))
+    return builder._columns(builder._batch(trades))
 
 
 def ticks_to_bars(
@@ -560,7 +594,7 @@ def ticks_to_bars(
     )
     builder._wants_turnover = True
     trades = _trades(ticks, None, None, None, ticks.time_unit)
-    columns = _joined(builder._push(trades), builder._last("finish"))
+    columns = builder._batch(trades)
     time, opens, highs, lows, closes, volume, bought, _, trade_count, _, turnover = columns
     return Bars(
         time,
@@ -639,12 +673,24 @@ def resample_candles(
             hint="ts_open, open, high, low, close and volume are needed",
         )
     names = [name for name in CANDLE_COLUMNS if name in candles]
-    columns = {name: _numbers(candles[name], name) for name in names}
+    columns = {name: _finite(candles[name], name) for name in names}
     time = columns["ts_open"]
     target = _interval(target_interval_ms, "target_interval_ms", check_time_unit(time_unit))
     source = _source_interval(time, source_interval_ms, time_unit)
     buckets = _buckets(time, target, source)
     return _grouped(columns, buckets)
+
+
+def _finite(values: Any, name: str) -> Array:
+    column = _numbers(values, name)
+    bad = np.flatnonzero(~np.isfinite(column))
+    if bad.size:
+        row = int(bad[0])
+        raise DataError(
+            f"{name} must be finite, was {column[row]} at row {row}",
+            hint="drop the row, or fill it",
+        )
+    return column
 
 
 def _source_interval(time: Array, given: Interval | None, unit: str) -> int | None:
@@ -716,10 +762,10 @@ def _traded(
 
 
 def _sums(column: Array, firsts: Array, name: str) -> Array:
-    if column.dtype.kind == "i" and float(np.abs(column).sum(dtype=np.float64)) >= SUM_END / 2:
+    if column.dtype.kind == "i" and np.abs(column.astype(np.float64)).sum() >= SUM_END / 2:
         ends = np.append(firsts[1:], len(column))
         exact = [sum(column[a:b].tolist()) for a, b in zip(firsts, ends, strict=True)]
-        if max(exact) >= SUM_END:
+        if max(exact) >= SUM_END or min(exact) < -SUM_END:
             raise DataError(f"a sum of {name} does not fit in 64 bits", hint="choose a coarser lot")
     return np.add.reduceat(column, firsts)
 
@@ -1012,10 +1058,7 @@ class VolumeProfile(_Kept):
 
     def result(self, n_bins: int | None = None, *, value_area: float = 0.7) -> dict[str, Any]:
         """Return what `calculate_volume_profile` returns, of the trades so far."""
-        if not 0 < value_area <= 1:
-            raise ConfigError(
-                f"value_area is {value_area}", hint="a part of the volume: above 0, up to 1"
-            )
+        part = _real(value_area, "value_area", "a part of the volume: above 0, up to 1", most=1.0)
         bins = None if n_bins is None else _count(n_bins, "n_bins")
         if self._state is None or self._state.range is None:
             lows, width = np.empty(0, np.int64), 1
@@ -1025,7 +1068,7 @@ class VolumeProfile(_Kept):
             width = 1 if bins is None else -(-(high - low + 1) // bins)
             bought, sold = self._state.binned(width)
             lows = low + width * np.arange(len(bought), dtype=np.int64)
-        return self._described(lows, width, bought, sold, value_area)
+        return self._described(lows, width, bought, sold, part)
 
     def _described(
         self, lows: Int64Array, width: int, bought: Array, sold: Array, value_area: float
@@ -1155,7 +1198,7 @@ def calculate_volume_profile(
 FOOTPRINT_COLUMNS = ("ts_open", "price_levels", "bid_volume", "ask_volume")
 
 
-class FootprintBuilder(_Kept):
+class FootprintBuilder(_Builder):
     """Make footprints of ticks that come in pieces: what `calculate_footprint` does, as a stream.
 
     Parameters
@@ -1185,34 +1228,11 @@ class FootprintBuilder(_Kept):
         lot: Number | None = None,
         time_unit: str = "ms",
     ) -> None:
-        super().__init__()
-        self._units = _units(tick_size, lot)
-        self._unit = check_time_unit(time_unit)
+        super().__init__(_units(tick_size, lot), time_unit)
         self._interval = _interval(interval_ms, "interval_ms", time_unit)
 
     def _new_state(self, is_float: bool) -> Any:
         return _kernel.FootprintState(self._interval, is_float=is_float)
-
-    def push(
-        self, timestamps: Any, price_ticks: Any = None, qtys: Any = None, sides: Any = None
-    ) -> dict[str, Array]:
-        """Take one tick, columns of ticks or a `Ticks`; return the buckets that they end."""
-        return self._columns(
-            self._push(_streamed(timestamps, price_ticks, qtys, sides, self._units, self._unit))
-        )
-
-    def _push(self, trades: _Trades) -> Any:
-        _check_lots(self._units, trades.qtys)
-        state, (qtys,) = self._state_for(trades.qtys)
-        return state.push(trades.time, trades.price_ticks, qtys, trades.sides)
-
-    def finish(self) -> dict[str, Array]:
-        """Return the rows of the bucket that has not ended; the next tick begins a new one."""
-        return self._columns(self._last())
-
-    def _last(self) -> Any:
-        state = self._new_state(is_float=False) if self._state is None else self._state
-        return state.finish()
 
     def _columns(self, columns: Sequence[Array]) -> dict[str, Array]:
         time, prices, bid, ask = columns
@@ -1259,7 +1279,7 @@ def calculate_footprint(
         time_unit = timestamps.time_unit
     builder = FootprintBuilder(interval_ms, tick_size=tick_size, lot=lot, time_unit=time_unit)
     trades = _trades(timestamps, price_ticks, qtys, sides, time_unit)
-    return builder._columns(_joined(builder._push(trades), builder._last()))
+    return builder._columns(builder._batch(trades))
 
 
 # ---- Order flow ----------------------------------------------------------------------------------
@@ -1459,12 +1479,8 @@ KINDS = {
 def _scale(annualize: bool, trading_periods: float) -> float:
     if not annualize:
         return 1.0
-    if isinstance(trading_periods, bool) or not 0 < trading_periods < math.inf:
-        raise ConfigError(
-            f"trading_periods is {trading_periods!r}",
-            hint="how many rows a year has: 525600 minutes, or 252 days",
-        )
-    return math.sqrt(trading_periods)
+    hint = "how many rows a year has: 525600 minutes, or 252 days"
+    return math.sqrt(_real(trading_periods, "trading_periods", hint))
 
 
 class RollingVolatility:
@@ -1759,7 +1775,8 @@ class ExponentialVolatility:
     def __init__(
         self, span: float = 20, annualize: bool = True, trading_periods: float = 525_600
     ) -> None:
-        self._state = _kernel.ExponentialState(float(span), _scale(annualize, trading_periods))
+        known = _real(span, "span", "a span of 20 has weights of about 20 rows, 1 is the least")
+        self._state = _kernel.ExponentialState(known, _scale(annualize, trading_periods))
 
     def push(self, prices: Any) -> Any:
         """Take one price or a column; return the volatility at each."""

@@ -2,7 +2,7 @@
 //! argument as int64, uint8 or float64 in one piece; a state is of whole numbers or of floats from
 //! the beginning, and says so when it meets the other.
 
-use std::num::NonZeroUsize;
+use std::num::{NonZeroU64, NonZeroUsize};
 
 use numpy::{IntoPyArray, PyArray1, PyArrayMethods, PyReadonlyArray1};
 use pyo3::prelude::*;
@@ -100,22 +100,10 @@ impl CandleState {
         is_float: bool,
     ) -> PyResult<Self> {
         let builder = if is_float {
-            let rule = match rule {
-                "time" => BarRule::Time(size.extract()?),
-                "ticks" => BarRule::Ticks(size.extract()?),
-                "volume" => BarRule::Volume(size.extract()?),
-                "money" => BarRule::Money(size.extract()?),
-                _ => BarRule::Imbalance(size.extract()?),
-            };
+            let rule = rule_of(rule, size)?;
             Either::Float(CandleBuilder::new(rule, fills_empty, wants_turnover))
         } else {
-            let rule = match rule {
-                "time" => BarRule::Time(size.extract()?),
-                "ticks" => BarRule::Ticks(size.extract()?),
-                "volume" => BarRule::Volume(size.extract()?),
-                "money" => BarRule::Money(size.extract()?),
-                _ => BarRule::Imbalance(size.extract()?),
-            };
+            let rule = rule_of(rule, size)?;
             Either::Whole(CandleBuilder::new(rule, fills_empty, wants_turnover))
         };
         Ok(CandleState { builder })
@@ -157,6 +145,19 @@ impl CandleState {
             Either::Float(builder) => candle_columns(py, builder.finish()),
         }
     }
+}
+
+fn rule_of<'py, Q>(name: &str, size: Any<'_, 'py>) -> PyResult<BarRule<Q>>
+where
+    Q: Amount<Money: FromPyObjectOwned<'py>> + FromPyObjectOwned<'py>,
+{
+    Ok(match name {
+        "time" => BarRule::Time(size.extract()?),
+        "ticks" => BarRule::Ticks(size.extract()?),
+        "volume" => BarRule::Volume(size.extract().map_err(Into::into)?),
+        "money" => BarRule::Money(size.extract().map_err(Into::into)?),
+        _ => BarRule::Imbalance(size.extract().map_err(Into::into)?),
+    })
 }
 
 fn with_rows<'py, Q: Amount + numpy::Element, T: Send>(
@@ -312,16 +313,12 @@ impl ProfileState {
         }
     }
 
-    /// Prices with volume, bought, sold.
-    fn levels<'py>(&self, py: Python<'py>) -> PyResult<Bound<'py, PyTuple>> {
-        match &self.profile {
-            Either::Whole(profile) => level_columns(py, profile),
-            Either::Float(profile) => level_columns(py, profile),
-        }
-    }
-
     /// Bought and sold in bins of so many ticks from the lowest price on.
-    fn binned<'py>(&self, py: Python<'py>, ticks_per_bin: u64) -> PyResult<Bound<'py, PyTuple>> {
+    fn binned<'py>(
+        &self,
+        py: Python<'py>,
+        ticks_per_bin: NonZeroU64,
+    ) -> PyResult<Bound<'py, PyTuple>> {
         match &self.profile {
             Either::Whole(profile) => bin_columns(py, profile, ticks_per_bin),
             Either::Float(profile) => bin_columns(py, profile, ticks_per_bin),
@@ -329,33 +326,14 @@ impl ProfileState {
     }
 }
 
-fn level_columns<'py, Q: Amount + numpy::Element>(
-    py: Python<'py>,
-    profile: &VolumeProfile<Q>,
-) -> PyResult<Bound<'py, PyTuple>> {
-    let (mut prices, mut bought, mut sold) = (Vec::new(), Vec::new(), Vec::new());
-    for level in profile.levels() {
-        prices.push(level.price_ticks);
-        bought.push(level.buy);
-        sold.push(level.sell);
-    }
-    let columns = [
-        prices.into_pyarray(py).into_any(),
-        bought.into_pyarray(py).into_any(),
-        sold.into_pyarray(py).into_any(),
-    ];
-    PyTuple::new(py, columns)
-}
-
 fn bin_columns<'py, Q: Amount + numpy::Element>(
     py: Python<'py>,
     profile: &VolumeProfile<Q>,
-    ticks_per_bin: u64,
+    ticks_per_bin: NonZeroU64,
 ) -> PyResult<Bound<'py, PyTuple>> {
-    let Some(bins) = profile.binned(ticks_per_bin) else {
-        let message = "the profile has more bins than fit in memory";
-        return Err(Kind::Config.error(py, message, "choose fewer, wider bins"));
-    };
+    let bins = profile
+        .binned(ticks_per_bin)
+        .map_err(|fault| raised(py, &fault))?;
     let side = |side: usize| bins.iter().map(|sums| sums[side]).collect::<Vec<Q>>();
     let columns = [side(0).into_pyarray(py), side(1).into_pyarray(py)];
     PyTuple::new(py, columns)

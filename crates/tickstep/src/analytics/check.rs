@@ -49,6 +49,11 @@ pub enum FaultRule {
         /// The quantity as text.
         found: String,
     },
+    /// Prices that are counted lie within ±2^60.
+    PriceRange {
+        /// The price in ticks.
+        found: i64,
+    },
     /// A price has a logarithm.
     Price {
         /// The price as text.
@@ -71,6 +76,13 @@ pub enum FaultRule {
     /// Buckets without a tick stay few enough to hold.
     EmptyBuckets {
         /// How many there would be between two ticks.
+        found: u64,
+        /// How many are allowed.
+        most: u64,
+    },
+    /// Bins of a profile stay few enough to hold.
+    Bins {
+        /// How many there would be.
         found: u64,
         /// How many are allowed.
         most: u64,
@@ -113,11 +125,13 @@ impl Fault {
             FaultRule::TimeRange { .. } => "give times since 1970 in s, ms, us or ns",
             FaultRule::Side { .. } => "sides are 0 for BUY and 1 for SELL",
             FaultRule::Quantity { .. } => "drop the row, or mend its quantity",
+            FaultRule::PriceRange { .. } => "choose a coarser tick",
             FaultRule::Price { .. } => "a logarithm needs finite prices above 0, below 2^53 ticks",
             FaultRule::Finite { .. } => "drop the row, or fill it",
             FaultRule::Range => "mend the bar: low <= open, close <= high",
             FaultRule::Sum { .. } => "choose a coarser lot, or sum fewer rows",
             FaultRule::EmptyBuckets { .. } => "choose longer buckets, or leave empty ones out",
+            FaultRule::Bins { .. } => "choose fewer, wider bins",
             FaultRule::Memory { .. } => "give fewer rows at once",
         }
     }
@@ -142,6 +156,9 @@ impl fmt::Display for Fault {
             FaultRule::Quantity { found } => {
                 write!(out, "quantity must be 0 or more, was {found}")
             }
+            FaultRule::PriceRange { found } => {
+                write!(out, "price must lie within 2^60 ticks, was {found}")
+            }
             FaultRule::Price { found } => write!(out, "price must be above 0, was {found}"),
             FaultRule::Finite { name, found } => {
                 write!(out, "{name} must be a finite number, was {found}")
@@ -153,6 +170,9 @@ impl fmt::Display for Fault {
                     out,
                     "{found} empty buckets between two ticks, at most {most}"
                 )
+            }
+            FaultRule::Bins { found, most } => {
+                write!(out, "the profile would have {found} bins, at most {most}")
             }
             FaultRule::Memory { rows } => write!(out, "no memory for {rows} rows"),
         }

@@ -57,10 +57,19 @@ impl<Q: Amount> FootprintBuilder<Q> {
     pub fn push(&mut self, rows: Rows<'_, Q>) -> Result<Footprint<Q>, Fault> {
         rows.check_lengths()?;
         check_times(rows.time, self.previous)?;
+        // Rows of the open bucket alone are counted all or none by the profile.
+        if self.is_open_at(rows.time.last()) {
+            return self.push_all(rows);
+        }
         let mut next = self.clone();
         let out = next.push_all(rows)?;
         *self = next;
         Ok(out)
+    }
+
+    fn is_open_at(&self, time: Option<&i64>) -> bool {
+        let end = self.bucket.map(|start| start.saturating_add(self.interval));
+        end.zip(time).is_some_and(|(end, time)| *time < end)
     }
 
     /// The bucket that has not ended, as it stands.

@@ -1,16 +1,25 @@
 //! Volume at each price.
 
 use std::collections::BTreeMap;
+use std::num::NonZeroU64;
 
 use crate::analytics::candles::{Amount, Rows};
-use crate::analytics::check::{Fault, bits_of, bits_of_count, check_length, check_sides};
+use crate::analytics::check::{
+    Fault, FaultRule, bits_of, bits_of_count, check_length, check_sides,
+};
 use crate::analytics::simd::{Work, run_wide};
 
 /// Rows looked at while they are in a near cache: checked first, then counted.
 const BLOCK_ROWS: usize = 4096;
 
 /// Prices within so many ticks are kept side by side (64 bytes a tick), wider ones in a tree.
-const DENSE_MAX: usize = 1 << 20;
+const DENSE_MAX: i64 = 1 << 20;
+
+/// Prices lie within ±2^60, so that no difference or middle of two of them wraps.
+const PRICE_MAX: i64 = 1 << 60;
+
+/// Bins made at most: few bad prices must not fill the memory.
+const BINS_MAX: u64 = 1 << 24;
 
 /// Neighbouring rows add to different numbers: adding twice to one number waits for the first.
 const LANES: usize = 4;
@@ -149,20 +158,25 @@ impl<Q: Amount> VolumeProfile<Q> {
     }
 
     /// Bought and sold in bins of so many ticks from the lowest price on, as many as reach the
-    /// highest. `None` when a count does not fit.
-    #[must_use]
-    pub fn binned(&self, ticks_per_bin: u64) -> Option<Vec<[Q; 2]>> {
+    /// highest.
+    ///
+    /// # Errors
+    /// When there would be too many bins.
+    pub fn binned(&self, ticks_per_bin: NonZeroU64) -> Result<Vec<[Q; 2]>, Fault> {
         let Some((low, high)) = self.range else {
-            return Some(Vec::new());
+            return Ok(Vec::new());
         };
-        let bins = high.abs_diff(low) / ticks_per_bin.max(1) + 1;
-        let mut sums = vec![[Q::default(); 2]; usize::try_from(bins).ok()?];
-        for level in self.levels() {
-            let bin = (level.price_ticks.abs_diff(low) / ticks_per_bin.max(1)) as usize;
-            sums[bin][0] = sums[bin][0].add(level.buy)?;
-            sums[bin][1] = sums[bin][1].add(level.sell)?;
+        let (found, most) = (high.abs_diff(low) / ticks_per_bin + 1, BINS_MAX);
+        if found > most {
+            return Err(Fault::whole(FaultRule::Bins { found, most }));
         }
-        Some(sums)
+        let mut sums = vec![[Q::default(); 2]; found as usize];
+        for level in self.levels() {
+            let bin = &mut sums[(level.price_ticks.abs_diff(low) / ticks_per_bin) as usize];
+            // Within the volume of all, which fits.
+            *bin = [bin[0].add_within(level.buy), bin[1].add_within(level.sell)];
+        }
+        Ok(sums)
     }
 
     #[inline(always)]
@@ -173,6 +187,9 @@ impl<Q: Amount> VolumeProfile<Q> {
         for price in rows.price_ticks {
             low = low.min(*price);
             high = high.max(*price);
+        }
+        if low < -PRICE_MAX || high > PRICE_MAX {
+            return Err(find_price_fault(rows.price_ticks));
         }
         let volume = Q::total(self.volume, rows.qty).ok_or_else(|| Fault::sum("qtys"))?;
         if let Some((lowest, highest)) = self.range {
@@ -203,8 +220,8 @@ impl<Q: Amount> VolumeProfile<Q> {
 
     #[cold]
     fn make_more_room(&mut self, low: i64, high: i64) {
-        let span = high.abs_diff(low);
-        if span >= DENSE_MAX as u64 {
+        let span = high - low;
+        if span >= DENSE_MAX {
             let levels = self.levels().map(|at| (at.price_ticks, [at.buy, at.sell]));
             self.tree = Some(levels.collect());
             self.cells = Vec::new();
@@ -212,9 +229,8 @@ impl<Q: Amount> VolumeProfile<Q> {
         }
         // A quarter more at each side, so that a walk does not ask for room at each step.
         let margin = 64 + span / 4;
-        let base = low.saturating_sub_unsigned(margin);
-        let top = high.saturating_add_unsigned(margin);
-        let mut cells = vec![[[Q::default(); 2]; LANES]; top.abs_diff(base) as usize + 1];
+        let base = low - margin;
+        let mut cells = vec![[[Q::default(); 2]; LANES]; (high + margin - base) as usize + 1];
         if let Some((lowest, highest)) = self.range {
             let old = (lowest - self.base) as usize..=(highest - self.base) as usize;
             let first = (lowest - base) as usize;
@@ -222,6 +238,14 @@ impl<Q: Amount> VolumeProfile<Q> {
         }
         (self.base, self.cells) = (base, cells);
     }
+}
+
+#[cold]
+fn find_price_fault(price_ticks: &[i64]) -> Fault {
+    let is_far = |price: &i64| price.unsigned_abs() > PRICE_MAX.unsigned_abs();
+    let row = price_ticks.iter().position(is_far).unwrap_or(0);
+    let found = price_ticks[row];
+    Fault::at(row, FaultRule::PriceRange { found })
 }
 
 struct Push<'a, Q> {
