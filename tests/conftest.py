@@ -1,5 +1,8 @@
 """Options of the test suite."""
 
+import os
+from pathlib import Path
+
 import pytest
 
 
@@ -10,3 +13,12 @@ def pytest_addoption(parser: pytest.Parser) -> None:
         default=200,
         help="random scripts that every engine runs against the oracle (default 200)",
     )
+
+
+@pytest.fixture
+def data_folder() -> Path:
+    """The folder of recorded market data, which is too large to be kept beside the tests."""
+    folder = os.environ.get("TICKSTEP_DATA")
+    if folder is None:
+        pytest.skip("TICKSTEP_DATA names no folder of recorded data")
+    return Path(folder)

@@ -23,10 +23,14 @@ ROWS = (
     {"bars", "book", "returns", "drawdowns", "outcomes", "significance"},
     {"ratios", "analytics"},
     {"relative", "rolling"},
-    {"engine", "metrics", "data.load", "data.symbols", "data.calendar", "data.adjust"}
+    {"engine", "metrics", "data.files", "data.symbols", "data.calendar", "data.adjust"}
     | {"data.arrowfile"},
     {"data.china", "data.duck", "data.frames"},
     {"data.quotes", "data.ctp", "data.merge", "data.tickfile"},
+    {"data.parts"},
+    {"data.table"},
+    {"data.bars"},
+    {"data.load"},
     {"data", "data.store", "data.parquet"},
     {"strategy", "equity", "trips", "data.fetch", "data.klines", "data.stream", "data.sql"},
     {"session", "demo", "drawing"},

@@ -62,7 +62,8 @@ from tickstep.version import __version__
 if TYPE_CHECKING:
     from tickstep import analytics as analytics
     from tickstep import data as data
-    from tickstep.data.load import read_trades
+    from tickstep.data.bars import read_bars, read_bars_by_symbol
+    from tickstep.data.load import read_table, read_trades
     from tickstep.data.parquet import read_arrow, read_parquet
     from tickstep.data.sql import read_sql
     from tickstep.data.store import Store
@@ -106,8 +107,11 @@ __all__ = [
     "open_bars",
     "open_ticks",
     "read_arrow",
+    "read_bars",
+    "read_bars_by_symbol",
     "read_parquet",
     "read_sql",
+    "read_table",
     "read_trades",
     "stream_trades",
     "symbol",
@@ -122,6 +126,9 @@ _LAZY = {
     "read_arrow": "tickstep.data.parquet",
     "read_parquet": "tickstep.data.parquet",
     "read_sql": "tickstep.data.sql",
+    "read_bars": "tickstep.data.bars",
+    "read_bars_by_symbol": "tickstep.data.bars",
+    "read_table": "tickstep.data.load",
     "read_trades": "tickstep.data.load",
     "stream_trades": "tickstep.data.stream",
     "symbol": "tickstep.data.symbols",

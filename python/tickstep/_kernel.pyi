@@ -38,6 +38,7 @@ __all__ = [
     "Order",
     "ProfileState",
     "Snapshot",
+    "TableParser",
     "Tick",
     "TickColumns",
     "TickCursor",
@@ -1223,3 +1224,40 @@ class ExponentialState:
 
     def __new__(cls, span: float, scale: float) -> Self: ...
     def push(self, prices: _Amounts) -> _Float64Array: ...
+
+@final
+class TableParser:
+    """Turn the bytes of a table into columns; `tickstep.read_table` and others drive it.
+
+    Parameters
+    ----------
+    columns : sequence of (str, int, sequence of str)
+        Name of the field, its column from 0, and its keys in JSON lines.
+    delimiter : str or None
+        Between two cells; None for a JSON object in each line.
+    width : int
+        Cells of a row.
+    """
+
+    def __new__(
+        cls,
+        columns: Sequence[tuple[str, int, Sequence[str]]],
+        *,
+        delimiter: str | None = None,
+        width: int = 0,
+        has_header: bool = False,
+        tick_size: str | None = None,
+        lot: str | None = None,
+        time_unit: str | None = None,
+        symbol: str | None = None,
+        order: str = "ascending",
+        skip_bad: bool = False,
+        allow_negative_prices: bool = False,
+        needs_qty: bool = False,
+        snap: bool = False,
+    ) -> Self: ...
+    def push(self, piece: Any) -> None: ...
+    def push_file(
+        self, path: str | PathLike[str], progress: Callable[[int, int], object] | None = None
+    ) -> None: ...
+    def finish(self) -> tuple[list[dict[str, Any]], dict[str, Any]]: ...

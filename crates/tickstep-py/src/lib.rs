@@ -21,6 +21,8 @@ mod order;
 mod scale;
 mod schedule;
 mod snapshot;
+mod source;
+mod table;
 mod ticks;
 mod trades;
 
@@ -40,6 +42,7 @@ mod _kernel {
         reason_message, reason_name,
         snapshot::Snapshot,
         status_message, status_name,
+        table::TableParser,
         ticks::{Tick, TickColumns},
     };
 

@@ -1,17 +1,14 @@
 //! Python face of `tickstep::trades`.
 
-use std::fs::File;
 use std::path::PathBuf;
 
 use numpy::{IntoPyArray, PyArray1};
 use pyo3::buffer::PyBuffer;
-use pyo3::exceptions::{PyMemoryError, PyValueError};
 use pyo3::prelude::*;
 use pyo3::types::{PyBytes, PyDict};
-use tickstep::trades::{self, OnBad, ReadError, Trades, TradesError, TradesOptions, TradesReport};
+use tickstep::trades::{self, OnBad, Trades, TradesError, TradesOptions, TradesReport};
 
-/// Bytes between two calls of `progress` and looks for Ctrl-C.
-const STRIDE_BYTES: usize = 8 << 20;
+use crate::source::{STRIDE_BYTES, SourceFile, raised};
 
 pub fn register(module: &Bound<'_, PyModule>) -> PyResult<()> {
     module.add_class::<TradesParser>()
@@ -90,25 +87,16 @@ impl TradesParser {
         path: PathBuf,
         progress: Option<&Bound<'_, PyAny>>,
     ) -> PyResult<()> {
-        let mut file = File::open(path)?;
-        let total = file.metadata()?.len();
-        self.parser()?.expect_bytes(total);
-        let mut done = 0;
+        let mut file = SourceFile::open(path, progress)?;
+        self.parser()?.expect_bytes(file.bytes_total);
         loop {
             let parser = self.parser()?;
-            let result = py.detach(|| parser.push_from(&mut file, STRIDE_BYTES));
-            match result {
-                Ok(0) => return Ok(()),
-                Ok(bytes) => done += bytes as u64,
-                Err(ReadError::Source(fault)) => return Err(fault.into()),
-                Err(ReadError::Trades(error)) => {
-                    self.parser = None;
-                    return Err(raised(error));
-                }
+            let result = py.detach(|| parser.push_from(&mut file.file, STRIDE_BYTES));
+            if result.is_err() {
+                self.parser = None;
             }
-            py.check_signals()?;
-            if let Some(progress) = progress {
-                progress.call1((done.min(total), total))?;
+            if file.went_on(py, result)? {
+                return Ok(());
             }
         }
     }
@@ -186,23 +174,4 @@ fn report_dict(py: Python<'_>, report: TradesReport) -> PyResult<Bound<'_, PyDic
     dict.set_item("messages", report.messages)?;
     dict.set_item("first_bad", report.first_bad.map(|error| error.to_string()))?;
     Ok(dict)
-}
-
-/// A `ValueError` that carries `line` (`None` where no line is to blame) and `hint`, or a
-/// `MemoryError`.
-fn raised(error: TradesError) -> PyErr {
-    let message = error.to_string();
-    if matches!(error, TradesError::Memory { .. }) {
-        return PyMemoryError::new_err(message);
-    }
-    let exception = PyValueError::new_err(message);
-    let annotated = Python::attach(|py| {
-        let value = exception.value(py);
-        value.setattr("line", error.line())?;
-        value.setattr("hint", error.mend())
-    });
-    match annotated {
-        Ok(()) => exception,
-        Err(failure) => failure,
-    }
 }

@@ -37,6 +37,7 @@ mod order;
 mod pyramid;
 mod schedule;
 mod snapshot;
+pub mod table;
 mod text;
 mod ticks;
 pub mod trades;

@@ -3,5 +3,8 @@
 pub(crate) mod decimal;
 pub(crate) mod fault;
 pub(crate) mod grid;
+pub(crate) mod json;
 pub(crate) mod lines;
+pub(crate) mod moment;
 pub(crate) mod pages;
+pub(crate) mod source;

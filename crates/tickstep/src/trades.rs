@@ -19,15 +19,19 @@ mod parser_tests;
 mod shape;
 
 use std::collections::BTreeMap;
-use std::io::{self, Read};
+use std::io::Read;
 
 pub use crate::text::fault::{LINE_BYTES_MAX, OnBad, Quantity, Rule, TextError as TradesError};
+
+pub use crate::text::moment::TimeUnit;
+pub use crate::text::source::ReadError;
 
 use crate::text::decimal::Decimal;
 use crate::text::fault::{Bad, excerpt, read_number};
 use crate::text::grid::{GridColumn, grid_of, place};
 use crate::text::lines::{BYTE_ORDER_MARK, Lines, TakeLines, is_text};
 use crate::text::pages;
+use crate::text::source::{BUFFER_BYTES, push_from};
 use feed::{Message, TradeKind};
 use layout::{Layout, RowText};
 
@@ -42,9 +46,6 @@ const ROW_BYTES_MIN: usize = 20;
 
 /// Rows by whose length the room for a whole file is reckoned.
 const ROWS_SAMPLED: usize = 1000;
-
-/// Bytes read at a time: what stays in the processor's cache until it has been parsed.
-const BUFFER_BYTES: usize = 1 << 17;
 
 /// Kinds of feed messages that are counted by name; the others share one count.
 const MESSAGE_KINDS_MAX: usize = 64;
@@ -63,55 +64,6 @@ pub struct TradesOptions {
     pub on_bad: OnBad,
     /// Leaves the fast path out; the result is the same. For tests.
     pub is_exact_only: bool,
-}
-
-/// The unit of the time column, as it is in the file.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum TimeUnit {
-    /// Milliseconds since 1970: 13 digits.
-    Ms,
-    /// Microseconds since 1970: 16 digits.
-    Us,
-    /// Nanoseconds since 1970: 19 digits.
-    Ns,
-}
-
-impl TimeUnit {
-    /// `ms`, `us` or `ns`.
-    #[must_use]
-    pub const fn name(self) -> &'static str {
-        match self {
-            Self::Ms => "ms",
-            Self::Us => "us",
-            Self::Ns => "ns",
-        }
-    }
-
-    const fn digits(self) -> usize {
-        match self {
-            Self::Ms => 13,
-            Self::Us => 16,
-            Self::Ns => 19,
-        }
-    }
-
-    const fn of_digits(digits: usize) -> Option<Self> {
-        match digits {
-            13 => Some(Self::Ms),
-            16 => Some(Self::Us),
-            19 => Some(Self::Ns),
-            _ => None,
-        }
-    }
-}
-
-/// Why [`TradesParser::push_from`] stopped.
-#[derive(Debug)]
-pub enum ReadError {
-    /// The source could not be read.
-    Source(io::Error),
-    /// What it holds is bad.
-    Trades(TradesError),
 }
 
 /// What was read: four columns of one length, and how it went.
@@ -315,25 +267,12 @@ impl TradesParser {
     ///
     /// # Errors
     ///
-    /// [`ReadError::Source`] when the source fails, [`ReadError::Trades`] as [`Self::push`].
+    /// [`ReadError::Source`] when the source fails, [`ReadError::Text`] as [`Self::push`].
     pub fn push_from(&mut self, source: &mut impl Read, bytes: usize) -> Result<usize, ReadError> {
         let mut buffer = std::mem::take(&mut self.buffer);
-        buffer.resize(BUFFER_BYTES, 0);
-        let mut taken = 0;
-        while taken < bytes {
-            let wanted = (bytes - taken).min(BUFFER_BYTES);
-            match source.read(&mut buffer[..wanted]) {
-                Ok(0) => break,
-                Ok(length) => {
-                    self.push(&buffer[..length]).map_err(ReadError::Trades)?;
-                    taken += length;
-                }
-                Err(fault) if fault.kind() == io::ErrorKind::Interrupted => {}
-                Err(fault) => return Err(ReadError::Source(fault)),
-            }
-        }
+        let taken = push_from(source, &mut buffer, bytes, |piece| self.push(piece));
         self.buffer = buffer;
-        Ok(taken)
+        taken
     }
 
     /// Reads what is left, a last line without a line end, and hands the columns over.
@@ -521,7 +460,7 @@ impl TradesParser {
         };
         let is_count = text.iter().all(u8::is_ascii_digit) && text.first() != Some(&b'0');
         let unit = TimeUnit::of_digits(text.len())
-            .filter(|_| is_count)
+            .filter(|unit| is_count && *unit != TimeUnit::S)
             .ok_or_else(fault)?;
         // Fits: 19 digits are below 2^64.
         let time = text

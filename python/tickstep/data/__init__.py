@@ -1,5 +1,6 @@
 """Market data from outside, as validated columns."""
 
+from tickstep.data.bars import read_bars, read_bars_by_symbol
 from tickstep.data.china import (
     parse_sina_klines,
     parse_tencent_klines,
@@ -8,7 +9,7 @@ from tickstep.data.china import (
     read_xtdata,
 )
 from tickstep.data.ctp import CtpCapture, read_ctp
-from tickstep.data.load import read_trades
+from tickstep.data.load import read_table, read_trades
 from tickstep.data.quotes import Level, Quote, parse_sina, parse_tencent
 
 __all__ = [
@@ -20,7 +21,10 @@ __all__ = [
     "parse_tencent",
     "parse_tencent_klines",
     "read_akshare",
+    "read_bars",
+    "read_bars_by_symbol",
     "read_ctp",
+    "read_table",
     "read_trades",
     "read_tushare",
     "read_xtdata",

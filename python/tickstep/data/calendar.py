@@ -17,7 +17,7 @@ from datetime import date, datetime, time, timedelta
 from functools import lru_cache
 from pathlib import Path
 from typing import Literal, NamedTuple
-from zoneinfo import ZoneInfo
+from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
 
 import numpy as np
 import numpy.typing as npt
@@ -569,6 +569,25 @@ def from_utc(moments: DayArray, instrument: "Symbol | None") -> DayArray:
     '2024-07-01T09:30:00'
     """
     return moments + _offsets(moments, _zone_of(instrument), is_local=False)
+
+
+def zone_to_utc(local: DayArray, zone: str) -> DayArray:
+    """Turn local wall-clock times of a time zone into UTC, by the rule of `to_utc`.
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> from tickstep.data.calendar import zone_to_utc
+    >>> str(zone_to_utc(np.array(["2024-07-01T09:30"], "datetime64[s]"), "America/New_York")[0])
+    '2024-07-01T13:30:00'
+    """
+    try:
+        known = ZoneInfo(zone)
+    except (ZoneInfoNotFoundError, ValueError, OSError, TypeError):
+        raise ConfigError(
+            f"{zone!r} is not a time zone", hint='write one such as "Asia/Shanghai"'
+        ) from None
+    return local - _offsets(local, known, is_local=True)
 
 
 def _zone_of(instrument: "Symbol | None") -> ZoneInfo:

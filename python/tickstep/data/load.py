@@ -1,44 +1,38 @@
-"""Files to validated columns.
+"""Files of trades, and tables of any kind, to validated columns."""
 
-This module opens and unpacks; the native parser does the reading. A file is never held whole: a
-plain one is read piece by piece by the parser itself, of a packed one pieces of 256 KB go from the
-disk through gzip or zip to the parser. What a file is packed with is told by its first bytes, not
-by its name.
-"""
-
-import gzip
 import os
 import re
-import zipfile
-import zlib
-from collections.abc import Iterator
-from contextlib import AbstractContextManager, contextmanager
-from decimal import Decimal
-from io import BufferedReader
-from pathlib import Path
-from typing import IO, Any, Literal, cast
+from typing import Any, Literal, Unpack, overload
+
+import numpy as np
 
 from tickstep._kernel import TradesParser
+from tickstep.bars import Bars
+from tickstep.book import UPDATE_END, Book
+from tickstep.data.bars import read_bars
+from tickstep.data.files import Paths, Text, faults_of, feed, hint_of, only_text, texts_of
+from tickstep.data.parts import Part, frozen_columns, join
+from tickstep.data.table import (
+    Kind,
+    TableOptions,
+    checked,
+    decimal_text,
+    read_parts,
+    repaired_part,
+    source_of,
+)
 from tickstep.errors import ConfigError, DataError
 from tickstep.ticks import Number, Progress, Ticks
 
-__all__ = ["read_trades"]
-
-_PIECE_BYTES = 1 << 18
-_GZIP_MAGIC = b"\x1f\x8b"
-_ZIP_MAGICS = (b"PK\x03\x04", b"PK\x05\x06")
-
-# What the unpackers raise for damaged, cut off, encrypted, or unknown content.
-_UNPACK_FAULTS = (
-    EOFError,
-    gzip.BadGzipFile,
-    zipfile.BadZipFile,
-    zlib.error,
-    RuntimeError,
-)
+__all__ = ["read_table", "read_trades", "symbol_in", "trades_parser", "trades_source"]
 
 # As Binance names its files: BTCUSDT-aggTrades-2024-08-08.zip, BTCUSD_PERP-trades-2024-08.csv.
 _BINANCE_NAME = re.compile(r"([A-Z0-9_]+)-(?:aggTrades|trades)-\d{4}-\d{2}")
+
+TRADES = Kind(
+    "trades", needs=("time", "price", "qty"), may=("symbol",), one_of=("side", "buyer_is_maker")
+)
+BOOK = Kind("book", needs=("time", "side", "price", "qty"), may=("symbol", "update_id"))
 
 
 def read_trades(
@@ -113,124 +107,167 @@ def read_trades(
     >>> ticks.symbol, ticks.tick_size, ticks.price_ticks.tolist(), ticks.side.tolist()
     ('BTCUSDT', 0.1, [618003, 618002], [0, 1])
     """
-    file = Path(path)
-    parser = _made_parser(tick_size, lot, on_bad)
-    _feed(parser, file, progress)
-    with _faults_of(file):
+    text = only_text(path)
+    parser = trades_parser(tick_size, lot, on_bad)
+    feed(parser, text, progress)
+    with faults_of(text):
         finished = parser.finish()
-    return _as_ticks(file, finished)
+    return _as_ticks(text, finished)
 
 
-def _feed(parser: TradesParser, file: Path, progress: Progress | None) -> None:
-    """Hand a file over: a plain one by its name, a packed one piece by piece as it is unpacked."""
-    with file.open("rb") as raw, _unpacked(raw, file) as text:
-        if text is raw:
-            with _faults_of(file):
-                parser.push_file(file, progress)
-            return
-        total_bytes = os.fstat(raw.fileno()).st_size
-        for piece in _pieces(text, file):
-            with _faults_of(file):
-                parser.push(piece)
-            if progress is not None:
-                progress(min(raw.tell(), total_bytes), total_bytes)
+@overload
+def read_table(
+    path: Paths,
+    *,
+    kind: Literal["trades"] = "trades",
+    symbol: str | None = None,
+    **options: Unpack[TableOptions],
+) -> Ticks: ...
 
 
-def _made_parser(tick_size: Number | None, lot: Number | None, on_bad: str) -> TradesParser:
+@overload
+def read_table(
+    path: Paths,
+    *,
+    kind: Literal["bars"],
+    symbol: str | None = None,
+    **options: Unpack[TableOptions],
+) -> Bars: ...
+
+
+@overload
+def read_table(
+    path: Paths,
+    *,
+    kind: Literal["book"],
+    symbol: str | None = None,
+    **options: Unpack[TableOptions],
+) -> Book: ...
+
+
+def read_table(
+    path: Paths,
+    *,
+    kind: str = "trades",
+    symbol: str | None = None,
+    **options: Unpack[TableOptions],
+) -> Ticks | Bars | Book:
+    """Read any table of text into integer columns, exactly.
+
+    The table is delimited text, with or without a header, or one JSON object in each line; plain,
+    gzip or zip. Which column is which is told by `columns`, or by the usual names in the header. A
+    pattern or a list of files is joined.
+
+    Parameters
+    ----------
+    path : path, pattern, or sequence of them
+        The files.
+    kind : {"trades", "bars", "book"}
+        What the rows are. Trades need time, price, qty and side (of the aggressor) or buyer_is_maker;
+        bars time, open, high, low, close and volume, and may have buy_volume, trade_count, turnover
+        and open_interest; a book time, side, price and qty (0 removes the level), and may have
+        update_id, of which all rows of one update share one (otherwise those of one time do). All may
+        have symbol, and clock, the time of day where it stands apart from the date.
+    symbol : str, optional
+        Name of the instrument. Where there is a column of symbols, only its rows are read.
+    columns : mapping of str to str or int, optional
+        From those names to the header's names, or to places from 0. Only these columns are read.
+    delimiter : str, optional
+        What is between two cells; by default the one of `,` `;` tab `|` that the first line has most.
+    header : bool, optional
+        Whether the first line names the columns; by default it does when no cell of it is a number.
+    time_unit : {"s", "ms", "us", "ns"}, optional
+        Unit of times that are counts; by default told by their digits (10, 13, 16, 19). With it,
+        dates must fit the unit.
+    tz : str, optional
+        Time zone of dates that name no offset, such as "Asia/Shanghai"; by default they are UTC.
+    tick_size, lot : float, int, str or Decimal, optional
+        Size of one price tick in money and of one lot in units of the instrument; a number off the
+        grid is then a bad row. By default the coarsest of 1, 0.1, 0.01, ... that holds all values.
+    on_bad : {"raise", "skip"}
+        Whether a bad row raises, or is left out and counted.
+    snap : bool
+        Whether numbers that miss a given grid by the noise of 32-bit floats (3197.0002441406 on a
+        grid of 1) are put on it; others that miss it stay bad.
+    sort : bool
+        Whether rows are put in order of time, and the rows that came too late counted; otherwise
+        they are bad.
+    drop_duplicates : bool
+        Whether rows that equal the one before are left out and counted.
+    allow_negative_prices : bool
+        Whether prices may be 0 or negative.
+    progress : callable, optional
+        Called as `progress(bytes_read, bytes_total)` for each file, in bytes on the disk.
+
+    Returns
+    -------
+    Ticks, Bars or Book
+        The columns. `source` tells how it went: `path`, `format`, `rows`, `lines`, `skipped` (rows
+        left out, by reason), `first_bad` (the first that broke a rule) and `repaired`.
+
+    Raises
+    ------
+    DataError
+        When a row is bad (the message names line, row and rule), or the file is empty or damaged.
+    ConfigError
+        When an option is not of the kind described.
+    OSError
+        When a file cannot be opened or read.
+
+    Examples
+    --------
+    >>> import pathlib, tempfile
+    >>> import tickstep as ts
+    >>> path = pathlib.Path(tempfile.mkdtemp(), "export.txt")
+    >>> _ = path.write_text("SELL;20240102 09:30:00.5;3197.5;2\\nBUY;20240102 09:30:01;3197;1\\n")
+    >>> ticks = ts.read_table(
+    ...     path, columns={"side": 0, "time": 1, "price": 2, "qty": 3}, tz="Asia/Shanghai")
+    >>> ticks.price_ticks.tolist(), ticks.tick_size, str(ticks.datetimes[0])
+    ([31975, 31970], 0.1, '2024-01-02T01:30:00.500')
+    """
+    if kind == "bars":
+        return read_bars(path, symbol=symbol, **options)
+    if kind == "trades":
+        part, labels = _rows_of(path, TRADES, symbol, options)
+        return Ticks(**frozen_columns(part), **labels)
+    if kind == "book":
+        part, labels = _rows_of(path, BOOK, symbol, options)
+        update = part.columns.pop("update_id", part.columns["time"])
+        is_last = np.append(update[1:] != update[:-1], True)
+        part.columns["flags"] = (UPDATE_END * is_last).astype(np.uint8)
+        return Book(**frozen_columns(part), **labels)
+    raise ConfigError(
+        f"a table of {kind!r} is not known", hint='kind is "trades", "bars" or "book"'
+    )
+
+
+def trades_parser(tick_size: Number | None, lot: Number | None, on_bad: str) -> TradesParser:
+    """Make a parser of trades from the arguments of `read_trades`."""
     if on_bad not in ("raise", "skip"):
         raise ConfigError(
             f"on_bad {on_bad!r} is neither 'raise' nor 'skip'",
             hint="on_bad='skip' leaves bad rows out and counts them",
         )
-    tick_text, lot_text = _decimal_text("tick_size", tick_size), _decimal_text("lot", lot)
+    tick_text, lot_text = decimal_text("tick_size", tick_size), decimal_text("lot", lot)
     try:
         return TradesParser(tick_size=tick_text, lot=lot_text, skip_bad=on_bad == "skip")
     except ValueError as fault:
-        raise ConfigError(str(fault), hint=_hint_of(fault)) from None
+        raise ConfigError(str(fault), hint=hint_of(fault)) from None
 
 
-def _decimal_text(name: str, size: Number | None) -> str | None:
-    if size is None or isinstance(size, str):
-        return size
-    if isinstance(size, bool) or not isinstance(size, float | int | Decimal):
-        raise ConfigError(
-            f"{name} must be a number or its text, was {type(size).__name__}",
-            hint=f'write {name}="0.01"',
-        )
-    return repr(float(size)) if isinstance(size, float) else str(size)
+def trades_source(text: Text, report: dict[str, Any], *, rows: int) -> dict[str, Any]:
+    """Tell how the reading of trades went."""
+    told = ("format", "lines", "skipped", "messages", "first_bad")
+    return {"path": text.file.name, "rows": rows} | {name: report[name] for name in told}
 
 
-def _unpacked(raw: BufferedReader, file: Path) -> AbstractContextManager[IO[bytes]]:
-    magic = raw.peek(4)[:4]
-    if magic.startswith(_GZIP_MAGIC):
-        return cast(IO[bytes], gzip.GzipFile(fileobj=raw))
-    if magic.startswith(_ZIP_MAGICS):
-        return _zip_member(raw, file)
-    return raw
+def symbol_in(name: str) -> str | None:
+    """Return the symbol in a file name of Binance, None in any other."""
+    found = _BINANCE_NAME.match(name)
+    return found.group(1) if found else None
 
 
-@contextmanager
-def _zip_member(raw: BufferedReader, file: Path) -> Iterator[IO[bytes]]:
-    try:
-        archive = zipfile.ZipFile(raw)
-        member = archive.open(_only_member(archive, file))
-    except _UNPACK_FAULTS as fault:
-        raise _damaged(file, fault) from fault
-    with archive, member:
-        yield member
-
-
-def _only_member(archive: zipfile.ZipFile, file: Path) -> zipfile.ZipInfo:
-    files = [member for member in archive.infolist() if not member.is_dir()]
-    # macOS adds a shadow of every file.
-    members = [member for member in files if not member.filename.startswith("__MACOSX/")]
-    if len(members) > 1:
-        members = [member for member in members if member.filename.lower().endswith(".csv")]
-    if len(members) != 1:
-        raise DataError(
-            f"{file.name}: expected one CSV file in the archive, was {len(members)}"
-            f" of {len(files)} files",
-            hint="unpack the archive and read its files one by one",
-        )
-    return members[0]
-
-
-def _pieces(text: IO[bytes], file: Path) -> Iterator[bytes]:
-    while piece := _read(text, file):
-        yield piece
-
-
-def _read(text: IO[bytes], file: Path) -> bytes:
-    try:
-        return text.read(_PIECE_BYTES)
-    except _UNPACK_FAULTS as fault:
-        raise _damaged(file, fault) from fault
-
-
-def _damaged(file: Path, fault: Exception) -> DataError:
-    return DataError(
-        f"{file.name}: the packed file is damaged or cut off: {fault}",
-        hint="download or copy the file again and compare its checksum",
-    )
-
-
-@contextmanager
-def _faults_of(file: Path) -> Iterator[None]:
-    try:
-        yield
-    except ValueError as fault:
-        if not hasattr(fault, "hint"):  # not the parser's: the caller's own, from progress
-            raise
-        raise DataError(f"{file.name}: {fault}", hint=_hint_of(fault)) from None
-
-
-def _hint_of(fault: ValueError) -> str:
-    hint: str = getattr(fault, "hint", "")
-    is_row = getattr(fault, "line", None) is not None
-    return f"{hint}; on_bad='skip' leaves bad rows out and counts them" if is_row else hint
-
-
-def _as_ticks(file: Path, finished: tuple[Any, ...]) -> Ticks:
+def _as_ticks(text: Text, finished: tuple[Any, ...]) -> Ticks:
     *columns, report = finished
     for column in columns:
         # Nobody else has the arrays: read-only ones are taken without a copy.
@@ -240,16 +277,35 @@ def _as_ticks(file: Path, finished: tuple[Any, ...]) -> Ticks:
         tick_size=report["tick_size"],
         lot=report["lot"],
         time_unit=report["time_unit"],
-        symbol=report["symbol"] or _symbol_in(file.name),
-        source=_source(file, report, rows=len(columns[0])),
+        symbol=report["symbol"] or symbol_in(text.file.name),
+        source=trades_source(text, report, rows=len(columns[0])),
     )
 
 
-def _source(file: Path, report: dict[str, Any], *, rows: int) -> dict[str, Any]:
-    told = ("format", "lines", "skipped", "messages", "first_bad")
-    return {"path": file.name, "rows": rows} | {name: report[name] for name in told}
-
-
-def _symbol_in(name: str) -> str | None:
-    found = _BINANCE_NAME.match(name)
-    return found.group(1) if found else None
+def _rows_of(
+    path: Paths, kind: Kind, symbol: str | None, options: TableOptions
+) -> tuple[Part, dict[str, Any]]:
+    """All rows of one instrument, and what labels them."""
+    texts = texts_of(path)
+    checked(options)
+    reads = [
+        read_parts(text, kind, options, symbol=symbol, any_order=len(texts) > 1) for text in texts
+    ]
+    parts = [part for found, _ in reads for part in found]
+    names = sorted({str(part.symbol) for part in parts})
+    if len(names) > 1:
+        raise DataError(
+            f"{texts[0].name}: the rows are of {len(names)} symbols: {', '.join(names[:20])}",
+            hint="symbol= takes one of them",
+        )
+    whole, repaired = repaired_part(join(parts, texts[0].name), options)
+    told = [(text, told) for text, (_, told) in zip(texts, reads, strict=True)]
+    labels = {
+        "tick_size": whole.tick_size,
+        "lot": whole.lot,
+        "time_unit": whole.time_unit,
+        "symbol": symbol or whole.symbol,
+        "source": source_of(told, len(whole.columns["time"]), repaired),
+        "allow_negative_prices": options.get("allow_negative_prices", False),
+    }
+    return whole, labels

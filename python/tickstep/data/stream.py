@@ -17,8 +17,9 @@ import numpy as np
 import numpy.typing as npt
 
 from tickstep._kernel import TickColumns, TradesParser
-from tickstep.data import load
+from tickstep.data.files import faults_of, only_text, pieces
 from tickstep.data.frames import column_names, decimals_within, tick_parts
+from tickstep.data.load import symbol_in, trades_parser
 from tickstep.data.parquet import frame_to, kind_of, parquet_head
 from tickstep.data.tickfile import open_ticks
 from tickstep.errors import ConfigError, DataError
@@ -143,7 +144,7 @@ def _of_text(
     file: Path, rows: int, sizes: Sizes, on_bad: str, progress: Progress | None
 ) -> Iterator[Ticks]:
     sizes = _sizes_of_text(file, rows, sizes, on_bad)
-    parser = load._made_parser(*sizes, on_bad)
+    parser = trades_parser(*sizes, on_bad)
     rest: Columns = [np.empty(0, np.int64) for _ in range(3)] + [np.empty(0, np.uint8)]
     start = 0
     for drained, report, is_last in _drained(parser, file, rows, progress):
@@ -153,7 +154,7 @@ def _of_text(
                 "tick_size": sizes[0],
                 "lot": sizes[1],
                 "time_unit": report["time_unit"],
-                "symbol": report["symbol"] or load._symbol_in(file.name),
+                "symbol": report["symbol"] or symbol_in(file.name),
                 "source": {"path": file.name, "first_row": start},
             }
             taken, rest = [each[:rows] for each in rest], [each[rows:] for each in rest]
@@ -165,7 +166,7 @@ def _sizes_of_text(file: Path, rows: int, sizes: Sizes, on_bad: str) -> Sizes:
     """The sizes given, or found by reading the file once."""
     if None not in sizes:
         return sizes
-    parser = load._made_parser(*sizes, on_bad)
+    parser = trades_parser(*sizes, on_bad)
     told = [report for _, report, is_last in _drained(parser, file, rows, None) if is_last]
     return told[0]["tick_size"], told[0]["lot"]
 
@@ -174,20 +175,18 @@ def _drained(
     parser: TradesParser, file: Path, rows: int, progress: Progress | None
 ) -> Iterator[tuple[Columns, dict[str, Any], bool]]:
     """Rows of a text, a chunk and a little more at a time; what is told; whether it is the end."""
-    done = 0
-    with file.open("rb") as raw, load._unpacked(raw, file) as text:
-        total_bytes = os.fstat(raw.fileno()).st_size
-        for piece in load._pieces(text, file):
-            with load._faults_of(file):
-                parser.push(piece)
-            if progress is not None:
-                progress(min(raw.tell(), total_bytes), total_bytes)
-            if parser.rows - done >= rows:
-                done = parser.rows
-                drained = parser.drain()
-                told = dict(zip(("time_unit", "symbol"), drained[4:], strict=True))
-                yield list(drained[:4]), told, False
-    with load._faults_of(file):
+    done, text = 0, only_text(file)
+    for piece, bytes_done, bytes_total in pieces(text):
+        with faults_of(text):
+            parser.push(piece)
+        if progress is not None:
+            progress(bytes_done, bytes_total)
+        if parser.rows - done >= rows:
+            done = parser.rows
+            drained = parser.drain()
+            told = dict(zip(("time_unit", "symbol"), drained[4:], strict=True))
+            yield list(drained[:4]), told, False
+    with faults_of(text):
         finished = parser.finish()
     yield list(finished[:4]), finished[4], True
 

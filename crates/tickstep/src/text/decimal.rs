@@ -60,6 +60,11 @@ impl Decimal {
         Ok(value)
     }
 
+    /// The number as a multiple of 10^-18, to compare two of them.
+    pub fn scaled_size(self) -> i128 {
+        i128::from(self.mantissa) * i128::from(POWERS_OF_TEN[DECIMALS_MAX - self.decimals])
+    }
+
     fn from_digits(whole: &[u8], fraction: &[u8], exponent: i64) -> Result<Self, DecimalFault> {
         let digits = Digits::read(whole, fraction)?;
         if digits.is_zero {

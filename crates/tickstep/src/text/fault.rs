@@ -4,6 +4,7 @@ use std::collections::BTreeMap;
 use std::fmt;
 
 use super::decimal::{DECIMALS_MAX, Decimal, DecimalFault};
+use super::moment::MomentFault;
 
 /// Longest line that is looked at, in bytes. A depth snapshot of 5,000 levels is a tenth of it.
 pub const LINE_BYTES_MAX: usize = 1 << 20;
@@ -150,6 +151,51 @@ pub enum Rule {
         /// Digits of the times before it.
         digits_expected: usize,
     },
+    /// A time is a date, or a count since 1970 of known digits.
+    Moment {
+        /// Its text, shortened.
+        cell: String,
+        /// Why it is refused.
+        fault: MomentFault,
+    },
+    /// All times of a file name an offset from UTC, or none does.
+    Zone {
+        /// Its text, shortened.
+        cell: String,
+    },
+    /// Each bar has a time of its own.
+    TimeRepeated {
+        /// Time of this row, and of the last good row before it.
+        time: i64,
+    },
+    /// A count is a whole number below 2^62.
+    Whole {
+        /// Which number.
+        quantity: Quantity,
+        /// Its text, shortened.
+        cell: String,
+    },
+    /// Money is a number.
+    Money {
+        /// Which number.
+        quantity: Quantity,
+        /// Its text, shortened.
+        cell: String,
+    },
+    /// The low is the lowest price of a bar and the high the highest.
+    Bar {
+        /// The column that is not.
+        quantity: Quantity,
+        /// Its text, shortened.
+        cell: String,
+        /// The column it conflicts with.
+        other: Quantity,
+    },
+    /// A side is buy or sell, bid or ask.
+    Side {
+        /// Its text, shortened.
+        cell: String,
+    },
     /// Time does not go backwards.
     TimeOrder {
         /// Time of this row.
@@ -164,7 +210,9 @@ pub enum Rule {
     },
     /// A feed line is a receive time and one JSON object.
     Message,
-    /// A trade message has this field.
+    /// A line of JSON lines is one object.
+    Object,
+    /// A message has this field.
     Field {
         /// The field's key.
         key: &'static str,
@@ -285,10 +333,16 @@ impl Rule {
             | Self::Decimals { quantity, .. }
             | Self::Grid { quantity, .. }
             | Self::Span { quantity, .. } => quantity.name,
-            Self::Time { .. } | Self::TimeUnit { .. } => "time",
+            Self::Whole { quantity, .. } | Self::Money { quantity, .. } => quantity.name,
+            Self::Bar { .. } => "high and low",
+            Self::Side { .. } => "side",
+            Self::Time { .. } | Self::TimeUnit { .. } | Self::Moment { .. } => "time",
+            Self::Zone { .. } => "time zone",
             Self::TimeOrder { .. } => "time backwards",
+            Self::TimeRepeated { .. } => "time repeated",
             Self::Maker { .. } => "buyer is maker",
             Self::Message => "not a message",
+            Self::Object => "not an object",
             Self::Field { .. } => "field missing",
             Self::Symbol { .. } => "symbol",
         }
@@ -302,6 +356,9 @@ impl Rule {
             Self::Columns {
                 delimiter: Some(_), ..
             } => "separate the columns by commas",
+            Self::Columns {
+                expected: Some(_), ..
+            } => "give every row as many cells as the first one has",
             Self::Columns { .. } => {
                 "give 6 (trades), 7 (aggTrades, spot trades) or 8 (spot aggTrades) columns, \
                  or a header that names price, quantity, time and is_buyer_maker"
@@ -313,7 +370,8 @@ impl Rule {
             Self::Number { .. } => "write a plain decimal such as 61800.30 or 9.0E-5",
             Self::Positive { .. } => "remove the row",
             Self::Large { .. } | Self::Span { .. } => {
-                "correct or remove the row; if the number is right, give a coarser unit"
+                "correct or remove the row; if the number is right, give a coarser unit \
+                 (of a table with snap=True, where decimals are the noise of floats)"
             }
             Self::Decimals { .. } => "round the number to the market's tick size or lot",
             Self::Grid { .. } => "correct the row, or give the unit that the market used",
@@ -322,8 +380,25 @@ impl Rule {
                 "keep one time unit in a file; split it where the unit changes"
             }
             Self::TimeOrder { .. } => "sort the file by time",
+            Self::TimeRepeated { .. } => "keep one row for each time",
+            Self::Moment {
+                fault: MomentFault::TooFine,
+                ..
+            } => "give a finer time_unit",
+            Self::Moment {
+                fault: MomentFault::Range,
+                ..
+            } => "give a coarser time_unit",
+            Self::Moment { .. } => {
+                "write 2024-01-02 09:30:00, 20240102, or an integer since 1970; \
+                 time_unit= tells the unit of short integers"
+            }
+            Self::Zone { .. } => "write all times with their offset from UTC, or none",
+            Self::Whole { .. } | Self::Money { .. } => "correct or remove the row",
+            Self::Bar { .. } => "correct or remove the row, or check which column is which",
+            Self::Side { .. } => "write BUY or SELL (of a book: bid or ask)",
             Self::Maker { .. } => "write true or false, or 1 or 0",
-            Self::Message | Self::Field { .. } => "correct or remove the line",
+            Self::Message | Self::Object | Self::Field { .. } => "correct or remove the line",
             Self::Symbol { .. } => "split the file by symbol",
         }
     }
@@ -393,6 +468,40 @@ impl fmt::Display for Rule {
                 )?;
                 write!(f, " have {digits_expected}")
             }
+            Self::Moment { cell, fault } => write_moment(f, cell, *fault),
+            Self::Zone { cell } => write!(
+                f,
+                "time '{cell}' and the rows before it differ in naming an offset from UTC"
+            ),
+            Self::TimeRepeated { time } => {
+                write!(f, "time {time} is that of the row before")
+            }
+            Self::Whole { quantity, cell } => {
+                write!(
+                    f,
+                    "{} '{cell}' is not a whole number below 2^62",
+                    quantity.name
+                )
+            }
+            Self::Money { quantity, cell } => {
+                write!(f, "{} '{cell}' is not a number", quantity.name)
+            }
+            Self::Bar {
+                quantity,
+                cell,
+                other,
+            } => write!(
+                f,
+                "{} '{cell}' is {} the {}",
+                quantity.name,
+                if quantity.name == "high" {
+                    "below"
+                } else {
+                    "above"
+                },
+                other.name
+            ),
+            Self::Side { cell } => write!(f, "side '{cell}' is not known"),
             Self::TimeOrder { time, previous } => {
                 write!(f, "time goes backwards, from {previous} to {time}")
             }
@@ -405,7 +514,8 @@ impl fmt::Display for Rule {
                     "the line is not a receive time, a space and one JSON object"
                 )
             }
-            Self::Field { key } => write!(f, "the trade message has no usable field \"{key}\""),
+            Self::Object => write!(f, "the line is not one JSON object"),
+            Self::Field { key } => write!(f, "the message has no usable field \"{key}\""),
             Self::Symbol { found, expected } => {
                 write!(
                     f,
@@ -413,6 +523,14 @@ impl fmt::Display for Rule {
                 )
             }
         }
+    }
+}
+
+fn write_moment(f: &mut fmt::Formatter<'_>, cell: &str, fault: MomentFault) -> fmt::Result {
+    match fault {
+        MomentFault::Syntax => write!(f, "time '{cell}' is neither a date nor a known count"),
+        MomentFault::TooFine => write!(f, "time '{cell}' is finer than the time unit"),
+        MomentFault::Range => write!(f, "time '{cell}' is not within 2^62 time units of 1970"),
     }
 }
 

@@ -182,7 +182,7 @@ fn steps(unit: Decimal, units_max: i64) -> [Step; DECIMALS_MAX + 1] {
 pub(crate) struct GridColumn {
     pub grid: Grid,
     pub values: Vec<i64>,
-    /// Largest of the first `largest_of` values. Kept so that refusals in a row do not each look at
+    /// Largest size of the first `largest_of` values. Kept so that refusals in a row do not each look at
     /// the whole column again.
     largest: i64,
     largest_of: usize,
@@ -227,6 +227,51 @@ impl GridColumn {
         self.place_on_finer_grid(value)
     }
 
+    /// The places of values that are pushed one after the other; of a refused one its index.
+    pub fn place_all(
+        &mut self,
+        values: &[Decimal],
+        places: &mut Vec<Place>,
+    ) -> Result<(), (usize, GridFault)> {
+        places.clear();
+        let mut decimals = self.grid.unit.decimals;
+        for (index, value) in values.iter().enumerate() {
+            let place = self.place(*value).map_err(|fault| (index, fault))?;
+            decimals = decimals.max(place.decimals_needed);
+            places.push(place);
+        }
+        if decimals > self.grid.unit.decimals {
+            // One value needs a finer grid: the others are on it, too.
+            for (index, value) in values.iter().enumerate() {
+                places[index] = self
+                    .finer_place(*value, decimals)
+                    .ok_or((index, GridFault::TooLarge))?;
+            }
+        }
+        Ok(())
+    }
+
+    fn finer_place(&self, value: Decimal, decimals: usize) -> Option<Place> {
+        let growth = POWERS_OF_TEN[decimals - value.decimals];
+        let units = i64::try_from(value.mantissa.checked_mul(growth)?).ok()?;
+        (units <= self.grid.units_max).then_some(Place {
+            units,
+            decimals_needed: decimals,
+        })
+    }
+
+    /// As [`Self::push`], of a value below zero where `is_negative`.
+    pub fn push_signed(&mut self, place: Place, is_negative: bool) {
+        self.push(Place {
+            units: if is_negative {
+                -place.units
+            } else {
+                place.units
+            },
+            ..place
+        });
+    }
+
     fn place_on_finer_grid(&mut self, value: Decimal) -> Result<Place, GridFault> {
         let units = i64::try_from(value.mantissa).map_err(|_| GridFault::TooLarge)?;
         if units > self.grid.units_max {
@@ -245,7 +290,7 @@ impl GridColumn {
         let unseen = &self.values[self.largest_of..];
         self.largest = unseen
             .iter()
-            .fold(self.largest, |largest, value| largest.max(*value));
+            .fold(self.largest, |largest, value| largest.max(value.abs()));
         self.largest_of = self.values.len();
         self.largest
     }
@@ -302,15 +347,25 @@ pub(crate) fn place(
     value: Decimal,
     text: &[u8],
 ) -> Result<Place, Rule> {
-    column.place(value).map_err(|fault| {
-        let cell = excerpt(text);
-        let grid = &column.grid;
-        match fault {
-            GridFault::OffGrid => off_grid(quantity, cell, grid.unit, grid.neighbours(value)),
-            GridFault::TooLarge => Rule::Large { quantity, cell },
-            GridFault::TooFine => Rule::Span { quantity, cell },
-        }
-    })
+    column
+        .place(value)
+        .map_err(|fault| misplaced(&column.grid, fault, quantity, value, text))
+}
+
+/// The rule that a value without a place on the grid breaks.
+pub(crate) fn misplaced(
+    grid: &Grid,
+    fault: GridFault,
+    quantity: Quantity,
+    value: Decimal,
+    text: &[u8],
+) -> Rule {
+    let cell = excerpt(text);
+    match fault {
+        GridFault::OffGrid => off_grid(quantity, cell, grid.unit, grid.neighbours(value)),
+        GridFault::TooLarge => Rule::Large { quantity, cell },
+        GridFault::TooFine => Rule::Span { quantity, cell },
+    }
 }
 
 #[cfg(test)]
@@ -412,6 +467,24 @@ mod tests {
             column_of(grid, &["0.000000000000000001"]).unwrap_err(),
             GridFault::OffGrid
         );
+    }
+
+    #[test]
+    fn values_of_one_row_share_the_grid() {
+        let mut column = column_of(Grid::found(BOUND), &["3"]).unwrap();
+        let mut places = Vec::new();
+        let values = [decimal("7"), decimal("0.25"), decimal("1.5")];
+        column.place_all(&values, &mut places).unwrap();
+        for (place, is_negative) in places.iter().zip([false, true, false]) {
+            column.push_signed(*place, is_negative);
+        }
+        assert_eq!(column.values, [300, 700, -25, 150]);
+        let values = [decimal("1e14"), decimal("0.001")];
+        assert_eq!(
+            column.place_all(&values, &mut places).unwrap_err(),
+            (0, GridFault::TooLarge)
+        );
+        assert_eq!(column.values, [300, 700, -25, 150]);
     }
 
     #[test]

@@ -6,6 +6,7 @@
 
 use super::layout::RowText;
 use crate::text::fault::Rule;
+use crate::text::json::Scanner;
 
 /// One line of a feed.
 #[derive(Debug, PartialEq, Eq)]
@@ -55,7 +56,7 @@ pub(super) fn read_message(line: &[u8]) -> Result<Message<'_>, Rule> {
     let text = message_of(line).ok_or(Rule::Message)?;
     let mut fields = Fields::default();
     let mut scanner = Scanner { text, at: 0 };
-    scanner.object(&mut fields, true).ok_or(Rule::Message)?;
+    object(&mut scanner, &mut fields, true).ok_or(Rule::Message)?;
     let Some(kind) = fields.trade_kind() else {
         return Ok(Message::Other(fields.kind.unwrap_or_default()));
     };
@@ -111,114 +112,33 @@ impl<'a> Fields<'a> {
     }
 }
 
-struct Scanner<'a> {
-    text: &'a [u8],
-    at: usize,
+/// Reads an object; one under the key `data` too, where `may_wrap`.
+fn object<'a>(scanner: &mut Scanner<'a>, fields: &mut Fields<'a>, may_wrap: bool) -> Option<()> {
+    scanner.expect(b'{')?;
+    if scanner.peek() == Some(b'}') {
+        return scanner.expect(b'}');
+    }
+    loop {
+        member(scanner, fields, may_wrap)?;
+        if fields.is_of_other_kind() {
+            return Some(());
+        }
+        match scanner.peek()? {
+            b',' => scanner.expect(b',')?,
+            _ => return scanner.expect(b'}'),
+        }
+    }
 }
 
-impl<'a> Scanner<'a> {
-    /// Reads an object; one under the key `data` too, where `may_wrap`.
-    fn object(&mut self, fields: &mut Fields<'a>, may_wrap: bool) -> Option<()> {
-        self.expect(b'{')?;
-        if self.peek() == Some(b'}') {
-            return self.expect(b'}');
-        }
-        loop {
-            self.member(fields, may_wrap)?;
-            if fields.is_of_other_kind() {
-                return Some(());
-            }
-            match self.peek()? {
-                b',' => self.expect(b',')?,
-                _ => return self.expect(b'}'),
-            }
-        }
+fn member<'a>(scanner: &mut Scanner<'a>, fields: &mut Fields<'a>, may_wrap: bool) -> Option<()> {
+    scanner.peek()?;
+    let key = scanner.string()?;
+    scanner.expect(b':')?;
+    if may_wrap && key == b"data" && scanner.peek() == Some(b'{') {
+        return object(scanner, fields, false);
     }
-
-    fn member(&mut self, fields: &mut Fields<'a>, may_wrap: bool) -> Option<()> {
-        self.peek()?;
-        let key = self.string()?;
-        self.expect(b':')?;
-        if may_wrap && key == b"data" && self.peek() == Some(b'{') {
-            return self.object(fields, false);
-        }
-        fields.set(key, self.value()?);
-        Some(())
-    }
-
-    /// The inside of a string, or any other value as it is spelled.
-    fn value(&mut self) -> Option<&'a [u8]> {
-        match self.peek()? {
-            b'"' => self.string(),
-            b'{' | b'[' => self.nested(),
-            _ => self.word(),
-        }
-    }
-
-    fn string(&mut self) -> Option<&'a [u8]> {
-        if self.text.get(self.at) != Some(&b'"') {
-            return None;
-        }
-        let start = self.at + 1;
-        self.at = start;
-        loop {
-            match self.text.get(self.at)? {
-                b'"' => break,
-                b'\\' => self.at += 2,
-                _ => self.at += 1,
-            }
-        }
-        self.at += 1;
-        Some(&self.text[start..self.at - 1])
-    }
-
-    /// Counts brackets outside of strings, without recursion.
-    fn nested(&mut self) -> Option<&'a [u8]> {
-        let start = self.at;
-        let mut depth = 0;
-        loop {
-            match self.text.get(self.at)? {
-                b'"' => {
-                    self.string()?;
-                    continue;
-                }
-                b'{' | b'[' => depth += 1,
-                b'}' | b']' => depth -= 1,
-                _ => {}
-            }
-            self.at += 1;
-            if depth == 0 {
-                return Some(&self.text[start..self.at]);
-            }
-        }
-    }
-
-    /// A number, `true`, `false` or `null`.
-    fn word(&mut self) -> Option<&'a [u8]> {
-        let is_part = |byte: &u8| byte.is_ascii_alphanumeric() || b"+-.".contains(byte);
-        let rest = &self.text[self.at..];
-        let length = rest.iter().take_while(|byte| is_part(byte)).count();
-        self.at += length;
-        (length > 0).then(|| &rest[..length])
-    }
-
-    /// The next byte that is not a space.
-    fn peek(&mut self) -> Option<u8> {
-        while matches!(self.text.get(self.at), Some(b' ' | b'\t')) {
-            self.at += 1;
-        }
-        self.text.get(self.at).copied()
-    }
-
-    fn expect(&mut self, byte: u8) -> Option<()> {
-        let is_there = self.peek() == Some(byte);
-        self.at += usize::from(is_there);
-        is_there.then_some(())
-    }
-
-    fn end(&mut self) -> Option<()> {
-        self.peek().is_none().then_some(())
-    }
+    fields.set(key, scanner.value()?);
+    Some(())
 }
 
 #[cfg(test)]

@@ -1,0 +1,199 @@
+//! Python face of `tickstep::table`.
+
+use std::path::PathBuf;
+
+use numpy::IntoPyArray;
+use pyo3::buffer::PyBuffer;
+use pyo3::exceptions::PyValueError;
+use pyo3::prelude::*;
+use pyo3::types::{PyBytes, PyDict, PyList};
+use tickstep::table::{
+    self, Column, Field, Form, OnBad, Order, Part, Table, TableOptions, TextError, TimeUnit,
+};
+
+use crate::source::{STRIDE_BYTES, SourceFile, raised};
+
+/// Turn the bytes of a table into columns.
+#[pyclass(module = "tickstep._kernel")]
+pub struct TableParser {
+    /// `None` once the parser has ended.
+    parser: Option<table::TableParser>,
+}
+
+#[pymethods]
+impl TableParser {
+    #[new]
+    #[pyo3(signature = (
+        columns, *, delimiter=None, width=0, has_header=false, tick_size=None, lot=None,
+        time_unit=None, symbol=None, order="ascending", skip_bad=false,
+        allow_negative_prices=false, needs_qty=false, snap=false
+    ))]
+    #[expect(clippy::too_many_arguments, reason = "keywords of one Python call")]
+    fn new(
+        columns: Vec<(String, usize, Vec<String>)>,
+        delimiter: Option<char>,
+        width: usize,
+        has_header: bool,
+        tick_size: Option<String>,
+        lot: Option<String>,
+        time_unit: Option<&str>,
+        symbol: Option<String>,
+        order: &str,
+        skip_bad: bool,
+        allow_negative_prices: bool,
+        needs_qty: bool,
+        snap: bool,
+    ) -> PyResult<Self> {
+        let options = TableOptions {
+            form: form_of(delimiter, width, has_header)?,
+            columns: columns
+                .into_iter()
+                .map(column_of)
+                .collect::<PyResult<_>>()?,
+            tick_size,
+            lot,
+            time_unit: time_unit.map(unit_of).transpose()?,
+            symbol,
+            order: order_of(order)?,
+            on_bad: if skip_bad { OnBad::Skip } else { OnBad::Raise },
+            allows_negative_prices: allow_negative_prices,
+            needs_qty,
+            snaps: snap,
+        };
+        let parser = table::TableParser::new(options).map_err(raised)?;
+        Ok(Self {
+            parser: Some(parser),
+        })
+    }
+
+    /// Read the next piece of the file. `bytes` are read in place, other buffers are copied first.
+    fn push(&mut self, py: Python<'_>, piece: &Bound<'_, PyAny>) -> PyResult<()> {
+        if let Ok(bytes) = piece.cast::<PyBytes>() {
+            return self.push_bytes(py, bytes.as_bytes());
+        }
+        let copy = PyBuffer::<u8>::get(piece)?.to_vec(py)?;
+        self.push_bytes(py, &copy)
+    }
+
+    /// Read a plain file to its end, calling `progress(bytes_read, bytes_total)` now and then.
+    #[pyo3(signature = (path, progress=None))]
+    fn push_file(
+        &mut self,
+        py: Python<'_>,
+        path: PathBuf,
+        progress: Option<&Bound<'_, PyAny>>,
+    ) -> PyResult<()> {
+        let mut file = SourceFile::open(path, progress)?;
+        loop {
+            let parser = self.parser()?;
+            let result = py.detach(|| parser.push_from(&mut file.file, STRIDE_BYTES));
+            if result.is_err() {
+                self.parser = None;
+            }
+            if file.went_on(py, result)? {
+                return Ok(());
+            }
+        }
+    }
+
+    /// Read what is left and give `(parts, report)`: a dict of columns for each symbol.
+    fn finish<'py>(
+        &mut self,
+        py: Python<'py>,
+    ) -> PyResult<(Bound<'py, PyList>, Bound<'py, PyDict>)> {
+        let parser = self.parser.take().ok_or_else(|| raised(TextError::Ended))?;
+        let Table {
+            parts,
+            lines,
+            skipped,
+            first_bad,
+            is_naive,
+        } = py.detach(|| parser.finish()).map_err(raised)?;
+        let report = PyDict::new(py);
+        report.set_item("lines", lines)?;
+        report.set_item("skipped", skipped)?;
+        report.set_item("first_bad", first_bad.map(|error| error.to_string()))?;
+        report.set_item("is_naive", is_naive)?;
+        let list = PyList::empty(py);
+        for part in parts {
+            list.append(part_dict(py, part)?)?;
+        }
+        Ok((list, report))
+    }
+}
+
+impl TableParser {
+    fn parser(&mut self) -> PyResult<&mut table::TableParser> {
+        self.parser.as_mut().ok_or_else(|| raised(TextError::Ended))
+    }
+
+    fn push_bytes(&mut self, py: Python<'_>, piece: &[u8]) -> PyResult<()> {
+        let parser = self.parser()?;
+        let result = py.detach(|| parser.push(piece));
+        if result.is_err() {
+            self.parser = None;
+        }
+        result.map_err(raised)
+    }
+}
+
+fn part_dict(py: Python<'_>, part: Part) -> PyResult<Bound<'_, PyDict>> {
+    let dict = PyDict::new(py);
+    dict.set_item("symbol", &part.symbol)?;
+    dict.set_item("time_unit", part.time_unit.name())?;
+    dict.set_item("tick_size", part.tick_size())?;
+    dict.set_item("lot", part.lot())?;
+    for field in Field::ALL {
+        if let Some(column) = part
+            .prices(field)
+            .or_else(|| part.qtys(field))
+            .or_else(|| part.counts(field))
+        {
+            dict.set_item(field.name(), column.into_pyarray(py))?;
+        } else if let Some(column) = part.money(field) {
+            dict.set_item(field.name(), column.into_pyarray(py))?;
+        }
+    }
+    dict.set_item("time", part.time.into_pyarray(py))?;
+    if !part.side.is_empty() {
+        dict.set_item("side", part.side.into_pyarray(py))?;
+    }
+    Ok(dict)
+}
+
+fn form_of(delimiter: Option<char>, columns: usize, has_header: bool) -> PyResult<Form> {
+    let Some(delimiter) = delimiter else {
+        return Ok(Form::Json);
+    };
+    let delimiter = u8::try_from(delimiter)
+        .map_err(|_| PyValueError::new_err(format!("delimiter {delimiter:?} is not one byte")))?;
+    Ok(Form::Delimited {
+        delimiter,
+        columns,
+        has_header,
+    })
+}
+
+fn column_of((name, at, keys): (String, usize, Vec<String>)) -> PyResult<Column> {
+    let field = Field::from_name(&name)
+        .ok_or_else(|| PyValueError::new_err(format!("column {name:?} is not known")))?;
+    Ok(Column { field, at, keys })
+}
+
+fn unit_of(name: &str) -> PyResult<TimeUnit> {
+    TimeUnit::ALL
+        .into_iter()
+        .find(|unit| unit.name() == name)
+        .ok_or_else(|| PyValueError::new_err(format!("time unit {name:?} is not known")))
+}
+
+fn order_of(name: &str) -> PyResult<Order> {
+    match name {
+        "any" => Ok(Order::Any),
+        "ascending" => Ok(Order::Ascending),
+        "strict" => Ok(Order::Strict),
+        _ => Err(PyValueError::new_err(format!(
+            "order {name:?} is not known"
+        ))),
+    }
+}

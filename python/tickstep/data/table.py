@@ -1,0 +1,398 @@
+"""Tables of text to integer columns: which column is which, told by a header or by the caller.
+
+The native parser reads the rows; this module finds out how they are laid out. It looks at the first
+line only, so that a row that differs is a bad row and never a silent change of mind.
+"""
+
+import json
+import re
+from collections import Counter
+from collections.abc import Iterator, Mapping, Sequence
+from decimal import Decimal
+from typing import Any, Literal, NamedTuple, TypedDict
+
+import numpy as np
+
+from tickstep._kernel import TableParser
+from tickstep.data.calendar import zone_to_utc
+from tickstep.data.files import Text, faults_of, feed, hint_of
+from tickstep.data.parts import Part, sort, without_repeats
+from tickstep.errors import ConfigError, DataError
+from tickstep.ticks import Number, Progress, check_time_unit
+
+__all__ = [
+    "Kind",
+    "Layout",
+    "TableOptions",
+    "Told",
+    "checked",
+    "decimal_text",
+    "read_parts",
+    "repaired_part",
+    "source_of",
+]
+
+_HEAD_BYTES = 1 << 16
+_DELIMITERS = ",;\t|"
+_NUMBER = re.compile(r"[+-]?(\d|\.\d)")
+
+# Names of columns in lower case, letters and digits alone; of several in one header the first counts.
+ALIASES = {
+    "time": (
+        *("timestamp", "timestamputc", "ts", "tsopen", "opentime", "transacttime"),
+        *("transactiontime", "datetime", "candlebegintime", "dt", "time", "date", "day"),
+        *("时间", "日期"),
+    ),
+    "symbol": ("symbol", "code", "ticker", "instrument", "contract", "股票代码"),
+    "open": ("open", "o", "openprice", "开盘"),
+    "high": ("high", "h", "highprice", "最高"),
+    "low": ("low", "l", "lowprice", "最低"),
+    "close": ("close", "c", "closeprice", "收盘"),
+    "volume": ("volume", "vol", "v", "basevolume", "成交量"),
+    "buy_volume": (
+        *("buyvolume", "takerbuyvolume", "takerbuybasevolume", "takerbuybaseassetvolume"),
+    ),
+    "trade_count": ("tradecount", "trades", "numtrades", "numberoftrades", "count"),
+    "turnover": ("turnover", "quotevolume", "quoteassetvolume", "amount", "money", "成交额"),
+    "open_interest": ("openinterest", "oi", "hold", "position", "持仓量"),
+    "price": ("price", "p"),
+    "qty": ("qty", "quantity", "size", "amount", "volume", "q"),
+    "side": ("side", "takerside", "aggressor"),
+    "buyer_is_maker": ("isbuyermaker", "buyerismaker", "buyermaker", "buyerwasmaker"),
+    "bid_price": ("bidprice", "bestbidprice"),
+    "bid_qty": ("bidqty", "bestbidqty", "bidsize"),
+    "ask_price": ("askprice", "bestaskprice"),
+    "ask_qty": ("askqty", "bestaskqty", "asksize"),
+    "update_id": ("updateid", "lastupdateid"),
+    "first_update_id": ("firstupdateid",),
+    "previous_update_id": ("pu", "previousupdateid"),
+    "percentage": ("percentage",),
+    "depth": ("depth",),
+    "notional": ("notional",),
+}
+# What is on a grid tells it by its name.
+_COLUMN_NAMES = {
+    **{price: f"{price}_ticks" for price in ("open", "high", "low", "close", "price")},
+    **{"bid_price": "bid_ticks", "ask_price": "ask_ticks", "qty": "qty_lots"},
+    **{"bid_qty": "bid_lots", "ask_qty": "ask_lots", "open_interest": "open_interest_lots"},
+    **{"volume": "volume_lots", "buy_volume": "buy_lots"},
+}
+
+
+class TableOptions(TypedDict, total=False):
+    """How to read a table; see `read_table`."""
+
+    columns: Mapping[str, str | int]
+    delimiter: str
+    header: bool
+    time_unit: str
+    tz: str
+    tick_size: Number
+    lot: Number
+    on_bad: Literal["raise", "skip"]
+    snap: bool
+    sort: bool
+    drop_duplicates: bool
+    allow_negative_prices: bool
+    progress: Progress
+
+
+class Kind(NamedTuple):
+    """What the rows of a table are."""
+
+    name: str
+    needs: tuple[str, ...]
+    may: tuple[str, ...] = ()
+    one_of: tuple[str, ...] = ()
+    # Fields by their places, of files without a header, by the number of columns.
+    known: Mapping[int, Mapping[str, int]] = {}
+    order: Literal["ascending", "strict"] = "ascending"
+
+    @property
+    def fields(self) -> tuple[str, ...]:
+        """All fields there may be."""
+        return (*self.needs, *self.one_of, *self.may)
+
+
+class Layout(NamedTuple):
+    """How a text is laid out: its columns as (field, place, key)."""
+
+    columns: list[tuple[str, int, str]]
+    delimiter: str | None = None  # None: a JSON object in each line
+    width: int = 0
+    names: tuple[str, ...] | None = None
+
+    @property
+    def format(self) -> str:
+        """Tell it in one word."""
+        if self.delimiter is None:
+            return "json"
+        return "csv" if self.delimiter == "," else f"delimited by {self.delimiter!r}"
+
+
+class Told(NamedTuple):
+    """How the reading of one text went."""
+
+    layout: Layout
+    report: dict[str, Any]
+
+
+def checked(options: TableOptions) -> TableOptions:
+    """Refuse options that there are not, or of a wrong kind."""
+    unknown = sorted(options.keys() - TableOptions.__annotations__.keys())
+    if unknown:
+        raise ConfigError(
+            f"there is no option {unknown[0]}",
+            hint=f"options: {', '.join(TableOptions.__annotations__)}",
+        )
+    if options.get("on_bad", "raise") not in ("raise", "skip"):
+        raise ConfigError(
+            f"on_bad {options['on_bad']!r} is neither 'raise' nor 'skip'",
+            hint="on_bad='skip' leaves bad rows out and counts them",
+        )
+    delimiter = options.get("delimiter", ",")
+    if len(delimiter) != 1 or not delimiter.isascii():
+        raise ConfigError(
+            f"delimiter {delimiter!r} is not one character of ASCII",
+            hint=r'write "," or ";" or "\t"',
+        )
+    if "time_unit" in options:
+        check_time_unit(options["time_unit"])
+    if options.get("snap") and not {"tick_size", "lot"} & options.keys():
+        raise ConfigError("snap=True needs to know a grid", hint="give tick_size= or lot=, too")
+    return options
+
+
+def read_parts(
+    text: Text, kind: Kind, options: TableOptions, *, symbol: str | None, any_order: bool
+) -> tuple[list[Part], Told]:
+    """Read one text: the rows of each symbol, and how it went."""
+    layout = _layout_of(text, kind, options)
+    parser = _made_parser(layout, kind, options, symbol=symbol, any_order=any_order)
+    feed(parser, text, options.get("progress"))
+    with faults_of(text):
+        found, report = parser.finish()
+    parts = [_as_part(part) for part in found]
+    if "tz" in options:
+        parts = [_in_utc(part, options["tz"], report, text) for part in parts]
+    return parts, Told(layout, report)
+
+
+def repaired_part(part: Part, options: TableOptions) -> tuple[Part, dict[str, int]]:
+    """Sort rows and drop repeats as far as the caller asks for it; what was done, counted."""
+    repaired = {}
+    if options.get("sort"):
+        part, repaired["rows moved"] = sort(part)
+    if options.get("drop_duplicates"):
+        part, repaired["duplicates"] = without_repeats(part)
+    return part, repaired
+
+
+def source_of(
+    reads: Sequence[tuple[Text, Told]], rows: int, repaired: Mapping[str, int]
+) -> dict[str, Any]:
+    """Tell how the reading went; of several texts the sums."""
+    reports = [told.report for _, told in reads]
+    skipped: Counter[str] = Counter()
+    for report in reports:
+        skipped.update(report["skipped"])
+    first_bad = (report["first_bad"] for report in reports if report["first_bad"])
+    names = [text.name for text, _ in reads]
+    return {
+        "path": names[0] if len(names) == 1 else names,
+        "format": reads[0][1].layout.format,
+        "rows": rows,
+        "lines": sum(report["lines"] for report in reports),
+        "skipped": dict(skipped),
+        "first_bad": next(first_bad, None),
+        "repaired": dict(repaired),
+    }
+
+
+def decimal_text(name: str, size: Number | None) -> str | None:
+    """Spell the size of a grid exactly; a float stands for its shortest text."""
+    if size is None or isinstance(size, str):
+        return size
+    if isinstance(size, bool) or not isinstance(size, float | int | Decimal):
+        raise ConfigError(
+            f"{name} must be a number or its text, was {type(size).__name__}",
+            hint=f'write {name}="0.01"',
+        )
+    return repr(float(size)) if isinstance(size, float) else str(size)
+
+
+def _made_parser(
+    layout: Layout, kind: Kind, options: TableOptions, *, symbol: str | None, any_order: bool
+) -> TableParser:
+    is_free = any_order or "tz" in options or options.get("sort") or options.get("drop_duplicates")
+    try:
+        return TableParser(
+            [(field, at, [key]) for field, at, key in layout.columns],
+            delimiter=layout.delimiter,
+            width=layout.width,
+            has_header=layout.names is not None and layout.delimiter is not None,
+            tick_size=decimal_text("tick_size", options.get("tick_size")),
+            lot=decimal_text("lot", options.get("lot")),
+            time_unit=options.get("time_unit"),
+            symbol=symbol,
+            order="any" if is_free else kind.order,
+            skip_bad=options.get("on_bad") == "skip",
+            allow_negative_prices=options.get("allow_negative_prices", False),
+            needs_qty=kind.name == "trades",
+            snap=options.get("snap", False),
+        )
+    except ValueError as fault:
+        raise ConfigError(str(fault), hint=hint_of(fault)) from None
+
+
+def _as_part(found: dict[str, Any]) -> Part:
+    labels = {name: found.pop(name) for name in ("tick_size", "lot", "time_unit", "symbol")}
+    columns = {_COLUMN_NAMES.get(name, name): column for name, column in found.items()}
+    return Part(columns, **labels | {"symbol": labels["symbol"] or None})
+
+
+def _in_utc(part: Part, zone: str, report: Mapping[str, Any], text: Text) -> Part:
+    if not report["is_naive"]:
+        raise ConfigError(
+            f"tz={zone!r} does not fit {text.name}: its times tell their offset from UTC already",
+            hint="leave tz out",
+        )
+    unit = f"datetime64[{part.time_unit}]"
+    moments = zone_to_utc(part.columns["time"].view(unit), zone)
+    return part._replace(columns=part.columns | {"time": moments.astype(unit).view(np.int64)})
+
+
+# The layout of a text, told by its first line.
+
+
+def _layout_of(text: Text, kind: Kind, options: TableOptions) -> Layout:
+    line = _first_line(text)
+    if line.startswith("{") and "delimiter" not in options:
+        keys = _keys_of(line, text)
+        return Layout(list(_found(keys, kind, options, text)), names=keys)
+    delimiter = options.get("delimiter") or _delimiter_of(line)
+    cells = tuple(_cells_of(line, delimiter))
+    has_header = options.get("header", not any(_NUMBER.match(cell) for cell in cells))
+    names = cells if has_header else None
+    columns = list(_found(names, kind, options, text, width=len(cells)))
+    return Layout(columns, delimiter, len(cells), names)
+
+
+def _first_line(text: Text) -> str:
+    head = text.head(_HEAD_BYTES)
+    lines = [line for line in head.removeprefix(b"\xef\xbb\xbf").splitlines() if line]
+    if not lines:
+        raise DataError(
+            f"{text.name}: the file is empty",
+            hint="check that the download or export was completed",
+        )
+    try:
+        # A long line is cut off by the end of the piece, maybe in the midst of a letter.
+        line = lines[0].decode(errors="ignore" if len(lines[0]) > _HEAD_BYTES - 4 else "strict")
+    except UnicodeDecodeError:
+        line = "\0"
+    if any(char < " " and char != "\t" for char in line):
+        raise DataError(
+            f"{text.name}: line 1: the line is not text in UTF-8",
+            hint="check that the file is an unpacked text file; convert other encodings to UTF-8",
+        )
+    return line
+
+
+def _keys_of(line: str, text: Text) -> tuple[str, ...]:
+    try:
+        found = json.loads(line)
+    except (ValueError, RecursionError) as fault:
+        raise DataError(
+            f"{text.name}: line 1: the line is not one JSON object: {fault}",
+            hint="write one object in each line",
+        ) from None
+    return tuple(found)
+
+
+def _delimiter_of(line: str) -> str:
+    outside = "".join(line.split('"')[::2])
+    return max(_DELIMITERS, key=outside.count)
+
+
+def _cells_of(line: str, delimiter: str) -> Iterator[str]:
+    is_quoted, start = False, 0
+    for at, char in enumerate(line):
+        is_quoted ^= char == '"'
+        if char == delimiter and not is_quoted:
+            yield line[start:at].strip().strip('"')
+            start = at + 1
+    yield line[start:].strip().strip('"')
+
+
+def _found(
+    names: Sequence[str] | None, kind: Kind, options: TableOptions, text: Text, width: int = 0
+) -> Iterator[tuple[str, int, str]]:
+    """Tell which column is which: as the caller says, by the header, or by the number of columns."""
+    given = options.get("columns")
+    if given is not None:
+        places = {field: _place_of(where, names, width, text) for field, where in given.items()}
+    elif names is not None:
+        places = _named_places(names, kind)
+    elif width in kind.known:
+        places = dict(kind.known[width])
+    else:
+        raise DataError(
+            f"{text.name}: a table of {width} columns without a header",
+            hint=f"columns={{...}} tells where {', '.join(kind.needs)} are, header=True"
+            " that the first line names them, and delimiter= what is between two cells",
+        )
+    _check_fields(places, kind, names, text)
+    for field, at in places.items():
+        yield field, at, names[at] if names is not None else ""
+
+
+def _place_of(where: str | int, names: Sequence[str] | None, width: int, text: Text) -> int:
+    if isinstance(where, int) and 0 <= where < (width or len(names or ())):
+        return where
+    if names is not None and where in names:
+        return list(names).index(str(where))
+    shown = "the file has no header" if names is None else f"its columns: {', '.join(names)}"
+    raise ConfigError(
+        f"{text.name} has no column {where!r}",
+        hint=f"columns= takes names of the header or places from 0 to {width - 1}; {shown}",
+    )
+
+
+def _named_places(names: Sequence[str], kind: Kind) -> dict[str, int]:
+    simple = [_simple(name) for name in names]
+    places: dict[str, int] = {}
+    for field in kind.fields:
+        found = [simple.index(alias) for alias in ALIASES.get(field, ()) if alias in simple]
+        if found and found[0] not in places.values():
+            places[field] = found[0]
+    if "date" in simple and places.get("time") == _index(simple, "time"):
+        places |= {"time": simple.index("date"), "clock": simple.index("time")}
+    return places
+
+
+def _simple(name: str) -> str:
+    return "".join(filter(str.isalnum, name.lower()))
+
+
+def _index(names: list[str], name: str) -> int | None:
+    return names.index(name) if name in names else None
+
+
+def _check_fields(
+    places: Mapping[str, int], kind: Kind, names: Sequence[str] | None, text: Text
+) -> None:
+    unknown = [field for field in places if field not in (*kind.fields, "clock")]
+    if unknown:
+        raise ConfigError(
+            f"{kind.name} have no field {unknown[0]!r}", hint=f"fields: {', '.join(kind.fields)}"
+        )
+    missing = [field for field in kind.needs if field not in places]
+    if kind.one_of and not any(field in places for field in kind.one_of):
+        missing.append(" or ".join(kind.one_of))
+    if missing:
+        shown = "" if names is None else f"; its columns: {', '.join(names)[:200]}"
+        raise DataError(
+            f"{text.name}: no column is known as {missing[0]}{shown}",
+            hint=f"name it: columns={{{missing[0].split()[0]!r}: its name or place, ...}}",
+        )
