@@ -19,7 +19,7 @@ ROWS = (
     {"_kernel"},
     {"errors", "progress", "version", "extras"},
     {"ticks"},
-    {"intervals", "columns", "series"},
+    {"intervals", "columns", "series", "compat", "compat.absent"},
     {"bars", "book", "returns", "drawdowns", "outcomes", "significance"},
     {"ratios", "analytics"},
     {"relative", "rolling"},
@@ -32,7 +32,9 @@ ROWS = (
     {"data.bars"},
     {"data.load"},
     {"data", "data.store", "data.parquet"},
-    {"strategy", "equity", "trips", "data.fetch", "data.klines", "data.stream", "data.sql"},
+    {"strategy", "equity", "trips", "data.fetch", "data.klines", "data.stream", "data.sql"}
+    | {"compat.empyrical", "compat.quantstats", "compat.backtesting_py"}
+    | {"compat.akquant", "compat.pyrust_bt", "compat.agkernel"},
     {"session", "demo", "drawing"},
     {"pictures"},
     {"pages"},
