@@ -488,7 +488,7 @@ def volatility(kind: str, bars: Sequence[Any], window: int) -> Array:
     return found
 
 
-@pytest.mark.parametrize("kind", an.KINDS)
+@pytest.mark.parametrize("kind", an.VOLATILITY_COLUMNS)
 @pytest.mark.parametrize("window", [2, 3, 100, 700])
 def test_volatility_agrees_with_forty_digits(kind: str, window: int) -> None:
     bars = Walk(rows=2_000).bars()
@@ -561,7 +561,7 @@ def test_equal_steps_are_no_volatility() -> None:
 
 def test_no_move_is_no_volatility() -> None:
     flat = np.full(1_000, 12_345)
-    for kind in an.KINDS:
+    for kind in an.VOLATILITY_COLUMNS:
         found = volatility(kind, [flat] * 4, 10)
         assert (found[10:] == 0).all()
 
@@ -637,7 +637,7 @@ STREAMS: dict[str, Callable[[Walk, Sequence[slice]], list[Array]]] = {
             walk.bars()[("open", "high", "low", "close").index(name)] for name in names
         ],
     )
-    for kind, names in an.KINDS.items()
+    for kind, names in an.VOLATILITY_COLUMNS.items()
 }
 
 
@@ -709,6 +709,7 @@ WHOLE_SAMPLE = {  # one result for all rows, or another form of the same rows
     "calculate_volume_profile",
     "candles_to_dataframe",
     "candles_to_pandas",
+    "value_area_of",
 }
 
 
