@@ -243,41 +243,30 @@ def candles_of(
     if isinstance(data, Bars):
         return _candles_of_bars(data, title)
     interval = _nice_interval(data) if interval is None else interval
-    buckets = data.time // interval_length(interval, data.time_unit)
-    starts = np.flatnonzero(np.diff(buckets, prepend=buckets[0] - 1))
-    if len(starts) > CANDLES_MAX:
+    bars = data.candles(interval)
+    if len(bars) > CANDLES_MAX:
         raise ConfigError(
-            f"an interval of {interval} makes {len(starts)} candles, more than {CANDLES_MAX}",
+            f"an interval of {interval} makes {len(bars)} candles, more than {CANDLES_MAX}",
             hint=f"leave it out for {_nice_interval(data)}, or take a part: ticks.between(...)",
         )
-    edges = np.append(starts, len(data))
-    low, high = data.extremes(edges)
-    tick, lot = data.tick_size, data.lot
-    bought = np.where(data.side == 0, data.qty_lots, 0)
-    length = interval_length(interval, data.time_unit)
-    return Candles(
-        title or data.symbol or "Ticks",
-        (buckets[starts] * length).view(f"M8[{data.time_unit}]"),
-        _values(data.price_ticks[starts], tick),
-        _values(high, tick),
-        _values(low, tick),
-        _values(data.price_ticks[edges[1:] - 1], tick),
-        _values(np.add.reduceat(data.qty_lots, starts), lot),
-        _values(np.add.reduceat(bought, starts), lot),
-        _profile_of_ticks(data, bought),
-        f"{interval} from {len(data):,} ticks",
-    )
+    source = f"{interval} from {len(data):,} ticks"
+    return _grouped(bars, 1, title or data.symbol or "Ticks", _profile_of_ticks(data), source)
 
 
 def _candles_of_bars(bars: Bars, title: str | None) -> Candles:
     group = -(-len(bars) // CANDLES_MAX)
+    kind = "bars" if bars.interval is None else f"{bars.interval} bars"
+    source = f"{len(bars):,} {kind}" + (f", {group} to a candle" if group > 1 else "")
+    return _grouped(bars, group, title or bars.symbol or "Bars", _profile_of_bars(bars), source)
+
+
+def _grouped(bars: Bars, group: int, title: str, profile: Profile, source: str) -> Candles:
     starts = np.arange(0, len(bars), group)
     lasts = np.append(starts[1:], len(bars)) - 1
     tick, lot = bars.tick_size, bars.lot
     buy = bars.buy_lots
-    kind = "bars" if bars.interval is None else f"{bars.interval} bars"
     return Candles(
-        title or bars.symbol or "Bars",
+        title,
         bars.datetimes[starts],
         _values(bars.open_ticks[starts], tick),
         _values(np.maximum.reduceat(bars.high_ticks, starts), tick),
@@ -285,8 +274,8 @@ def _candles_of_bars(bars: Bars, title: str | None) -> Candles:
         _values(bars.close_ticks[lasts], tick),
         _values(np.add.reduceat(bars.volume_lots, starts), lot),
         None if buy is None else _values(np.add.reduceat(buy, starts), lot),
-        _profile_of_bars(bars),
-        f"{len(bars):,} {kind}" + (f", {group} to a candle" if group > 1 else ""),
+        profile,
+        source,
     )
 
 
@@ -431,25 +420,16 @@ def _nice_interval(ticks: Ticks) -> str:
     return f"{weeks + 1}w"
 
 
-def _levels(low: int, high: int) -> tuple[int, int]:
-    """How many ticks a level of the profile has, and how many levels there are."""
-    height = -(-(high - low + 1) // LEVELS_MAX)
-    return height, (high - low) // height + 1
-
-
-def _profile_of_ticks(ticks: Ticks, bought: Int64Array) -> Profile:
-    low, high = int(ticks.price_ticks.min()), int(ticks.price_ticks.max())
-    height, count = _levels(low, high)
-    level = (ticks.price_ticks - low) // height
-    volume = np.bincount(level, weights=ticks.qty_lots, minlength=count)
-    buy = np.bincount(level, weights=bought, minlength=count)
-    bought_qty, sold_qty = np.multiply(buy, ticks.lot), np.multiply(volume - buy, ticks.lot)
-    return _profile(low, height, ticks.tick_size, bought_qty, sold_qty, is_by_side=True)
+def _profile_of_ticks(ticks: Ticks) -> Profile:
+    found = ticks.volume_profile(LEVELS_MAX)
+    height = found["ticks_per_bin"] * ticks.tick_size
+    return Profile(found["price_levels"], height, found["buy_volume"], found["sell_volume"], True)
 
 
 def _profile_of_bars(bars: Bars) -> Profile:
     low, high = int(bars.low_ticks.min()), int(bars.high_ticks.max())
-    height, count = _levels(low, high)
+    height = -(-(high - low + 1) // LEVELS_MAX)
+    count = (high - low) // height + 1
     first, last = (bars.low_ticks - low) // height, (bars.high_ticks - low) // height
     share = bars.lot / (last - first + 1)
 
@@ -458,25 +438,11 @@ def _profile_of_bars(bars: Bars) -> Profile:
         edges -= np.bincount(last + 1, weights=lots * share, minlength=count + 1)
         return np.maximum(np.cumsum(edges)[:count], 0.0)
 
-    if bars.buy_lots is not None:
-        buy, sell = spread(bars.buy_lots), spread(bars.volume_lots - bars.buy_lots)
-        return _profile(low, height, bars.tick_size, buy, sell, is_by_side=True)
-    volume = spread(bars.volume_lots)
-    none = np.zeros(count)
-    return _profile(low, height, bars.tick_size, volume, none, is_by_side=False)
-
-
-def _profile(
-    low: int,
-    height: int,
-    tick_size: float,
-    buy: Float64Array,
-    sell: Float64Array,
-    *,
-    is_by_side: bool,
-) -> Profile:
-    middles = np.multiply(low + np.arange(len(buy)) * height + (height - 1) / 2, tick_size)
-    return Profile(middles, height * tick_size, buy, sell, is_by_side)
+    is_by_side = bars.buy_lots is not None
+    bought = bars.volume_lots if bars.buy_lots is None else bars.buy_lots
+    middles = np.multiply(low + np.arange(count) * height + (height - 1) / 2, bars.tick_size)
+    buy, sell = spread(bought), spread(bars.volume_lots - bought)
+    return Profile(middles, height * bars.tick_size, buy, sell, is_by_side)
 
 
 def place_labels(times: Times) -> tuple[Int64Array, list[str]]:
