@@ -217,6 +217,39 @@ def position(engine: ts.Engine, which: int) -> int:
     return int(after[-1]) if len(after) else 0
 
 
+@settings(max_examples=100, deadline=None)
+@given(
+    st.lists(st.tuples(st.sampled_from((1, -1)), st.integers(1, 4), st.booleans()), max_size=25),
+    st.lists(st.integers(90, 110), min_size=30, max_size=30),
+)
+def test_hedged_sides_are_paired_apart(
+    commands: list[tuple[int, int, bool]], prices: list[int]
+) -> None:
+    engine = ts.Engine(
+        ts.EngineConfig(
+            initial_cash=100_000,
+            money_unit=1,
+            tick_size=1,
+            lot=1,
+            multiplier=10,
+            settle="mark",
+            position="hedge",
+            taker_fee="0.001",
+        )
+    )
+    for index, price in enumerate(prices):
+        if index < len(commands):
+            side, qty, closes = commands[index]  # a close of more than there is takes what there is
+            is_buy, offset = (side > 0) != closes, "CLOSE" if closes else "OPEN"
+            engine.place_order(ts.Order("MARKET", "BUY" if is_buy else "SELL", qty, offset=offset))
+        step(engine, index, price)
+    trips = round_trips(engine.fills, 10, marks={0: Mark(29, prices[-1], 29)})
+    assert int(trips.net_units.sum()) == round(engine.equity - 100_000)
+    snapshot = engine.get_snapshot()
+    held = trips.opened().qty_lots * trips.opened().direction
+    assert int(held.sum()) == snapshot.position
+
+
 # ---- On the way ------------------------------------------------------------------------------------
 
 

@@ -225,12 +225,13 @@ class SegmentScan:
     """
 
     def __init__(self, *, depth_min: float = 0.0) -> None:
+        none = np.zeros(0, dtype=np.int64)
         self._depth_min = depth_min
         self._rows = 0
-        self._peak: Any = None
-        self._peak_row = -1
-        self._trough: tuple[int, Any] | None = None  # row and value, while the curve is below
-        self._kept: list[DrawdownSegments] = []
+        self._kept = [_segments(none, none, none, none, none, False)]
+        # Rows and values of the last peak, and of the lowest point under it while the curve is below.
+        self._held_rows = none
+        self._held: Curve = none
 
     def push(self, piece: Curve) -> None:
         """Go on with the next points of the curve.
@@ -240,80 +241,39 @@ class SegmentScan:
         piece : array
             Points in order of time.
         """
-        curve = np.asarray(piece)
-        if len(curve) == 0:
+        points = np.asarray(piece)
+        if len(points) == 0:
             return
-        if self._peak is None:
-            self._peak, self._peak_row = curve[0], 0
-        peaks = np.maximum(np.maximum.accumulate(curve), self._peak)
-        is_below = (curve < peaks) & (peaks > 0)
-        self._take_falls(curve, peaks, is_below)
-        at_peak = np.flatnonzero(~is_below)
-        if at_peak.size:
-            self._peak_row = self._rows + int(at_peak[-1])
-        self._peak = peaks[-1]
-        self._rows += len(curve)
+        rows = np.append(self._held_rows, np.arange(self._rows, self._rows + len(points)))
+        curve = np.concatenate((self._held, points))
+        self._rows += len(points)
+        starts, ends, is_below = _falls(curve)
+        troughs = _first_lowest(curve, starts, ends)
+        is_over = ends < len(curve)
+        self._keep(curve, rows, starts[is_over] - 1, troughs[is_over], ends[is_over])
+        held = np.append(np.flatnonzero(~is_below)[-1], troughs[~is_over])
+        self._held_rows, self._held = rows[held], curve[held]
 
     def segments(self) -> DrawdownSegments:
         """Return all falls so far, in order of time; the last may be open."""
-        kept = list(self._kept)
-        if self._trough is not None:
-            row, value = self._trough
-            kept += self._deep_enough(
-                [self._peak_row], [row], [self._rows - 1], True, [self._peak], [value]
-            )
-        if not kept:
-            none = np.zeros(0, dtype=np.int64)
-            return DrawdownSegments(none, none, none, none, none.astype(bool), none, none)
-        columns = zip(*(each._columns() for each in kept), strict=True)
-        return DrawdownSegments(*(np.concatenate(parts) for parts in columns))
+        parts = list(self._kept)
+        if len(self._held) > 1:
+            peak, trough, end = self._held_rows[:1], self._held_rows[1:], np.array([self._rows - 1])
+            ongoing = _segments(peak, trough, end, self._held[:1], self._held[1:], True)
+            parts.append(self._deep_enough(ongoing))
+        columns = zip(*(each._columns() for each in parts), strict=True)
+        return DrawdownSegments(*(np.concatenate(column) for column in columns))
 
-    def _take_falls(self, curve: Curve, peaks: Curve, is_below: npt.NDArray[np.bool_]) -> None:
-        edges = np.diff(np.concatenate(([False], is_below, [False])).astype(np.int8))
-        starts, ends = np.flatnonzero(edges == 1), np.flatnonzero(edges == -1)
-        troughs, lowest = _first_lowest(curve, starts, ends)
-        peak_rows = self._rows + starts - 1
-        troughs += self._rows
-        if self._trough is not None:
-            if len(starts) and starts[0] == 0:  # goes on with the fall of the piece before
-                peak_rows[0] = self._peak_row
-                if self._trough[1] <= lowest[0]:
-                    troughs[0], lowest[0] = self._trough
-            else:  # recovered at the very first point
-                row, value = self._trough
-                found = [self._peak_row], [row], [self._rows], False, [self._peak], [value]
-                self._kept += self._deep_enough(*found)
-        self._trough = None
-        if len(ends) and ends[-1] == len(curve):
-            self._trough = (int(troughs[-1]), lowest[-1])
-            # Its peak may lie in this piece: `push` sets the row from the last point at a peak.
-            starts, ends, troughs = starts[:-1], ends[:-1], troughs[:-1]
-            lowest, peak_rows = lowest[:-1], peak_rows[:-1]
-        self._kept += self._deep_enough(
-            peak_rows, troughs, self._rows + ends, False, peaks[starts], lowest
-        )
+    def _keep(
+        self, curve: Curve, rows: Int64Array, peak: Int64Array, trough: Int64Array, end: Int64Array
+    ) -> None:
+        found = _segments(rows[peak], rows[trough], rows[end], curve[peak], curve[trough], False)
+        deep = self._deep_enough(found)
+        if len(deep):
+            self._kept.append(deep)
 
-    def _deep_enough(
-        self,
-        peak: Any,
-        trough: Any,
-        end: Any,
-        is_open: bool,
-        peak_value: Any,
-        trough_value: Any,
-    ) -> list[DrawdownSegments]:
-        rows = np.asarray(peak, dtype=np.int64)
-        found = DrawdownSegments(
-            rows,
-            rows + 1,
-            np.asarray(trough, dtype=np.int64),
-            np.asarray(end, dtype=np.int64),
-            np.full(len(rows), is_open),
-            np.asarray(peak_value),
-            np.asarray(trough_value),
-        )
-        kept = found._taken(np.flatnonzero(-found.depth >= self._depth_min))
-        return [kept] if len(kept) else []
+    def _deep_enough(self, found: DrawdownSegments) -> DrawdownSegments:
+        return found._taken(np.flatnonzero(-found.depth >= self._depth_min))
 
 
 def drawdown_segments(curve: Curve, *, depth_min: float = 0.0) -> DrawdownSegments:
@@ -430,10 +390,30 @@ def _depths(curve: Curve, peak: float) -> tuple[Float64Array, Curve]:
     return found, peaks
 
 
-def _first_lowest(curve: Curve, starts: Int64Array, ends: Int64Array) -> tuple[Int64Array, Curve]:
-    """Row and value of the first lowest point of each start <= row < end; the spans do not meet."""
+def _falls(curve: Curve) -> tuple[Int64Array, Int64Array, npt.NDArray[np.bool_]]:
+    """First row of each fall and the first after it, and which rows are in one."""
+    peaks = np.maximum.accumulate(curve)
+    is_below = (curve < peaks) & (peaks > 0)
+    edges = np.diff(np.concatenate(([False], is_below, [False])).astype(np.int8))
+    return np.flatnonzero(edges == 1), np.flatnonzero(edges == -1), is_below
+
+
+def _segments(
+    peak: Int64Array,
+    trough: Int64Array,
+    end: Int64Array,
+    peak_value: Curve,
+    trough_value: Curve,
+    is_open: bool,
+) -> DrawdownSegments:
+    flags = np.full(len(peak), is_open)
+    return DrawdownSegments(peak, peak + 1, trough, end, flags, peak_value, trough_value)
+
+
+def _first_lowest(curve: Curve, starts: Int64Array, ends: Int64Array) -> Int64Array:
+    """Row of the first lowest point of each start <= row < end; the spans do not meet."""
     if len(starts) == 0:
-        return starts.copy(), curve[:0].copy()
+        return starts.copy()
     lengths = ends - starts
     span = np.repeat(np.arange(len(starts)), lengths)
     offsets = np.cumsum(lengths) - lengths
@@ -441,4 +421,4 @@ def _first_lowest(curve: Curve, starts: Int64Array, ends: Int64Array) -> tuple[I
     lowest = np.minimum.reduceat(curve[rows], offsets)
     is_lowest = np.flatnonzero(curve[rows] == lowest[span])
     _, firsts = np.unique(span[is_lowest], return_index=True)
-    return rows[is_lowest[firsts]], lowest
+    return np.asarray(rows[is_lowest[firsts]])

@@ -199,9 +199,10 @@ class RoundTrips:
             When the prices of an instrument are missing or too short.
         """
         lowest, highest = np.zeros(len(self), np.int64), np.zeros(len(self), np.int64)
-        for instrument in np.unique(self.instrument).tolist():
-            rows = np.flatnonzero(self.instrument == instrument)
-            low, high = _lows_and_highs(prices, instrument, int(self.exit_index[rows].max()))
+        for rows in _of_each(self.instrument):
+            low, high = _lows_and_highs(
+                prices, self.instrument[rows[0]], self.exit_index[rows].max()
+            )
             first, stop = self.entry_index[rows], self.exit_index[rows] + 1
             lowest[rows] = _extremes(np.minimum, low, first, stop)
             highest[rows] = _extremes(np.maximum, high, first, stop)
@@ -407,13 +408,16 @@ def _check_lots(lots: Int64Array) -> None:
 def _check_closings(
     open_legs: Int64Array, open_lots: Int64Array, close_legs: Int64Array, close_lots: Int64Array
 ) -> None:
-    for leg in np.unique(close_legs):
+    legs, row = np.unique(np.concatenate((open_legs, close_legs)), return_inverse=True)
+    left = np.zeros(len(legs), np.int64)
+    np.add.at(left, row, np.concatenate((open_lots, -close_lots)))
+    if np.any(left < 0):
+        leg = legs[np.argmax(left < 0)]
         closed, opened = close_lots[close_legs == leg].sum(), open_lots[open_legs == leg].sum()
-        if closed > opened:
-            side = "short" if leg % 2 else "long"
-            raise _closed_early(
-                f"{closed} {side} lots of instrument {leg // 2} are closed, and {opened} were opened"
-            )
+        raise _closed_early(
+            f"{closed} {'short' if leg % 2 else 'long'} lots of instrument {leg // 2} are closed, and "
+            f"{opened} were opened"
+        )
 
 
 def _closed_early(message: str) -> DataError:
@@ -440,16 +444,17 @@ def _check_fills(fills: Events) -> None:
 def _ends(
     instrument: Int64Array, is_open: npt.NDArray[np.bool_], marks: Mapping[int, Mark]
 ) -> _Ends:
-    columns = _Ends(*(np.zeros(len(instrument), np.int64) for _ in Mark._fields))
-    for held in np.unique(instrument[is_open]).tolist():
-        if held not in marks:
-            raise DataError(
-                f"instrument {held} is still held: its open trips need a last price",
-                hint=f"give marks={{{held}: Mark(time, price_ticks, tick_index)}}",
-            )
-        for column, value in zip(columns, marks[held], strict=True):
-            column[is_open & (instrument == held)] = value
-    return columns
+    held, row = np.unique(instrument[is_open], return_inverse=True)
+    missing = [index for index in held.tolist() if index not in marks]
+    if missing:
+        raise DataError(
+            f"instrument {missing[0]} is still held: its open trips need a last price",
+            hint=f"give marks={{{missing[0]}: Mark(time, price_ticks, tick_index)}}",
+        )
+    ends = np.zeros((len(Mark._fields), len(instrument)), np.int64)
+    values = np.array([marks[index] for index in held.tolist()], np.int64)
+    ends[:, is_open] = values.reshape(-1, len(Mark._fields))[row].T
+    return _Ends(*ends)
 
 
 def _fee_parts(fills: Events, rows: Int64Array, begin: Int64Array, lots: Int64Array) -> Units:
@@ -472,15 +477,13 @@ def _products(*factors: Units) -> Units:
 def _units_of(units_per_tick_lot: int | Mapping[int, int], instrument: Int64Array) -> Int64Array:
     if not isinstance(units_per_tick_lot, Mapping):
         return np.full(len(instrument), units_per_tick_lot, np.int64)
-    missing = sorted(set(np.unique(instrument).tolist()) - set(units_per_tick_lot))
+    traded, row = np.unique(instrument, return_inverse=True)
+    missing = [index for index in traded.tolist() if index not in units_per_tick_lot]
     if missing:
         raise DataError(
             f"units_per_tick_lot has no instrument {missing[0]}", hint="give it for each one traded"
         )
-    scale = np.zeros(len(instrument), np.int64)
-    for index, units in units_per_tick_lot.items():
-        scale[instrument == index] = units
-    return scale
+    return np.array([units_per_tick_lot[index] for index in traded.tolist()], np.int64)[row]
 
 
 def _share(units: Units, value: Units) -> Float64Array:
@@ -491,6 +494,13 @@ def _share(units: Units, value: Units) -> Float64Array:
 
 
 # --- The extremes of many spans. ------------------------------------------------------------------
+
+
+def _of_each(instrument: Int64Array) -> list[Int64Array]:
+    """Rows of each instrument."""
+    order = np.argsort(instrument, kind="stable")
+    edges = np.flatnonzero(np.diff(instrument[order])) + 1
+    return np.split(order, edges) if len(order) else []
 
 
 def _lows_and_highs(

@@ -26,6 +26,7 @@ import numpy as np
 
 from tickstep import metrics
 from tickstep.compat.absent import or_nan, quotient
+from tickstep.returns import checked_periods
 from tickstep.series import Series, checked, checked_pair
 from tickstep.ticks import Float64Array
 
@@ -67,7 +68,7 @@ def cum_returns_final(returns: Series) -> float:
 def annual_return(returns: Series, *, annualization: float = PERIODS) -> float:
     """Product of (1 + r) ^ (annualization / n) - 1; also its `cagr`."""
     steps = checked(returns, "returns")
-    return or_nan(metrics.cagr(steps, years=len(steps) / annualization))
+    return or_nan(metrics.cagr(steps, years=len(steps) / checked_periods(annualization)))
 
 
 def annual_volatility(

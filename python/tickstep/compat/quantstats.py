@@ -29,7 +29,9 @@ import numpy as np
 
 from tickstep import metrics
 from tickstep.compat.absent import or_nan, quotient
-from tickstep.series import Series, checked, checked_pair
+from tickstep.errors import ConfigError
+from tickstep.returns import checked_periods
+from tickstep.series import Series, checked, checked_pair, checked_share
 from tickstep.ticks import Float64Array
 
 __all__ = [
@@ -83,6 +85,7 @@ __all__ = [
 
 PERIODS = 252.0  # of daily returns, in a year
 NORMAL = NormalDist()
+CVAR_METHODS = ("parametric", "historical")
 
 
 class Greeks(NamedTuple):
@@ -108,7 +111,7 @@ def expected_return(returns: Series) -> float:
 def cagr(returns: Series, *, periods: float = PERIODS) -> float:
     """Product of (1 + r) ^ (periods / n) - 1."""
     steps = checked(returns, "returns")
-    return or_nan(metrics.cagr(steps, years=len(steps) / periods))
+    return or_nan(metrics.cagr(steps, years=len(steps) / checked_periods(periods)))
 
 
 def avg_return(returns: Series) -> float:
@@ -131,12 +134,14 @@ def avg_loss(returns: Series) -> float:
 
 def best(returns: Series) -> float:
     """Highest return."""
-    return float(checked(returns, "returns").max(initial=-math.inf))
+    steps = checked(returns, "returns")
+    return float(steps.max()) if len(steps) else math.nan
 
 
 def worst(returns: Series) -> float:
     """Lowest return."""
-    return float(checked(returns, "returns").min(initial=math.inf))
+    steps = checked(returns, "returns")
+    return float(steps.min()) if len(steps) else math.nan
 
 
 def consecutive_wins(returns: Series) -> int:
@@ -247,14 +252,17 @@ def kurtosis(returns: Series) -> float:
 def value_at_risk(returns: Series, *, sigma: float = 1.0, confidence: float = 0.95) -> float:
     """mean(r) + z * sigma * sd(r), z the quantile of 1 - confidence; below 0 for a loss."""
     steps = checked(returns, "returns")
-    return _mean(steps) + NORMAL.inv_cdf(1 - confidence) * sigma * _deviation(steps)
+    z = NORMAL.inv_cdf(1 - float(checked_share(confidence, "confidence")))
+    return _mean(steps) + z * sigma * _deviation(steps)
 
 
 def conditional_value_at_risk(
     returns: Series, *, sigma: float = 1.0, confidence: float = 0.95, method: str = "parametric"
 ) -> float:
     """mean(r) - sigma * sd(r) * pdf(z) / (1 - confidence); "historical": mean up to the quantile."""
-    steps, level = checked(returns, "returns"), 1 - confidence
+    steps, level = checked(returns, "returns"), 1 - float(checked_share(confidence, "confidence"))
+    if method not in CVAR_METHODS:
+        raise ConfigError(f"method is {method!r}", hint=f"it is one of {', '.join(CVAR_METHODS)}")
     if len(steps) == 0:
         return math.nan
     if method == "historical":
