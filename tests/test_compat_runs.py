@@ -243,6 +243,34 @@ def test_pyrust_bt_round_trips_go_first_in_first_out() -> None:
     assert (found[0].exit_datetime, found[0].holding_bars) == ("day 3", 3)
 
 
+def test_pyrust_bt_report_of_known_closes() -> None:
+    sides = [("BUY", 10, 2), ("SELL", 12, 1), ("SELL", 7, 1)]
+    trades = [{"side": side, "price": price, "size": size} for side, price, size in sides]
+    trips = pyrust_bt.round_trips_from_trades(trades)
+    curve = rows_of(CLOSES)
+    falls = pyrust_bt.compute_drawdown_segments(curve)
+    found = pyrust_bt.generate_analysis_report(curve, trades, trips, falls)
+    assert found["performance"] == pyrust_bt.compute_performance_metrics(curve)
+    assert found["trades"] == {
+        "total_round_trips": 2,
+        "profitable_trades": 1,
+        "losing_trades": 1,
+        "win_rate": 0.5,
+        "avg_win": 2.0,
+        "avg_loss": -3.0,
+        "profit_factor": pytest.approx(2 / 3),
+        "avg_holding_period": 1.5,
+    }
+    assert found["drawdowns"] == {
+        "max_drawdown": pytest.approx(3010 / 102_010),
+        "avg_drawdown": pytest.approx((3010 / 102_010 + 500 / 101_000) / 2),
+        "max_dd_duration": 2,
+        "avg_dd_duration": 2.0,
+        "total_dd_periods": 2,
+    }
+    assert found["summary"] == {"start_value": 1e5, "end_value": 1.04e5, "total_bars": 8}
+
+
 # ---- AKQuant ---------------------------------------------------------------------------------------
 
 AK_TRADES = akquant.Trades(PNL, PNL / 1000, np.arange(1, 11))

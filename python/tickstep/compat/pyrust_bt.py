@@ -27,6 +27,7 @@ from collections.abc import Mapping, Sequence
 from typing import Any, NamedTuple
 
 import numpy as np
+import numpy.typing as npt
 
 from tickstep.compat.absent import quotient_or_zero
 from tickstep.metrics import depths, total_return, win_rate
@@ -38,6 +39,7 @@ __all__ = [
     "RoundTrip",
     "compute_drawdown_segments",
     "compute_performance_metrics",
+    "generate_analysis_report",
     "round_trips_from_trades",
     "stats",
 ]
@@ -161,6 +163,45 @@ def stats(equity_curve: Rows, trades: Rows = (), orders: Rows = ()) -> dict[str,
     }
 
 
+def generate_analysis_report(
+    equity_curve: Rows,
+    trades: Rows,
+    round_trips: Sequence[RoundTrip],
+    drawdown_segments: Sequence[DrawdownSegment],
+) -> dict[str, dict[str, Any]]:
+    """Performance, trades, drawdowns and a summary; trades themselves count for nothing in it."""
+    pnl = np.array([each.pnl for each in round_trips], np.float64)
+    depth = np.array([each.drawdown for each in drawdown_segments], np.float64)
+    length = np.array([each.duration for each in drawdown_segments], np.int64)
+    equity = _values(equity_curve)
+    won, lost = pnl[pnl > 0], pnl[pnl < 0]
+    return {
+        "performance": compute_performance_metrics(equity_curve),
+        "trades": {
+            "total_round_trips": len(pnl),
+            "profitable_trades": len(won),
+            "losing_trades": len(lost),
+            "win_rate": quotient_or_zero(len(won), len(pnl)),
+            "avg_win": _mean(won),
+            "avg_loss": _mean(lost),
+            "profit_factor": float(won.sum() / -lost.sum()) if len(lost) else math.inf,
+            "avg_holding_period": _mean([each.holding_bars for each in round_trips]),
+        },
+        "drawdowns": {
+            "max_drawdown": float(depth.max(initial=0.0)),
+            "avg_drawdown": _mean(depth),
+            "max_dd_duration": int(length.max(initial=0)),
+            "avg_dd_duration": _mean(length),
+            "total_dd_periods": len(depth),
+        },
+        "summary": {
+            "start_value": float(equity[0]) if len(equity) else 0.0,
+            "end_value": float(equity[-1]) if len(equity) else 0.0,
+            "total_bars": len(equity),
+        },
+    }
+
+
 def _annual(equity: Float64Array, years: float | None) -> dict[str, float]:
     steps = _changes(equity)
     periods = len(steps) / years if years and len(steps) else PERIODS
@@ -234,6 +275,11 @@ def _values(equity_curve: Rows) -> Float64Array:
 def _changes(equity: Float64Array) -> Float64Array:
     base = equity[:-1]
     return np.asarray(np.diff(equity)[base != 0] / np.abs(base[base != 0]))
+
+
+def _mean(values: npt.ArrayLike) -> float:
+    column = np.asarray(values, np.float64)
+    return float(column.mean()) if len(column) else 0.0
 
 
 def _deviation(steps: Float64Array) -> float:
