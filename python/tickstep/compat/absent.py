@@ -2,7 +2,9 @@
 
 import math
 
-__all__ = ["or_nan", "quotient", "quotient_or_zero"]
+import numpy as np
+
+__all__ = ["or_nan", "power", "quotient", "quotient_or_zero"]
 
 
 def or_nan(number: float | None) -> float:
@@ -34,3 +36,16 @@ def quotient_or_zero(numerator: float, denominator: float) -> float:
     (0.25, 0.0)
     """
     return float(numerator) / float(denominator) if denominator else 0.0
+
+
+def power(base: float, exponent: float) -> float:
+    """Return base ^ exponent as floats raise: infinity beyond them, NaN for a root of less than 0.
+
+    Examples
+    --------
+    >>> from tickstep.compat.absent import power
+    >>> power(1.5, 2), power(2.0, 5000), power(-0.5, 0.5)
+    (2.25, inf, nan)
+    """
+    with np.errstate(over="ignore", invalid="ignore", divide="ignore"):
+        return float(np.power(np.float64(base), exponent))

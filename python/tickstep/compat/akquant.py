@@ -24,7 +24,7 @@ from typing import Any, NamedTuple
 
 import numpy as np
 
-from tickstep.compat.absent import quotient_or_zero
+from tickstep.compat.absent import power, quotient_or_zero
 from tickstep.errors import DataError
 from tickstep.metrics import depths, streaks
 from tickstep.series import Series, checked
@@ -155,25 +155,35 @@ def metrics(
             f"there are {len(times)} times for {len(curve)} points of equity",
             hint="give one for each, and at least one",
         )
-    growth = quotient_or_zero(float(curve[-1]) - initial_cash, initial_cash)
-    years = int(times[-1] - times[0]) * NS_PER_UNIT[check_time_unit(time_unit)] / NS_PER_YEAR
-    annual = (1.0 + growth) ** (1.0 / years) - 1.0 if years > 0 else 0.0
-    found: dict[str, float] = {
-        "start_time": int(times[0]),
-        "end_time": int(times[-1]),
-        "duration": int(times[-1] - times[0]),
-        "total_bars": len(curve),
-        "initial_market_value": initial_cash,
-        "end_market_value": float(curve[-1]),
+    unit_ns = NS_PER_UNIT[check_time_unit(time_unit)]
+    found = {
         "unrealized_pnl": unrealized_pnl,
-        "total_return_pct": growth * 100,
-        "annualized_return": annual,
         "total_commission": total_commission,
         "exposure_time_pct": exposure_time_pct,
+        **_of_span(np.asarray(times), curve, initial_cash, unit_ns),
     }
+    annual = found["annualized_return"]
     found |= _of_returns(curve, annual) | _of_falls(curve, initial_cash, annual) | _of_line(curve)
     found |= _of_trades(trades) | _of_wins(trades) | _of_losses(trades)
     return {name: found[name] for name in NAMES}
+
+
+def _of_span(
+    times: Int64Array, curve: Float64Array, initial_cash: float, unit_ns: int
+) -> dict[str, float]:
+    start, end, last = int(times[0]), int(times[-1]), float(curve[-1])
+    growth = quotient_or_zero(last - initial_cash, initial_cash)
+    years = (end - start) * unit_ns / NS_PER_YEAR
+    return {
+        "start_time": start,
+        "end_time": end,
+        "duration": end - start,
+        "total_bars": len(curve),
+        "initial_market_value": initial_cash,
+        "end_market_value": last,
+        "total_return_pct": growth * 100,
+        "annualized_return": power(1.0 + growth, 1.0 / years) - 1.0 if years > 0 else 0.0,
+    }
 
 
 def _of_returns(curve: Float64Array, annual: float) -> dict[str, float]:

@@ -27,7 +27,7 @@ from typing import Any, NamedTuple
 import numpy as np
 import numpy.typing as npt
 
-from tickstep.compat.absent import or_nan, quotient
+from tickstep.compat.absent import or_nan, power, quotient
 from tickstep.drawdowns import depths, drawdown_segments
 from tickstep.errors import DataError
 from tickstep.metrics import beta, sqn
@@ -159,12 +159,10 @@ def _annual(stamps: Times, curve: Float64Array) -> _Annual:
     labels = _labels(stamps, unit)
     is_last = np.append(labels[1:] != labels[:-1], True)
     returns = _changes(curve[is_last])
-    mean = np.float64(_geometric_mean(returns))
+    base = 1 + _geometric_mean(returns)
     spread = float(returns.var(ddof=1)) if len(returns) > 1 else math.nan
-    with np.errstate(over="ignore", invalid="ignore"):
-        growth = (1 + mean) ** periods - 1
-        square = (spread + (1 + mean) ** 2) ** periods - (1 + mean) ** (2 * periods)
-    return _Annual(float(growth), math.sqrt(square), returns, periods)
+    square = power(spread + base**2, periods) - power(base, 2 * periods)
+    return _Annual(power(base, periods) - 1, power(square, 0.5), returns, periods)
 
 
 def _changes(samples: Float64Array) -> Float64Array:
@@ -191,7 +189,7 @@ def _labels(stamps: Times, unit: str) -> Int64Array:
 
 
 def _geometric_mean(returns: Float64Array) -> float:
-    """Product of (1 + r) ^ (1 / n) - 1; 0 after a loss of everything, or without returns."""
+    """Product of (1 + r) ^ (1 / n) - 1; 0 after a loss of everything, NaN without returns."""
     if np.any(returns <= -1):
         return 0.0
     return math.expm1(float(np.log1p(returns).sum()) / len(returns)) if len(returns) else math.nan
@@ -207,7 +205,7 @@ def _ratios(
     return {
         "Return (Ann.) [%]": annual.growth * 100,
         "Volatility (Ann.) [%]": annual.volatility * 100,
-        "CAGR [%]": ((curve[-1] / curve[0]) ** (1 / years) - 1) * 100 if years else math.nan,
+        "CAGR [%]": (power(curve[-1] / curve[0], 1 / years) - 1) * 100 if years else math.nan,
         "Sharpe Ratio": excess / (annual.volatility or math.nan),
         "Sortino Ratio": quotient(excess, math.sqrt(short) * math.sqrt(annual.periods)),
         "Calmar Ratio": annual.growth / (deepest or math.nan),

@@ -25,7 +25,7 @@ import math
 import numpy as np
 
 from tickstep import metrics
-from tickstep.compat.absent import or_nan, quotient
+from tickstep.compat.absent import or_nan, power, quotient
 from tickstep.returns import checked_periods
 from tickstep.series import Series, checked, checked_pair
 from tickstep.ticks import Float64Array
@@ -193,7 +193,7 @@ def alpha(
     """(1 + mean((r - risk_free) - beta * (b - risk_free))) ^ annualization - 1."""
     ours, theirs = (each - risk_free for each in _pair(returns, factor_returns))
     per_period = metrics.alpha(ours, theirs, periods_per_year=1)
-    return math.nan if per_period is None else float((1.0 + per_period) ** annualization - 1.0)
+    return power(1.0 + or_nan(per_period), annualization) - 1.0
 
 
 def capture(returns: Series, factor_returns: Series, *, annualization: float = PERIODS) -> float:

@@ -29,7 +29,7 @@ from typing import Any, NamedTuple
 import numpy as np
 import numpy.typing as npt
 
-from tickstep.compat.absent import quotient_or_zero
+from tickstep.compat.absent import power, quotient_or_zero
 from tickstep.metrics import depths, total_return, win_rate
 from tickstep.series import checked
 from tickstep.ticks import Float64Array, Int64Array
@@ -170,30 +170,11 @@ def generate_analysis_report(
     drawdown_segments: Sequence[DrawdownSegment],
 ) -> dict[str, dict[str, Any]]:
     """Performance, trades, drawdowns and a summary; trades themselves count for nothing in it."""
-    pnl = np.array([each.pnl for each in round_trips], np.float64)
-    depth = np.array([each.drawdown for each in drawdown_segments], np.float64)
-    length = np.array([each.duration for each in drawdown_segments], np.int64)
     equity = _values(equity_curve)
-    won, lost = pnl[pnl > 0], pnl[pnl < 0]
     return {
         "performance": compute_performance_metrics(equity_curve),
-        "trades": {
-            "total_round_trips": len(pnl),
-            "profitable_trades": len(won),
-            "losing_trades": len(lost),
-            "win_rate": quotient_or_zero(len(won), len(pnl)),
-            "avg_win": _mean(won),
-            "avg_loss": _mean(lost),
-            "profit_factor": float(won.sum() / -lost.sum()) if len(lost) else math.inf,
-            "avg_holding_period": _mean([each.holding_bars for each in round_trips]),
-        },
-        "drawdowns": {
-            "max_drawdown": float(depth.max(initial=0.0)),
-            "avg_drawdown": _mean(depth),
-            "max_dd_duration": int(length.max(initial=0)),
-            "avg_dd_duration": _mean(length),
-            "total_dd_periods": len(depth),
-        },
+        "trades": _trip_numbers(round_trips),
+        "drawdowns": _fall_numbers(drawdown_segments),
         "summary": {
             "start_value": float(equity[0]) if len(equity) else 0.0,
             "end_value": float(equity[-1]) if len(equity) else 0.0,
@@ -202,12 +183,39 @@ def generate_analysis_report(
     }
 
 
+def _trip_numbers(round_trips: Sequence[RoundTrip]) -> dict[str, float]:
+    pnl = np.array([each.pnl for each in round_trips], np.float64)
+    won, lost = pnl[pnl > 0], pnl[pnl < 0]
+    return {
+        "total_round_trips": len(pnl),
+        "profitable_trades": len(won),
+        "losing_trades": len(lost),
+        "win_rate": quotient_or_zero(len(won), len(pnl)),
+        "avg_win": _mean(won),
+        "avg_loss": _mean(lost),
+        "profit_factor": float(won.sum() / -lost.sum()) if len(lost) else math.inf,
+        "avg_holding_period": _mean([each.holding_bars for each in round_trips]),
+    }
+
+
+def _fall_numbers(segments: Sequence[DrawdownSegment]) -> dict[str, float]:
+    depth = np.array([each.drawdown for each in segments], np.float64)
+    length = np.array([each.duration for each in segments], np.int64)
+    return {
+        "max_drawdown": float(depth.max(initial=0.0)),
+        "avg_drawdown": _mean(depth),
+        "max_dd_duration": int(length.max(initial=0)),
+        "avg_dd_duration": _mean(length),
+        "total_dd_periods": len(depth),
+    }
+
+
 def _annual(equity: Float64Array, years: float | None) -> dict[str, float]:
     steps = _changes(equity)
     periods = len(steps) / years if years and len(steps) else PERIODS
     growth = total_return(equity) or 0.0
     if years:
-        annual = (1 + growth) ** (1 / years) - 1 if growth > -1 else growth / years
+        annual = power(1 + growth, 1 / years) - 1 if growth > -1 else growth / years
     else:
         annual = float(steps.mean()) * periods if len(steps) else growth
     volatility = _deviation(steps) * math.sqrt(periods)
