@@ -364,10 +364,8 @@ def _matched(parts: _Parts) -> _Matches:
 
 def _spans(parts: _Parts) -> tuple[_Spans, _Spans]:
     """Spans of what the fills open and of what they close, on the same axis."""
-    opens, closes = (
-        _in_order(parts.opening, parts.open_leg),
-        _in_order(parts.closing, parts.close_leg),
-    )
+    opens = _in_order(parts.opening, parts.open_leg)
+    closes = _in_order(parts.closing, parts.close_leg)
     open_lots, close_lots = parts.opening[opens], parts.closing[closes]
     open_legs, close_legs = parts.open_leg[opens], parts.close_leg[closes]
     _check_lots(open_lots)
