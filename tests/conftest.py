@@ -1,9 +1,14 @@
-"""Options of the test suite."""
+"""Options of the test suite, and what several of its files stand on."""
+
+from __future__ import annotations
 
 import os
+from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
+
+from binance_site import Site, served
 
 
 def pytest_addoption(parser: pytest.Parser) -> None:
@@ -22,3 +27,9 @@ def data_folder() -> Path:
     if folder is None:
         pytest.skip("TICKSTEP_DATA names no folder of recorded data")
     return Path(folder)
+
+
+@pytest.fixture
+def site() -> Iterator[tuple[Site, str]]:
+    with served() as site:
+        yield site

@@ -17,7 +17,7 @@ PACKAGE = ROOT / "python" / "tickstep"
 # Rows of docs/architecture.md, lowest first: a module may import modules of lower rows only.
 ROWS = (
     {"_kernel"},
-    {"errors", "progress", "version", "extras"},
+    {"errors", "progress", "version", "extras", "commands"},
     {"ticks"},
     {"intervals", "columns", "series", "compat", "compat.absent"},
     {"bars", "book", "returns", "drawdowns", "outcomes", "significance"},
@@ -33,14 +33,15 @@ ROWS = (
     {"data.table"},
     {"data.bars"},
     {"data.load"},
-    {"data", "data.store", "data.parquet"},
+    {"data", "data.store", "data.parquet", "data.writing"},
     {"strategy", "equity", "trips", "data.fetch", "data.klines", "data.stream", "data.sql"}
     | {"compat.empyrical", "compat.quantstats", "compat.backtesting_py"}
+    | {"data.formats"}
     | {"compat.akquant", "compat.pyrust_bt", "compat.agkernel"},
-    {"session", "demo", "drawing"},
+    {"session", "demo", "drawing", "dataverbs"},
     {"pictures"},
     {"pages"},
-    {"report", "sources", "charts"},
+    {"report", "sources", "charts", "datacli"},
     {"result"},
     {"backtest"},
     {"runfile"},

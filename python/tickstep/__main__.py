@@ -8,12 +8,15 @@ for, 130 after Ctrl-C.
 import argparse
 import os
 import sys
+import sysconfig
 import traceback
 from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
 from tickstep.backtest import run
+from tickstep.commands import add_command
+from tickstep.datacli import add_data
 from tickstep.demo import TICKS_DEFAULT
 from tickstep.errors import ConfigError, TickstepError
 from tickstep.intervals import interval_length
@@ -196,11 +199,12 @@ def _parser() -> argparse.ArgumentParser:
     _add_backtest(commands)
     _add_demo(commands)
     _add_verify(commands)
+    add_data(commands)
     return parser
 
 
 def _add_backtest(commands: Any) -> None:
-    added = _command(
+    added = add_command(
         commands, "backtest", "run a strategy file over trades", BACKTEST_EXAMPLE, _backtest
     )
     added.add_argument("strategy", metavar="STRATEGY.py[:Class]", help="file with a ts.Strategy")
@@ -226,7 +230,7 @@ def _add_backtest(commands: Any) -> None:
 
 
 def _add_demo(commands: Any) -> None:
-    added = _command(commands, "demo", "run a grid over a computed market", DEMO_EXAMPLE, _demo)
+    added = add_command(commands, "demo", "run a grid over a computed market", DEMO_EXAMPLE, _demo)
     added.add_argument(
         "--ticks", type=int, default=TICKS_DEFAULT, metavar="N", help=f"length ({TICKS_DEFAULT:,})"
     )
@@ -234,7 +238,7 @@ def _add_demo(commands: Any) -> None:
 
 
 def _add_verify(commands: Any) -> None:
-    added = _command(commands, "verify", "run a run again and compare", VERIFY_EXAMPLE, _verify)
+    added = add_command(commands, "verify", "run a run again and compare", VERIFY_EXAMPLE, _verify)
     added.add_argument("run", type=Path, metavar="run.json", help="record of a run")
 
 
@@ -252,20 +256,6 @@ def _add_output(added: argparse.ArgumentParser, out_help: str) -> None:
     )
 
 
-def _command(
-    commands: Any, name: str, summary: str, example: str, command: Any
-) -> argparse.ArgumentParser:
-    added: argparse.ArgumentParser = commands.add_parser(
-        name,
-        help=summary,
-        description=f"{summary[0].upper()}{summary[1:]}.",
-        epilog=example,
-        formatter_class=argparse.RawDescriptionHelpFormatter,
-    )
-    added.set_defaults(command=command)
-    return added
-
-
 # --- What goes wrong. -----------------------------------------------------------------------------
 
 
@@ -280,9 +270,10 @@ def _mistake(message: str, hint: str | None, place: str | None) -> int:
 
 def _place_in_strategy(error: TickstepError) -> str | None:
     """The innermost line of the user's own code, where the error came out of it."""
-    ours = Path(__file__).parent
+    paths = sysconfig.get_paths()
+    others = {Path(__file__).parent, *(Path(paths[name]) for name in ("stdlib", "purelib"))}
     frames = traceback.extract_tb(error.__traceback__)
-    own = [frame for frame in frames if ours not in Path(frame.filename).parents]
+    own = [frame for frame in frames if others.isdisjoint(Path(frame.filename).parents)]
     if not own or not own[-1].filename.endswith(".py"):
         return None
     return f"{own[-1].filename}, line {own[-1].lineno}, {own[-1].name}: {own[-1].line}"

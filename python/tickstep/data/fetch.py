@@ -31,6 +31,7 @@ from tickstep.intervals import interval_length
 from tickstep.ticks import Time
 
 __all__ = [
+    "BINANCE_URL",
     "AkshareProvider",
     "Attempt",
     "Backfill",
@@ -298,6 +299,7 @@ def _next_month(moment: int) -> int:
 
 # Binance.
 
+BINANCE_URL = "https://data.binance.vision/data"
 _BINANCE_INTERVALS = "1s 1m 3m 5m 15m 30m 1h 2h 4h 6h 8h 12h 1d 3d 1w 1mo"
 _BINANCE_MARKETS = {
     "BINANCE": "spot",
@@ -332,7 +334,7 @@ class BinanceArchive:
 
     def __init__(
         self,
-        base: str | Path = "https://data.binance.vision/data",
+        base: str | Path = BINANCE_URL,
         *,
         timeout_s: float = 30.0,
     ) -> None:

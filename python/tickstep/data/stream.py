@@ -22,14 +22,13 @@ from tickstep.data.frames import column_names, decimals_within, tick_parts
 from tickstep.data.load import symbol_in, trades_parser
 from tickstep.data.parquet import frame_to, kind_of, parquet_head
 from tickstep.data.tickfile import open_ticks
+from tickstep.data.writing import form_of, write
 from tickstep.errors import ConfigError, DataError
 from tickstep.ticks import Number, Progress, Ticks
 
 __all__ = ["convert", "stream_trades"]
 
 CHUNK_ROWS = 1_000_000
-
-_TICK_FILE_ENDINGS = (".arrow", ".feather", ".ipc", ".ticks")
 
 
 def stream_trades(
@@ -261,7 +260,7 @@ def convert(
     on_bad: Literal["raise", "skip"] = "raise",
     progress: Progress | None = None,
 ) -> Ticks:
-    """Convert a file of trades to a tick file or Parquet, in bounded memory.
+    """Convert a file of trades to a tick file, Parquet or CSV, in bounded memory.
 
     The columns are collected in files beside the target, which need as much room again while it is
     written.
@@ -271,14 +270,15 @@ def convert(
     source : str or path-like
         What `stream_trades` reads.
     target : str or path-like
-        Where to. `.arrow`, `.ticks`, `.feather` and `.ipc` are tick files, `.parquet` is Parquet.
+        Where to. `.arrow`, `.ticks`, `.feather` and `.ipc` are tick files, `.parquet` is Parquet,
+        `.csv` is text that `read_trades` reads.
     rows, tick_size, lot, columns, symbol, on_bad, progress : optional
         As for `stream_trades`.
 
     Returns
     -------
     Ticks
-        The tick file, opened, or the rows that were written as Parquet.
+        The tick file, opened, or the rows that were written otherwise.
 
     Raises
     ------
@@ -299,12 +299,7 @@ def convert(
     [61800.3]
     """
     file = Path(target)
-    is_parquet = file.suffix.lower() == ".parquet"
-    if not is_parquet and file.suffix.lower() not in _TICK_FILE_ENDINGS:
-        raise ConfigError(
-            f"{file.name} ends in {file.suffix!r}: what to write is not known",
-            hint=f"tick files end in {', '.join(_TICK_FILE_ENDINGS)}, Parquet in .parquet",
-        )
+    form = form_of(file)
     chunks = stream_trades(
         source,
         rows=rows,
@@ -317,11 +312,8 @@ def convert(
     )
     with ExitStack() as files:
         ticks = _spooled(chunks, file, files)
-        if is_parquet:
-            ticks.to_parquet(file)
-            return ticks
-        ticks.save(file)
-    return open_ticks(file)
+        write(ticks, file)
+    return open_ticks(file) if form == "tick file" else ticks
 
 
 def _spooled(chunks: Iterator[Ticks], target: Path, files: ExitStack) -> Ticks:

@@ -1,0 +1,216 @@
+"""What a file of market data is, told by what is in it; and reading it, whatever it is."""
+
+import re
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any, Literal, NamedTuple
+
+from tickstep.bars import Bars
+from tickstep.data.bars import read_bars
+from tickstep.data.files import texts_of
+from tickstep.data.load import read_table, read_trades
+from tickstep.data.parquet import parquet_head, read_arrow, read_parquet
+from tickstep.data.tickfile import kind_within, open_bars, open_ticks
+from tickstep.errors import ConfigError, DataError
+from tickstep.ticks import Progress, Ticks
+
+__all__ = ["FileFormat", "Form", "Kind", "check_options", "look", "read"]
+
+Kind = Literal["ticks", "bars"]
+Form = Literal["tick file", "Arrow", "Parquet", "text", "table"]
+
+_HEAD_BYTES = 4096
+_KLINE_COLUMNS = 12
+_OF_BARS = ({"open", "close"}, {"开盘", "收盘"})
+_OF_TRADES = {"is_buyer_maker", "isbuyermaker"}
+
+# Which options of `read` mean something, by form and kind.
+_GRID = ("tick_size", "lot")
+_OPTIONS: dict[tuple[str, Kind], tuple[str, ...]] = {
+    ("tick file", "ticks"): (),
+    ("tick file", "bars"): (),
+    ("Arrow", "ticks"): _GRID,
+    ("Arrow", "bars"): (*_GRID, "interval"),
+    ("Parquet", "ticks"): _GRID,
+    ("Parquet", "bars"): (*_GRID, "interval"),
+    ("text", "ticks"): (*_GRID, "on_bad"),
+    ("table", "ticks"): (*_GRID, "on_bad", "tz"),
+    ("table", "bars"): (*_GRID, "on_bad", "tz", "interval"),
+}
+
+
+class FileFormat(NamedTuple):
+    """How a file is written, and what its rows are."""
+
+    form: Form
+    kind: Kind
+
+
+def look(path: Path, kind: Kind | None = None) -> FileFormat:
+    """Tell what a file is by its first bytes, or its end where that says more.
+
+    Parameters
+    ----------
+    path : Path
+        The file.
+    kind : {"ticks", "bars"}, optional
+        What its rows are, where the file does not say, or is text.
+
+    Returns
+    -------
+    FileFormat
+        "text" is trades as exchanges write them, "table" any other delimited text or JSON lines,
+        both packed or not. A first line with the columns of bars tells bars.
+
+    Raises
+    ------
+    ConfigError
+        When neither says what the rows are.
+    DataError
+        When a tick file is damaged, or holds the other kind.
+    OSError
+        When it cannot be read.
+
+    Examples
+    --------
+    >>> import pathlib, tempfile
+    >>> import tickstep as ts
+    >>> from tickstep.data.formats import look
+    >>> path = pathlib.Path(tempfile.mkdtemp(), "trades")
+    >>> _ = ts.Ticks.from_arrays([1], [1.5], [2.0], [0], tick_size=0.25).save(path)
+    >>> look(path)
+    FileFormat(form='tick file', kind='ticks')
+    """
+    with path.open("rb") as file:
+        magic = file.read(6)
+    if magic == b"ARROW1":
+        within = kind_within(path)
+        form: Form = "Arrow" if within is None else "tick file"
+        return FileFormat(form, _kind(path, within, kind))
+    if magic.startswith(b"PAR1"):
+        told = parquet_head(path)[0].get("kind")
+        return FileFormat("Parquet", _kind(path, told, kind))
+    return _text_format(path, kind)
+
+
+def check_options(path: Path, found: FileFormat, options: Mapping[str, Any]) -> dict[str, Any]:
+    """Return the options that are not None, if all of them mean something for such a file.
+
+    Parameters
+    ----------
+    path : Path
+        The file.
+    found : FileFormat
+        What it is.
+    options : mapping
+        Options of `read`.
+
+    Raises
+    ------
+    ConfigError
+        When one means nothing.
+    """
+    given = {name: value for name, value in options.items() if value is not None}
+    known = _OPTIONS[found]
+    unused = [name for name in given if name not in known]
+    if unused:
+        told = f"takes {', '.join(known)}" if known else "tells all by itself"
+        raise ConfigError(
+            f"{unused[0]} means nothing for {path.name}: a {found.form} of {found.kind} {told}",
+            hint="leave it out",
+        )
+    return given
+
+
+def read(
+    path: Path,
+    kind: Kind | None = None,
+    *,
+    symbol: str | None = None,
+    progress: Progress | None = None,
+    **options: Any,
+) -> Ticks | Bars:
+    """Read ticks or bars from a file of any known form.
+
+    Parameters
+    ----------
+    path : Path
+        A tick file, Parquet, Arrow, or text, packed or not.
+    kind : {"ticks", "bars"}, optional
+        As for `look`.
+    symbol : str, optional
+        Name of the instrument; by default what the file says.
+    progress : callable, optional
+        Called as `progress(bytes_read, bytes_total)` while text is read.
+    **options
+        `tick_size`, `lot`, `on_bad`, `interval`, `tz` as for what reads such a file; None is none.
+
+    Returns
+    -------
+    Ticks or Bars
+        The checked columns.
+
+    Raises
+    ------
+    ConfigError
+        When neither says what the rows are, or an option means nothing for such a file.
+    DataError
+        When the file is damaged or a row is bad.
+    OSError
+        When it cannot be read.
+
+    Examples
+    --------
+    >>> import pathlib, tempfile
+    >>> import tickstep as ts
+    >>> from tickstep.data.formats import read
+    >>> path = pathlib.Path(tempfile.mkdtemp(), "trades.parquet")
+    >>> _ = ts.Ticks.from_arrays([1], [1.5], [2.0], [0], tick_size=0.25).to_parquet(path)
+    >>> read(path).price_ticks.tolist()
+    [6]
+    """
+    found = look(path, kind)
+    data = _read(path, found, symbol, progress, check_options(path, found, options))
+    if symbol is not None:
+        data.symbol = symbol
+    return data
+
+
+def _read(
+    path: Path,
+    found: FileFormat,
+    symbol: str | None,
+    progress: Progress | None,
+    options: dict[str, Any],
+) -> Ticks | Bars:
+    if found.form == "tick file":
+        return open_ticks(path) if found.kind == "ticks" else open_bars(path)
+    if found.form == "Parquet":
+        return read_parquet(path, found.kind, **options)
+    if found.form == "Arrow":
+        return read_arrow(path, found.kind, **options)
+    if found.form == "text":
+        return read_trades(path, progress=progress, **options)
+    if found.kind == "ticks":
+        return read_table(path, symbol=symbol, progress=progress, **options)
+    return read_bars(path, symbol=symbol, progress=progress, **options)
+
+
+def _kind(path: Path, told: str | None, asked: Kind | None) -> Kind:
+    if told is None and asked is None:
+        raise ConfigError(
+            f"{path.name} does not say whether its rows are ticks or bars",
+            hint='give the kind: "ticks" or "bars"',
+        )
+    if told is not None and asked not in (None, told):
+        raise DataError(f"{path.name} holds {told}, not {asked}", hint="leave the kind out")
+    return "bars" if (told or asked) == "bars" else "ticks"
+
+
+def _text_format(path: Path, asked: Kind | None) -> FileFormat:
+    line = texts_of(path)[0].head(_HEAD_BYTES).decode("utf-8", "replace").partition("\n")[0].lower()
+    words = set(re.findall(r"[^\W\d]+", line))
+    is_kline = line[:1].isdigit() and line.count(",") == _KLINE_COLUMNS - 1
+    kind = asked or ("bars" if is_kline or any(names <= words for names in _OF_BARS) else "ticks")
+    is_trades = line[:1].isdigit() or not words.isdisjoint(_OF_TRADES)
+    return FileFormat("text" if kind == "ticks" and is_trades else "table", kind)
