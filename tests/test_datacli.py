@@ -190,7 +190,7 @@ def test_rows_that_differ_are_refused_unless_asked_for(shell: Shell) -> None:
         symbol=BTC,
     )
     changed.save(shell.folder / "changed.arrow")
-    assert "differ" in shell.refused("import", "store", "changed.arrow")
+    assert "is stored as" in shell.refused("import", "store", "changed.arrow")
     assert ts.Store(shell.folder / "store").bars(BTC, "1m") == day_of_bars("2024-01-02")
     assert shell("import", "store", "changed.arrow", "--existing", "replace").code == 0
     stored = ts.Store(shell.folder / "store").bars(BTC, "1m")
@@ -289,6 +289,10 @@ def test_fetch_and_gaps_say_what_is_wrong(shell: Shell) -> None:
         (("fetch", "store", "nothing", *span), "'nothing' is not a symbol known here"),
         (("fetch", "store", BTC, *span[:3], "soon", *span[4:]), "'soon' is not a time"),
         (("fetch", "store", BTC, "--interval", "1 minute", *span[2:]), "is not an interval"),
+        (
+            ("fetch", "store", SHARE, *span, "--base", "http://localhost"),
+            "--base means nothing for akshare",
+        ),
         (("gaps", "nowhere"), "there is no store nowhere"),
         (("list", "nowhere"), "there is no store nowhere"),
         (("list", "trades.csv"), "there is no store trades.csv"),
@@ -384,7 +388,8 @@ def test_info_on_a_store(shell: Shell) -> None:
     ts.Store(shell.folder / "store").save(day_of_bars("2024-03-10"))
     answer = shell("info", "store")
     assert answer.out.splitlines()[1:4] == ["Symbols  1", "Series   1", "Rows     1,440"]
-    assert "is no store, or an empty one" in shell.refused("info", ".")
+    (shell.folder / "empty").mkdir()
+    assert "is no store, or an empty one" in shell.refused("info", "empty")
     assert "nowhere: No such file or directory" in shell.refused("info", "nowhere")
 
 
@@ -392,21 +397,33 @@ def test_info_on_a_store(shell: Shell) -> None:
 
 
 @pytest.mark.parametrize(
-    ("line", "kind"),
+    ("line", "form", "kind"),
     [
-        ("open_time,open,high,low,close,volume,close_time,quote_volume,count", "bars"),
-        ("日期,开盘,收盘,最高,最低,成交量", "bars"),
-        ('{"t": 1, "open": 2, "high": 3, "low": 1, "close": 2, "volume": 5}', "bars"),
-        ("1704067200000,1,2,1,2,5,1704067259999,7,3,2,4,0", "bars"),
-        ("id,price,qty,quote_qty,time,is_buyer_maker", "ticks"),
-        ("1,61800.30,0.006,5,5,1723161256322,false", "ticks"),
-        ("opening,closing,price", "ticks"),
+        ("open_time,open,high,low,close,volume,close_time,quote_volume,count", "table", "bars"),
+        ("日期,开盘,收盘,最高,最低,成交量", "table", "bars"),
+        ('{"t": 1, "open": 2, "high": 3, "low": 1, "close": 2, "volume": 5}', "table", "bars"),
+        ("1704067200000,1,2,1,2,5,1704067259999,7,3,2,4,0", "table", "bars"),
+        ("id,price,qty,quote_qty,time,is_buyer_maker", "text", "ticks"),
+        ("1,61800.30,0.006,5,5,1723161256322,false", "text", "ticks"),
+        ('1723161256032184640 {"stream":"btcusdt@trade","data":{}}', "text", "ticks"),
+        ("time,price,qty,side", "table", "ticks"),
     ],
 )
-def test_text_is_told_by_its_first_line(line: str, kind: str, tmp_path: Path) -> None:
-    for name, content in (("a.csv", line.encode()), ("a.gz", gzip.compress(line.encode()))):
-        (tmp_path / name).write_bytes(content + (b"\n" if name == "a.csv" else b""))
-        assert look(tmp_path / name) == ("text", kind)
+def test_text_is_told_by_its_first_line(line: str, form: str, kind: str, tmp_path: Path) -> None:
+    (tmp_path / "plain").write_text(f"{line}\n", "utf-8")
+    (tmp_path / "packed").write_bytes(gzip.compress(line.encode()))
+    for name in ("plain", "packed"):
+        assert look(tmp_path / name) == (form, kind)
+
+
+def test_a_table_of_trades_with_sides(shell: Shell) -> None:
+    table = "time;price;qty;side\n20240102 09:30:00.5;3197.5;2;SELL\n20240102 09:30:01;3197;1;BUY\n"
+    (shell.folder / "table.txt").write_text(table)
+    words = ("--tz", "Asia/Shanghai", "--tick-size", "0.5")
+    assert shell("convert", "table.txt", "table.arrow", *words).code == 0
+    ticks = ts.open_ticks(shell.folder / "table.arrow")
+    assert (ticks.price_ticks.tolist(), ticks.side.tolist()) == ([6395, 6394], [1, 0])
+    assert str(ticks.datetimes[0]) == "2024-01-02T01:30:00.500"
 
 
 def test_decimals_are_exact_on_every_grid(tmp_path: Path) -> None:
@@ -426,18 +443,23 @@ def test_decimals_are_exact_on_every_grid(tmp_path: Path) -> None:
 
 
 @pytest.mark.skipif(sys.platform == "win32", reason="has no pseudo-terminals")
-def test_progress_shows_on_a_terminal(shell: Shell) -> None:
-    write(sample(1_500_000), shell.folder / "long.csv")
+def test_progress_shows_on_a_terminal(shell: Shell, site: tuple[Site, str]) -> None:
+    files, url = site
+    files.add_day("2024-03-11")
+    # The first answer is a failure, and the second try comes a second later.
+    files.broken = {next(path for path in files if path.endswith(".zip")): 1}
     ours, theirs = pty.openpty()
-    words = [sys.executable, "-m", "tickstep", "data", "convert", "long.csv", "long.arrow"]
-    with subprocess.Popen(words, cwd=shell.folder, stderr=theirs) as process:
+    span = ("--interval", "1m", "--start", "2024-03-11", "--stop", "2024-03-12")
+    words = [sys.executable, "-m", "tickstep", "data", "fetch", "store", BTC, *span, "--base", url]
+    with subprocess.Popen(words, cwd=shell.folder, stdout=theirs, stderr=theirs) as process:
         os.close(theirs)
         shown = b""
         while piece := _read(ours):
             shown += piece
     os.close(ours)
     assert process.returncode == 0
-    assert re.search(rb"convert long.csv \[#*\.*\] +\d+%, [\d:-]+ left", shown)
+    assert re.search(rb"fetch \S+ 1m \[#*\.*\] +\d+%, [\d:-]+ left", shown)
+    assert b"1,440 bars added in " in shown
 
 
 def _read(terminal: int) -> bytes:

@@ -129,8 +129,8 @@ def test_bad_arguments_are_told(tmp_path: Path) -> None:
         ts.stream_trades(path, rows=0)
     with pytest.raises(ts.ConfigError, match="tells its columns and sizes"):
         list(ts.stream_trades(path, tick_size="0.1"))
-    with pytest.raises(ts.ConfigError, match=r"ends in '\.csv'"):
-        ts.convert(path, tmp_path / "b.csv")
+    with pytest.raises(ts.ConfigError, match=r"ends in '\.xls'"):
+        ts.convert(path, tmp_path / "b.xls")
     text = packed(tmp_path, csv_of(5), "")
     with pytest.raises(ts.ConfigError, match="columns is given"):
         ts.stream_trades(text, columns={"price": "p"})

@@ -35,8 +35,7 @@ ROWS = (
     {"data.load"},
     {"data", "data.store", "data.parquet", "data.writing"},
     {"strategy", "equity", "trips", "data.fetch", "data.klines", "data.stream", "data.sql"}
-    | {"compat.empyrical", "compat.quantstats", "compat.backtesting_py"}
-    | {"data.formats"}
+    | {"data.formats", "compat.empyrical", "compat.quantstats", "compat.backtesting_py"}
     | {"compat.akquant", "compat.pyrust_bt", "compat.agkernel"},
     {"session", "demo", "drawing", "dataverbs"},
     {"pictures"},

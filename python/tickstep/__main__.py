@@ -1,8 +1,8 @@
 """The command line: `tickstep …`, the same as `python -m tickstep …`.
 
 Results go to standard output, with the digest last; what is going on goes to standard error. The
-exit code is 0 when all is well, 1 when `verify` finds a difference, 2 for a mistake in what was asked
-for, 130 after Ctrl-C.
+exit code is 0 when all is well, 1 when `verify` finds a difference or `data` finds bars missing, 2 for
+a mistake in what was asked for, 130 after Ctrl-C.
 """
 
 import argparse

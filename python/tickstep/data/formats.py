@@ -170,30 +170,31 @@ def read(
     [6]
     """
     found = look(path, kind)
-    data = _read(path, found, symbol, progress, check_options(path, found, options))
+    given = check_options(path, found, options)
+    if progress is not None and found.form in ("text", "table"):
+        given["progress"] = progress
+    data = _read(path, found, symbol, given)
     if symbol is not None:
         data.symbol = symbol
     return data
 
 
 def _read(
-    path: Path,
-    found: FileFormat,
-    symbol: str | None,
-    progress: Progress | None,
-    options: dict[str, Any],
+    path: Path, found: FileFormat, symbol: str | None, options: dict[str, Any]
 ) -> Ticks | Bars:
     if found.form == "tick file":
         return open_ticks(path) if found.kind == "ticks" else open_bars(path)
-    if found.form == "Parquet":
-        return read_parquet(path, found.kind, **options)
-    if found.form == "Arrow":
-        return read_arrow(path, found.kind, **options)
-    if found.form == "text":
-        return read_trades(path, progress=progress, **options)
-    if found.kind == "ticks":
-        return read_table(path, symbol=symbol, progress=progress, **options)
-    return read_bars(path, symbol=symbol, progress=progress, **options)
+    data: Ticks | Bars
+    if found.form in ("Parquet", "Arrow"):
+        reader = read_parquet if found.form == "Parquet" else read_arrow
+        data = reader(path, found.kind, **options)
+    elif found.form == "text":
+        data = read_trades(path, **options)
+    elif found.kind == "ticks":
+        data = read_table(path, symbol=symbol, **options)
+    else:
+        data = read_bars(path, symbol=symbol, **options)
+    return data
 
 
 def _kind(path: Path, told: str | None, asked: Kind | None) -> Kind:
