@@ -16,7 +16,7 @@ from typing import Any
 
 import numpy as np
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 import tickstep as ts
@@ -207,6 +207,7 @@ def test_pyrust_bt_statistics_of_known_closes() -> None:
     assert pyrust_bt.stats([]) == {}
 
 
+@settings(deadline=None)
 @given(st.lists(st.integers(-2, 9), max_size=40))
 def test_pyrust_bt_falls_are_those_of_the_plain_loop(curve: list[int]) -> None:
     found = pyrust_bt.compute_drawdown_segments(rows_of(curve))

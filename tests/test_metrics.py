@@ -6,7 +6,7 @@ from typing import Any
 
 import numpy as np
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 import tickstep as ts
@@ -269,6 +269,7 @@ def test_periods_per_year_of_common_intervals() -> None:
 curves = st.lists(st.integers(-(10**6), 10**12), min_size=1, max_size=60)
 
 
+@settings(deadline=None)
 @given(curves, st.integers(1, 10))
 def test_pieces_give_the_drawdown_of_the_whole(curve: list[int], length: int) -> None:
     whole = np.array(curve)
@@ -279,6 +280,7 @@ def test_pieces_give_the_drawdown_of_the_whole(curve: list[int], length: int) ->
     assert scan.peak == max(curve)
 
 
+@settings(deadline=None)
 @given(curves)
 def test_drawdown_is_that_of_the_plain_loop(curve: list[int]) -> None:
     peak, deepest = curve[0], 0.0
@@ -527,6 +529,7 @@ def slow_segments(curve: list[int]) -> list[tuple[int, int, int, int, bool]]:
     return found
 
 
+@settings(deadline=None)
 @given(st.lists(st.integers(-3, 8), min_size=1, max_size=60), st.integers(1, 10))
 def test_segments_are_those_of_the_plain_loop_in_any_pieces(curve: list[int], length: int) -> None:
     scan = metrics.SegmentScan()
