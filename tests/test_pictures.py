@@ -155,6 +155,24 @@ def test_bubbles_are_the_largest_and_delta_counts_all() -> None:
     assert np.isclose(flow.delta[0], signed[first].sum() * 0.001)
 
 
+def test_bubbles_of_one_quantity_are_spread_evenly() -> None:
+    rows = 2_500_000
+    ticks = ts.Ticks(
+        np.arange(rows),
+        np.full(rows, 5),
+        np.where(np.arange(rows) == 1_234_567, 9, 4),
+        np.zeros(rows, dtype=np.uint8),
+        tick_size=1,
+        lot=1,
+        time_unit="s",
+    )
+    flow = flow_of(ticks, BubbleOptions(delta="1d", bubbles_max=11))
+    times = flow.time.astype(np.int64)
+    assert times[flow.qty == 9].tolist() == [1_234_567]
+    steps = np.diff(times[flow.qty == 4])
+    assert len(steps) == 9 and (np.abs(steps - rows // 10) <= 1).all()
+
+
 def test_clock_times_choose_rows_of_every_day() -> None:
     hours = np.arange(72) * 3_600_000
     ticks = ts.Ticks.from_arrays(hours, [1.0] * 72, [1.0] * 72, [0] * 72, tick_size=1, lot=1)

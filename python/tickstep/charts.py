@@ -61,7 +61,7 @@ KINDS = ("overview", "candles", "bubbles")
 PAGE = ".html"
 
 SIZE_INCHES = (11.5, 7.2)
-LEFT, RIGHT, TOP, BOTTOM = 0.07, 0.945, 0.875, 0.085
+LEFT, RIGHT, TOP, BOTTOM = 0.08, 0.945, 0.875, 0.085
 
 
 def draw_ticks(

@@ -38,6 +38,7 @@ Times = npt.NDArray[np.datetime64]
 
 SLICES = 1500  # of an overview and of the price behind bubbles: more than a picture has columns
 CANDLES_MAX = 240
+BLOCK_ROWS = 1_000_000
 LEVELS_MAX = 60  # of a profile
 LEAST_SHARE = 0.02  # of a panel, on a side of zero where nothing lies
 BUBBLES_MAX = 1000
@@ -323,33 +324,45 @@ def flow_of(
     """
     options = BubbleOptions() if options is None else options
     _check_options(options)
-    rows = _rows_within(ticks, options)
-    time, price, qty = ticks.time[rows], ticks.price_ticks[rows], ticks.qty_lots[rows]
-    is_sell = ticks.side[rows] == 1
-    largest = np.sort(np.argsort(qty, kind="stable")[::-1][: options.bubbles_max])
-    starts = _edges_of_slices(time, SLICES)[:-1]
-    buckets = time // interval_length(options.delta, ticks.time_unit)
-    firsts = np.flatnonzero(np.diff(buckets, prepend=buckets[0] - 1))
-    bucket_times = buckets[firsts] * interval_length(options.delta, ticks.time_unit)
-    unit = f"M8[{ticks.time_unit}]"
+    seen = _within_clock(ticks, options)
+    largest = _largest(seen.qty_lots, options.bubbles_max)
+    lots = seen.qty_lots[largest]
+    edges = _edges_of_slices(seen.time, SLICES)
+    low, high = seen.extremes(edges)
+    buckets = seen.candles(options.delta)
+    assert buckets.buy_lots is not None, "ticks have sides"
     return Flow(
         title or ticks.symbol or "Ticks",
-        time[largest].view(unit),
-        _values(price[largest], ticks.tick_size),
-        _values(qty[largest], ticks.lot),
-        is_sell[largest],
-        options.bubble_scale or _area_that_fits(qty[largest]),
-        len(rows),
-        time[starts].view(unit),
-        _values(np.minimum.reduceat(price, starts), ticks.tick_size),
-        _values(np.maximum.reduceat(price, starts), ticks.tick_size),
-        bucket_times.view(unit),
-        _values(np.add.reduceat(np.where(is_sell, -qty, qty), firsts), ticks.lot),
+        seen.datetimes[largest],
+        _values(seen.price_ticks[largest], seen.tick_size),
+        _values(lots, seen.lot),
+        seen.side[largest] == 1,
+        options.bubble_scale or _area_that_fits(lots),
+        len(seen),
+        seen.datetimes[edges[:-1]],
+        _values(low, seen.tick_size),
+        _values(high, seen.tick_size),
+        buckets.datetimes,
+        _values(2 * buckets.buy_lots - buckets.volume_lots, seen.lot),
         options.delta,
         options,
         None if result is None else result.curves(),
-        ticks.time_unit,
+        seen.time_unit,
     )
+
+
+def _largest(lots: Int64Array, count: int) -> Int64Array:
+    """Rows of the largest, ascending; of those that equal the least of them some, evenly spread."""
+    if len(lots) <= count:
+        return np.arange(len(lots))
+    found = np.zeros(0, dtype=np.int64)
+    for start in range(0, len(lots), BLOCK_ROWS):
+        # Block by block: sorting all rows of a large file takes a minute.
+        found = np.concatenate((found, lots[start : start + BLOCK_ROWS]))
+        found = np.partition(found, -count)[-count:] if len(found) > count else found
+    above, ties = np.flatnonzero(lots > found.min()), np.flatnonzero(lots == found.min())
+    wanted = count - len(above)
+    return np.sort(np.concatenate((above, ties[np.arange(wanted) * len(ties) // wanted])))
 
 
 def _values(columns: Int64Array, size: float) -> Float64Array:
@@ -373,22 +386,22 @@ def _check_options(options: BubbleOptions) -> None:
             )
 
 
-def _rows_within(ticks: Ticks, options: BubbleOptions) -> Int64Array:
-    if options.time_start is None and options.time_end is None:
-        return np.arange(len(ticks))
-    day = 86400 * 10**9 // NS_PER_UNIT[ticks.time_unit]
-    per_second = 10**9 // NS_PER_UNIT[ticks.time_unit]
-    start = _clock_s(options.time_start or "00:00", "time_start") * per_second
-    end = _clock_s(options.time_end or "24:00", "time_end") * per_second
-    clock = ticks.time % day
-    within = (clock >= start, clock < end)
-    rows = np.flatnonzero(within[0] & within[1] if start < end else within[0] | within[1])
-    if not rows.size:
+def _within_clock(ticks: Ticks, options: BubbleOptions) -> Ticks:
+    first, last = options.time_start or "00:00", options.time_end or "24:00"
+    second = 10**9 // NS_PER_UNIT[ticks.time_unit]
+    start, end = _clock_s(first, "time_start") * second, _clock_s(last, "time_end") * second
+    if (start, end) == (0, 86400 * second):
+        return ticks
+    clock = ticks.time % (86400 * second)
+    is_after, is_before = clock >= start, clock < end
+    rows = is_after & is_before if start < end else is_after | is_before
+    if not rows.any():
         raise DataError(
-            f"no tick lies between {options.time_start} and {options.time_end} UTC",
+            f"no tick lies between {first} and {last} UTC",
             hint=f"the ticks are from {span(ticks.datetimes)}",
         )
-    return rows
+    columns: tuple[Array, ...] = (ticks.time, ticks.price_ticks, ticks.qty_lots, ticks.side)
+    return Ticks(*(column[rows] for column in columns), **ticks._labels())
 
 
 def _clock_s(text: str, name: str) -> int:
