@@ -5,8 +5,8 @@ use std::num::NonZeroUsize;
 
 use crate::analytics::candles::Amount;
 use crate::analytics::check::{Fault, FaultRule, check_length, check_sides, check_times};
-use crate::analytics::vwap::{CarefulSum, keep_last, reserve};
-use crate::analytics::window::RollingSum;
+use crate::analytics::vwap::{CarefulSum, TERM_MAX, reserve};
+use crate::analytics::window::{RollingFloatRatio, RollingRatio};
 
 /// Bought less sold since the beginning.
 ///
@@ -85,12 +85,8 @@ impl CumulativeDelta {
 /// ```
 #[derive(Clone, Debug)]
 pub struct FlowImbalance {
-    window: usize,
-    buy: i64,
-    sell: i64,
-    /// Quantities of the window, those sold below 0.
-    tail: VecDeque<i64>,
-    floats: [RollingSum; 2],
+    whole: RollingRatio,
+    float: RollingFloatRatio,
 }
 
 impl FlowImbalance {
@@ -98,11 +94,8 @@ impl FlowImbalance {
     #[must_use]
     pub fn new(window: NonZeroUsize) -> FlowImbalance {
         FlowImbalance {
-            window: window.get(),
-            buy: 0,
-            sell: 0,
-            tail: VecDeque::new(),
-            floats: [RollingSum::new(window), RollingSum::new(window)],
+            whole: RollingRatio::new(window),
+            float: RollingFloatRatio::new(window),
         }
     }
 
@@ -114,35 +107,11 @@ impl FlowImbalance {
     pub fn push(&mut self, qtys: &[i64], sides: &[u8], out: &mut Vec<f64>) -> Result<(), Fault> {
         check_flow(qtys, sides)?;
         reserve(out, qtys.len())?;
-        let before = out.len();
-        let (mut buy, mut sell) = (self.buy, self.sell);
-        let signed = |(qty, side): (&i64, &u8)| if *side == 0 { *qty } else { -*qty };
-        let rows = qtys.iter().zip(sides).map(signed);
-        let mut olds = self.tail.iter().copied().chain(rows.clone());
-        for (row, qty) in rows.clone().enumerate() {
-            if self.tail.len() + row >= self.window {
-                let old = olds.next().unwrap_or_default();
-                buy -= old.max(0);
-                sell += old.min(0);
-            }
-            let sums = buy
-                .checked_add(qty.max(0))
-                .zip(sell.checked_sub(qty.min(0)));
-            let Some((bought, sold)) = sums.filter(|(buy, sell)| buy.checked_add(*sell).is_some())
-            else {
-                out.truncate(before);
-                return Err(Fault::at(row, FaultRule::Sum { name: "qtys" }));
-            };
-            (buy, sell) = (bought, sold);
-            out.push(if self.tail.len() + row + 1 >= self.window {
-                (buy - sell) as f64 / (buy + sell) as f64
-            } else {
-                f64::NAN
-            });
-        }
-        (self.buy, self.sell) = (buy, sell);
-        keep_last(&mut self.tail, rows, self.window);
-        Ok(())
+        let terms = qtys.iter().zip(sides).map(|(qty, side)| {
+            let qty = i128::from(*qty);
+            [if *side == 0 { qty } else { -qty }, qty]
+        });
+        self.whole.push("qtys", terms, out)
     }
 
     /// As [`FlowImbalance::push`], of floats, in sums of their own.
@@ -156,18 +125,13 @@ impl FlowImbalance {
         out: &mut Vec<f64>,
     ) -> Result<(), Fault> {
         check_flow(qtys, sides)?;
-        if let Some(row) = qtys.iter().position(|qty| *qty > 1e290) {
+        if let Some(row) = qtys.iter().position(|qty| *qty > TERM_MAX) {
             return Err(Fault::at(row, FaultRule::Sum { name: "qtys" }));
         }
         reserve(out, qtys.len())?;
         for (qty, side) in qtys.iter().zip(sides) {
-            let is_buy = *side == 0;
-            let buy = self.floats[0].push(if is_buy { *qty } else { 0.0 });
-            let sell = self.floats[1].push(if is_buy { 0.0 } else { *qty });
-            out.push(match (buy, sell) {
-                (Some(buy), Some(sell)) => (buy - sell) / (buy + sell),
-                _ => f64::NAN,
-            });
+            let signed = if *side == 0 { *qty } else { -*qty };
+            out.push(self.float.push([signed, *qty]));
         }
         Ok(())
     }

@@ -296,10 +296,7 @@ impl RollingVolatility {
                 returns.push(&logs[skipped..rows], &mut variances[skipped..rows]);
             }
             Window::Mean(mean) => {
-                let mut prices = [[0.0; BLOCK_ROWS]; 4];
-                for (column, prices) in columns.iter().zip(&mut prices) {
-                    column.read(start, &mut prices[..rows]);
-                }
+                let prices = read_block(columns, start, rows);
                 let mut terms = [0.0; BLOCK_ROWS];
                 range_terms(self.kind, &prices, rows, &mut terms);
                 for (term, variance) in terms[..rows].iter().zip(&mut variances) {
@@ -307,10 +304,7 @@ impl RollingVolatility {
                 }
             }
             Window::YangZhang(parts) => {
-                let mut prices = [[0.0; BLOCK_ROWS]; 4];
-                for (column, prices) in columns.iter().zip(&mut prices) {
-                    column.read(start, &mut prices[..rows]);
-                }
+                let prices = read_block(columns, start, rows);
                 let mut closes = [0.0; BLOCK_ROWS + 1];
                 closes[1..].copy_from_slice(&prices[3]);
                 let skipped = set_previous(&mut self.previous, &mut closes[..=rows]);
@@ -324,6 +318,16 @@ impl RollingVolatility {
         }
         out.extend_from_slice(&variances[..rows]);
     }
+}
+
+/// Rows of up to four columns as floats.
+#[inline(always)]
+fn read_block(columns: &[PriceColumn<'_>], start: usize, rows: usize) -> [[f64; BLOCK_ROWS]; 4] {
+    let mut prices = [[0.0; BLOCK_ROWS]; 4];
+    for (column, prices) in columns.iter().zip(&mut prices) {
+        column.read(start, &mut prices[..rows]);
+    }
+    prices
 }
 
 /// Puts the close before a block in front of its closes, and takes the last of them; how many rows
@@ -446,7 +450,6 @@ impl Work for CheckRows<'_> {
     #[inline(always)]
     fn run(self) -> Self::Out {
         let total = self.columns[0].len();
-        let mut prices = [[0.0; BLOCK_ROWS]; 4];
         let mut start = 0;
         while start < total {
             let rows = BLOCK_ROWS.min(total - start);
@@ -454,29 +457,29 @@ impl Work for CheckRows<'_> {
                 let checked = column.check(start, rows);
                 checked.map_err(|fault| fault.shifted(start))?;
             }
-            if self.columns.len() == 1 {
-                start += rows;
-                continue;
-            }
-            for (column, prices) in self.columns.iter().zip(&mut prices) {
-                column.read(start, &mut prices[..rows]);
-            }
-            let is_wrong = |row: usize| match self.columns.len() {
-                2 => prices[0][row] < prices[1][row],
-                4 => {
-                    let (low, high) = (prices[2][row], prices[1][row]);
-                    let (open, close) = (prices[0][row], prices[3][row]);
-                    open < low || open > high || close < low || close > high
+            if self.columns.len() > 1 {
+                let prices = read_block(self.columns, start, rows);
+                let is_wrong = |row: &usize| is_out_of_range(&prices, self.columns.len(), *row);
+                if let Some(row) = (0..rows).find(is_wrong) {
+                    return Err(Fault::at(start + row, FaultRule::Range));
                 }
-                _ => false,
-            };
-            if let Some(row) = (0..rows).find(|row| is_wrong(*row)) {
-                return Err(Fault::at(start + row, FaultRule::Range));
             }
             start += rows;
         }
         Ok(())
     }
+}
+
+/// Whether the low, or open or close, is above the high, or below the low; columns are high and low,
+/// or open, high, low and close.
+#[inline(always)]
+fn is_out_of_range(prices: &[[f64; BLOCK_ROWS]; 4], columns: usize, row: usize) -> bool {
+    let [first, second, third, fourth] = prices.each_ref().map(|column| column[row]);
+    if columns == 2 {
+        return first < second;
+    }
+    let (open, high, low, close) = (first, second, third, fourth);
+    open < low || open > high || close < low || close > high
 }
 
 struct Push<'a> {

@@ -4,12 +4,11 @@
 //! the quotient of the two sums' nearest floats, whichever way it is computed. Floats are summed
 //! with the rounding errors kept (Neumaier), so that sums over millions of rows do not drift.
 
-use std::collections::VecDeque;
 use std::num::NonZeroUsize;
 
 use crate::analytics::check::{Fault, FaultRule, bits_of, check_length};
 use crate::analytics::simd::{Work, run_wide};
-use crate::analytics::window::RollingSum;
+use crate::analytics::window::{RollingFloatRatio, RollingRatio};
 use crate::text::pages;
 
 const BLOCK_ROWS: usize = 512;
@@ -31,8 +30,8 @@ fn check_quantities(volumes: &[i64]) -> Result<i64, Fault> {
     Err(Fault::at(row, FaultRule::Quantity { found }))
 }
 
-/// Larger products could reach infinity when they are summed.
-const PRODUCT_MAX: f64 = 1e290;
+/// Larger floats could reach infinity when they are summed.
+pub(super) const TERM_MAX: f64 = 1e290;
 
 /// Float prices are numbers, float quantities are numbers and 0 or more.
 fn check_floats(prices: &[f64], volumes: &[f64]) -> Result<(), Fault> {
@@ -45,7 +44,7 @@ fn check_floats(prices: &[f64], volumes: &[f64]) -> Result<(), Fault> {
             let found = format!("{volume:?}");
             return Err(Fault::at(row, FaultRule::Quantity { found }));
         }
-        if volume.max((price * volume).abs()) > PRODUCT_MAX {
+        if volume.max((price * volume).abs()) > TERM_MAX {
             let name = "prices × volumes";
             return Err(Fault::at(row, FaultRule::Sum { name }));
         }
@@ -252,10 +251,7 @@ impl Work for Cumulate<'_> {
 /// ```
 #[derive(Clone, Debug)]
 pub struct RollingVwap {
-    window: usize,
-    paid: i128,
-    volume: i64,
-    tail: VecDeque<(i64, i64)>,
+    ratio: RollingRatio,
 }
 
 impl RollingVwap {
@@ -263,10 +259,7 @@ impl RollingVwap {
     #[must_use]
     pub fn new(window: NonZeroUsize) -> RollingVwap {
         RollingVwap {
-            window: window.get(),
-            paid: 0,
-            volume: 0,
-            tail: VecDeque::new(),
+            ratio: RollingRatio::new(window),
         }
     }
 
@@ -283,46 +276,12 @@ impl RollingVwap {
         check_length("volumes", prices.len(), volumes.len())?;
         check_quantities(volumes)?;
         reserve(out, prices.len())?;
-        let before = out.len();
-        let (mut paid, mut volume) = (self.paid, self.volume);
-        let rows = prices.iter().copied().zip(volumes.iter().copied());
-        let mut olds = self.tail.iter().copied().chain(rows.clone());
-        for (row, (price, quantity)) in rows.clone().enumerate() {
-            if self.tail.len() + row >= self.window {
-                // There is one: the chain holds every row there has been since the window's first.
-                let (old_price, old_quantity) = olds.next().unwrap_or_default();
-                paid -= i128::from(old_price) * i128::from(old_quantity);
-                volume -= old_quantity;
-            }
-            paid += i128::from(price) * i128::from(quantity);
-            let Some(sum) = volume.checked_add(quantity) else {
-                out.truncate(before);
-                return Err(Fault::at(row, FaultRule::Sum { name: "volumes" }));
-            };
-            volume = sum;
-            let is_full = self.tail.len() + row + 1 >= self.window;
-            out.push(if is_full {
-                paid as f64 / volume as f64
-            } else {
-                f64::NAN
-            });
-        }
-        (self.paid, self.volume) = (paid, volume);
-        keep_last(&mut self.tail, rows, self.window);
-        Ok(())
+        let terms = prices.iter().zip(volumes).map(|(price, volume)| {
+            let volume = i128::from(*volume);
+            [i128::from(*price) * volume, volume]
+        });
+        self.ratio.push("volumes", terms, out)
     }
-}
-
-/// Appends rows and keeps the last `window` of all.
-pub(super) fn keep_last<T>(
-    tail: &mut VecDeque<T>,
-    rows: impl ExactSizeIterator<Item = T>,
-    window: usize,
-) {
-    let skipped = rows.len().saturating_sub(window);
-    let kept = rows.len() - skipped;
-    tail.drain(..(tail.len() + kept).saturating_sub(window).min(tail.len()));
-    tail.extend(rows.skip(skipped));
 }
 
 /// A sum of floats that keeps what rounding takes away.
@@ -401,8 +360,7 @@ impl FloatVwap {
 /// As [`RollingVwap`], of floats.
 #[derive(Clone, Debug)]
 pub struct RollingFloatVwap {
-    paid: RollingSum,
-    volume: RollingSum,
+    ratio: RollingFloatRatio,
 }
 
 impl RollingFloatVwap {
@@ -410,8 +368,7 @@ impl RollingFloatVwap {
     #[must_use]
     pub fn new(window: NonZeroUsize) -> RollingFloatVwap {
         RollingFloatVwap {
-            paid: RollingSum::new(window),
-            volume: RollingSum::new(window),
+            ratio: RollingFloatRatio::new(window),
         }
     }
 
@@ -429,12 +386,7 @@ impl RollingFloatVwap {
         check_floats(prices, volumes)?;
         reserve(out, prices.len())?;
         for (price, volume) in prices.iter().zip(volumes) {
-            let paid = self.paid.push(price * volume);
-            let volume = self.volume.push(*volume);
-            out.push(match (paid, volume) {
-                (Some(paid), Some(volume)) => paid / volume,
-                _ => f64::NAN,
-            });
+            out.push(self.ratio.push([price * volume, *volume]));
         }
         Ok(())
     }

@@ -6,7 +6,10 @@
 //! leaves no rounding error behind, nothing drifts, and the bits depend on the row, not on how the
 //! rows came.
 
+use std::collections::VecDeque;
 use std::num::NonZeroUsize;
+
+use crate::analytics::check::{Fault, FaultRule};
 
 /// Sum of the last `window` numbers.
 #[derive(Clone, Debug)]
@@ -55,6 +58,104 @@ impl RollingSum {
         self.sum = 0.0;
         self.has_finished = true;
     }
+}
+
+/// Quotient of two sums over the last `window` rows, of floats.
+#[derive(Clone, Debug)]
+pub(super) struct RollingFloatRatio {
+    sums: [RollingSum; 2],
+}
+
+impl RollingFloatRatio {
+    pub(super) fn new(window: NonZeroUsize) -> RollingFloatRatio {
+        RollingFloatRatio {
+            sums: [RollingSum::new(window), RollingSum::new(window)],
+        }
+    }
+
+    /// Takes a term of each sum; the quotient, NaN until the window is full.
+    #[inline(always)]
+    pub(super) fn push(&mut self, terms: [f64; 2]) -> f64 {
+        match (self.sums[0].push(terms[0]), self.sums[1].push(terms[1])) {
+            (Some(above), Some(below)) => above / below,
+            _ => f64::NAN,
+        }
+    }
+}
+
+/// Quotient of two sums over the last `window` rows, of whole numbers: these sums are exact, so that
+/// what leaves the window may be subtracted.
+#[derive(Clone, Debug)]
+pub(super) struct RollingRatio {
+    window: usize,
+    sums: [i128; 2],
+    /// Terms within the window.
+    tail: VecDeque<[i128; 2]>,
+}
+
+impl RollingRatio {
+    pub(super) fn new(window: NonZeroUsize) -> RollingRatio {
+        RollingRatio {
+            window: window.get(),
+            sums: [0; 2],
+            tail: VecDeque::new(),
+        }
+    }
+
+    /// Takes terms of each sum and appends the quotients, NaN until the window is full. The second
+    /// sum is of the named numbers and has to fit in 64 bits; where it does not, nothing is taken.
+    pub(super) fn push(
+        &mut self,
+        name: &'static str,
+        terms: impl ExactSizeIterator<Item = [i128; 2]> + Clone,
+        out: &mut Vec<f64>,
+    ) -> Result<(), Fault> {
+        let before = out.len();
+        let missing = self.window - self.tail.len();
+        let fresh = terms.clone().take(missing).map(|term| (term, [0; 2]));
+        let olds = self.tail.iter().copied();
+        let held = terms.clone().skip(missing).zip(olds);
+        let rest = terms.clone().skip(missing + self.tail.len());
+        let mut sums = self.sums;
+        let done = slide(&mut sums, fresh, out)
+            .and_then(|()| slide(&mut sums, held, out))
+            .and_then(|()| slide(&mut sums, rest.zip(terms.clone()), out));
+        if done.is_none() {
+            let row = out.len() - before;
+            out.truncate(before);
+            return Err(Fault::at(row, FaultRule::Sum { name }));
+        }
+        let bare = terms.len().min(missing.saturating_sub(1));
+        out[before..before + bare].fill(f64::NAN);
+        self.sums = sums;
+        self.keep_last(terms);
+        Ok(())
+    }
+
+    fn keep_last(&mut self, terms: impl ExactSizeIterator<Item = [i128; 2]>) {
+        let skipped = terms.len().saturating_sub(self.window);
+        let all = self.tail.len() + terms.len() - skipped;
+        let left = all.saturating_sub(self.window).min(self.tail.len());
+        self.tail.drain(..left);
+        self.tail.extend(terms.skip(skipped));
+    }
+}
+
+/// Adds what comes, subtracts what leaves and appends the quotients, up to the first second sum that
+/// does not fit in 64 bits.
+fn slide(
+    sums: &mut [i128; 2],
+    rows: impl Iterator<Item = ([i128; 2], [i128; 2])>,
+    out: &mut Vec<f64>,
+) -> Option<()> {
+    for (new, old) in rows {
+        *sums = [sums[0] + new[0] - old[0], sums[1] + new[1] - old[1]];
+        let below = i64::try_from(sums[1]).ok()?;
+        // Numbers of 64 bits turn into floats quicker, to the same float.
+        let above = i64::try_from(sums[0]).map_or(sums[0] as f64, |above| above as f64);
+        out.push(above / below as f64);
+    }
+    Some(())
 }
 
 /// Rows done side by side.
