@@ -343,6 +343,69 @@ def test_zip_must_have_text(tmp_path: Path) -> None:
             read_trades(archive_of(*names))
 
 
+def rows_of(ids: range, *, digits: int = 13, tenths: int = 1) -> str:
+    """Trades one second apart, all told by their ids."""
+    scale = 10 ** (digits - 10)
+    return "".join(
+        f"{at},61800.{tenths}0,0.006,{at},{at},{(1723161256 + at) * scale},false\n" for at in ids
+    )
+
+
+def test_files_that_overlap_are_joined_by_their_ids(tmp_path: Path) -> None:
+    written(tmp_path, "BTCUSDT-aggTrades-2024-08-09.csv", rows_of(range(6, 20), tenths=2))
+    written(tmp_path, "BTCUSDT-aggTrades-2024-08-08.csv", FUTURES_HEADER + rows_of(range(10)))
+    written(tmp_path, "BTCUSDT-aggTrades-2024-08-10.csv", rows_of(range(9, 15)))
+    ticks = read_trades(tmp_path / "BTCUSDT-aggTrades-*.csv")
+    assert (ticks.time // 1000 - 1723161256).tolist() == list(range(20))
+    assert ticks.prices.tolist() == [61800.1] * 10 + [61800.2] * 10
+    source: Any = ticks.source
+    assert source["skipped"] == {"in another file": 4 + 6}
+    assert source["path"] == [f"BTCUSDT-aggTrades-2024-08-{day}.csv" for day in ("08", "09", "10")]
+    assert (source["rows"], source["lines"], ticks.symbol) == (20, 31, "BTCUSDT")
+    with zipfile.ZipFile(tmp_path / "t.zip", "w") as archive:
+        for day in ("10", "09", "08"):
+            archive.write(tmp_path / f"BTCUSDT-aggTrades-2024-08-{day}.csv", f"{day}.csv")
+    assert read_trades(tmp_path / "t.zip").data_digest == ticks.data_digest
+
+
+def test_joined_files_share_one_grid_and_unit(tmp_path: Path) -> None:
+    ms = written(tmp_path, "a.csv", rows_of(range(3)))
+    us = written(tmp_path, "b.csv", rows_of(range(3, 5), digits=16).replace("0.006", "0.0055"))
+    ticks = read_trades([us, ms])
+    assert (ticks.time_unit, ticks.grids) == ("us", ("0.1", "0.0001"))
+    assert (ticks.time // 10**6 - 1723161256).tolist() == [0, 1, 2, 3, 4]
+    assert ticks.qty_lots.tolist() == [60, 60, 60, 55, 55]
+    given = read_trades([us, ms], tick_size="0.05", lot="0.0005")
+    assert given.grids == ("0.05", "0.0005")
+
+
+def test_files_that_do_not_fit_together(tmp_path: Path) -> None:
+    bare = "time,price,qty,is_buyer_maker\n1723161256322,1,2,true\n1723161256329,1,2,true\n"
+    one = written(tmp_path, "a.csv", bare)
+    two = written(tmp_path, "b.csv", bare.replace("322,", "323,"))
+    with pytest.raises(DataError, match="begins at 2024-08-08T23:54:16.323, before a.csv ends at"):
+        read_trades([one, two])
+    with pytest.raises(DataError, match="c.csv is of the format futures-aggtrades, a.csv of csv"):
+        read_trades([one, written(tmp_path, "c.csv", GOOD_ROW)])
+    written(tmp_path, "BTCUSDT-trades-2024-01.csv", GOOD_ROW)
+    later = rows_of(range(2301523500, 2301523501))
+    written(tmp_path, "ETHUSDT-trades-2024-02.csv", later)
+    with pytest.raises(DataError, match="the files are of BTCUSDT and ETHUSDT"):
+        read_trades(tmp_path / "*-trades-*.csv")
+
+
+def test_overlaps_of_feeds_are_told_by_ids(tmp_path: Path) -> None:
+    def trade(at: int) -> str:
+        return f'1 {{"e":"trade","T":{1723161256000 + at},"s":"X","t":{at},"p":"1","q":"2","m":true}}\n'
+
+    one = written(tmp_path, "a.feed", "".join(map(trade, range(5))))
+    two = written(tmp_path, "b.feed", '1 {"e":"x"}\n' * 9000 + "".join(map(trade, range(3, 8))))
+    ticks = read_trades([two, one])
+    assert (ticks.time - 1723161256000).tolist() == list(range(8))
+    source: Any = ticks.source
+    assert (source["skipped"], source["messages"]) == ({"in another file": 2}, {"x": 9000})
+
+
 def test_arguments(tmp_path: Path) -> None:
     path = written(tmp_path, "t.csv", GOOD_ROW)
     for size in ("0", "-1", "x", "", 0, 0.0, float("nan"), float("inf"), True, [1]):

@@ -26,12 +26,12 @@ ROWS = (
     {"resample"},
     {"analytics"},
     {"engine", "metrics", "data.files", "data.symbols", "data.calendar", "data.adjust"}
-    | {"data.arrowfile"},
+    | {"data.arrowfile", "data.agtick"},
     {"data.china", "data.duck", "data.frames"},
     {"data.quotes", "data.ctp", "data.merge", "data.tickfile"},
     {"data.parts"},
     {"data.table"},
-    {"data.bars"},
+    {"data.bars", "data.depth"},
     {"data.load"},
     {"data", "data.store", "data.parquet", "data.writing"},
     {"strategy", "equity", "trips", "data.fetch", "data.klines", "data.stream", "data.sql"}

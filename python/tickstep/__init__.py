@@ -63,6 +63,7 @@ if TYPE_CHECKING:
     from tickstep import analytics as analytics
     from tickstep import data as data
     from tickstep.data.bars import read_bars, read_bars_by_symbol
+    from tickstep.data.depth import read_book, read_depth_bands
     from tickstep.data.load import read_table, read_trades
     from tickstep.data.parquet import read_arrow, read_parquet
     from tickstep.data.sql import read_sql
@@ -109,6 +110,8 @@ __all__ = [
     "read_arrow",
     "read_bars",
     "read_bars_by_symbol",
+    "read_book",
+    "read_depth_bands",
     "read_parquet",
     "read_sql",
     "read_table",
@@ -128,6 +131,8 @@ _LAZY = {
     "read_sql": "tickstep.data.sql",
     "read_bars": "tickstep.data.bars",
     "read_bars_by_symbol": "tickstep.data.bars",
+    "read_book": "tickstep.data.depth",
+    "read_depth_bands": "tickstep.data.depth",
     "read_table": "tickstep.data.load",
     "read_trades": "tickstep.data.load",
     "stream_trades": "tickstep.data.stream",

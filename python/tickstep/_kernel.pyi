@@ -25,6 +25,7 @@ __all__ = [
     "VERSION",
     "ArrowTable",
     "BatchResult",
+    "BookParser",
     "CallCost",
     "CandleState",
     "DeltaState",
@@ -46,6 +47,7 @@ __all__ = [
     "VolatilityState",
     "VwapState",
     "arrow_stream",
+    "book_best",
     "default_lot_and_unit",
     "reason_message",
     "reason_name",
@@ -1101,6 +1103,7 @@ class TradesParser:
         lot: str | None = None,
         skip_bad: bool = False,
         exact_only: bool = False,
+        after_id: int | None = None,
     ) -> Self: ...
     @property
     def rows(self) -> int: ...
@@ -1261,3 +1264,25 @@ class TableParser:
         self, path: str | PathLike[str], progress: Callable[[int, int], object] | None = None
     ) -> None: ...
     def finish(self) -> tuple[list[dict[str, Any]], dict[str, Any]]: ...
+
+@final
+class BookParser:
+    """Turn the bytes of a recorded feed into level updates; `tickstep.read_book` drives it."""
+
+    def __new__(
+        cls,
+        *,
+        kind: str = "depth",
+        tick_size: str | None = None,
+        lot: str | None = None,
+        skip_bad: bool = False,
+    ) -> Self: ...
+    def push(self, piece: Any) -> None: ...
+    def push_file(
+        self, path: str | PathLike[str], progress: Callable[[int, int], object] | None = None
+    ) -> None: ...
+    def finish(self) -> tuple[dict[str, Any], dict[str, Any]]: ...
+
+def book_best(
+    side: _UInt8Array, price_ticks: _Int64Array, qty_lots: _Int64Array, flags: _UInt8Array
+) -> tuple[npt.NDArray[np.uint64], list[_Int64Array]]: ...

@@ -9,6 +9,7 @@ from typing import Any, ClassVar, NamedTuple, overload
 
 import numpy as np
 
+from tickstep._kernel import book_best
 from tickstep.columns import TimedColumns
 from tickstep.errors import DataError
 from tickstep.ticks import (
@@ -20,7 +21,7 @@ from tickstep.ticks import (
     to_time,
 )
 
-__all__ = ["SNAPSHOT", "UPDATE_END", "Book", "Depth"]
+__all__ = ["SNAPSHOT", "UPDATE_END", "Best", "Book", "Depth"]
 
 SNAPSHOT = 1  # flag: the first row of a snapshot; the book is empty before it
 UPDATE_END = 2  # flag: the last row of an update; between updates a book may be crossed
@@ -33,6 +34,16 @@ class Depth(NamedTuple):
     qty_lots: Int64Array
     prices: Float64Array
     qtys: Float64Array
+
+
+class Best(NamedTuple):
+    """Best bid and ask after each update; a side without levels has 0 lots (and 0 ticks)."""
+
+    time: Int64Array
+    bid_ticks: Int64Array
+    bid_lots: Int64Array
+    ask_ticks: Int64Array
+    ask_lots: Int64Array
 
 
 class Book(TimedColumns):
@@ -155,6 +166,32 @@ class Book(TimedColumns):
         begins = np.flatnonzero(self.flags[:stop] & SNAPSHOT)
         start = int(begins[-1]) if begins.size else 0
         return self._depth(0, start, stop), self._depth(1, start, stop)
+
+    def best(self) -> Best:
+        """Tell the best bid and ask after each update.
+
+        Updates end where `UPDATE_END` says so; rows behind the last end are left out. The book is
+        empty before the first row, as for `at`.
+
+        Returns
+        -------
+        Best
+            Columns with one row for each update: its time, prices in ticks, sizes in lots.
+
+        Examples
+        --------
+        >>> import numpy as np
+        >>> import tickstep as ts
+        >>> book = ts.Book(
+        ...     np.array([1, 1, 5]), np.array([0, 1, 0], dtype=np.uint8), np.array([100, 102, 101]),
+        ...     np.array([7, 5, 2]), np.array([1, 2, 2], dtype=np.uint8), tick_size="0.5", lot=1,
+        ... )
+        >>> best = book.best()
+        >>> best.time.tolist(), best.bid_ticks.tolist(), best.ask_lots.tolist()
+        ([1, 5], [100, 101], [5, 5])
+        """
+        rows, columns = book_best(self.side, self.price_ticks, self.qty_lots, self.flags)
+        return Best(self.time[rows], *columns)
 
     @overload
     def __getitem__(self, rows: int) -> dict[str, int]: ...

@@ -7,6 +7,7 @@ use tickstep::{Entry, EventKind, Offset, OrderType, Reason, Side, Status, TimeIn
 mod analytics;
 mod arrow;
 mod batch;
+mod book;
 mod bound;
 mod call_cost;
 mod config_numbers;
@@ -34,6 +35,7 @@ mod _kernel {
     #[pymodule_export]
     use super::{
         batch::BatchResult,
+        book::{BookParser, book_best},
         call_cost::CallCost,
         convert::{Grid, default_lot_and_unit, units_per_tick_lot},
         cursor::TickCursor,

@@ -3,22 +3,22 @@
 use std::path::PathBuf;
 
 use numpy::IntoPyArray;
-use pyo3::buffer::PyBuffer;
 use pyo3::exceptions::PyValueError;
 use pyo3::prelude::*;
-use pyo3::types::{PyBytes, PyDict, PyList};
+use pyo3::types::{PyDict, PyList};
 use tickstep::table::{
-    self, Column, Field, Form, OnBad, Order, Part, Table, TableOptions, TextError, TimeUnit,
+    self, Column, Field, Form, OnBad, Order, Part, Table, TableOptions, TimeUnit,
 };
 
-use crate::source::{STRIDE_BYTES, SourceFile, raised};
+use crate::source::{Held, parser, raised};
 
 /// Turn the bytes of a table into columns.
 #[pyclass(module = "tickstep._kernel")]
 pub struct TableParser {
-    /// `None` once the parser has ended.
-    parser: Option<table::TableParser>,
+    parser: Held<table::TableParser>,
 }
+
+parser!(table::TableParser);
 
 #[pymethods]
 impl TableParser {
@@ -62,20 +62,16 @@ impl TableParser {
         };
         let parser = table::TableParser::new(options).map_err(raised)?;
         Ok(Self {
-            parser: Some(parser),
+            parser: Held::new(parser),
         })
     }
 
-    /// Read the next piece of the file. `bytes` are read in place, other buffers are copied first.
+    /// Read the next piece of the file.
     fn push(&mut self, py: Python<'_>, piece: &Bound<'_, PyAny>) -> PyResult<()> {
-        if let Ok(bytes) = piece.cast::<PyBytes>() {
-            return self.push_bytes(py, bytes.as_bytes());
-        }
-        let copy = PyBuffer::<u8>::get(piece)?.to_vec(py)?;
-        self.push_bytes(py, &copy)
+        self.parser.push(py, piece)
     }
 
-    /// Read a plain file to its end, calling `progress(bytes_read, bytes_total)` now and then.
+    /// Read a plain file to its end.
     #[pyo3(signature = (path, progress=None))]
     fn push_file(
         &mut self,
@@ -83,17 +79,7 @@ impl TableParser {
         path: PathBuf,
         progress: Option<&Bound<'_, PyAny>>,
     ) -> PyResult<()> {
-        let mut file = SourceFile::open(path, progress)?;
-        loop {
-            let parser = self.parser()?;
-            let result = py.detach(|| parser.push_from(&mut file.file, STRIDE_BYTES));
-            if result.is_err() {
-                self.parser = None;
-            }
-            if file.went_on(py, result)? {
-                return Ok(());
-            }
-        }
+        self.parser.push_file(py, path, progress)
     }
 
     /// Read what is left and give `(parts, report)`: a dict of columns for each symbol.
@@ -101,7 +87,7 @@ impl TableParser {
         &mut self,
         py: Python<'py>,
     ) -> PyResult<(Bound<'py, PyList>, Bound<'py, PyDict>)> {
-        let parser = self.parser.take().ok_or_else(|| raised(TextError::Ended))?;
+        let parser = self.parser.take()?;
         let Table {
             parts,
             lines,
@@ -119,21 +105,6 @@ impl TableParser {
             list.append(part_dict(py, part)?)?;
         }
         Ok((list, report))
-    }
-}
-
-impl TableParser {
-    fn parser(&mut self) -> PyResult<&mut table::TableParser> {
-        self.parser.as_mut().ok_or_else(|| raised(TextError::Ended))
-    }
-
-    fn push_bytes(&mut self, py: Python<'_>, piece: &[u8]) -> PyResult<()> {
-        let parser = self.parser()?;
-        let result = py.detach(|| parser.push(piece));
-        if result.is_err() {
-            self.parser = None;
-        }
-        result.map_err(raised)
     }
 }
 

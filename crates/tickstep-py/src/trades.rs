@@ -3,12 +3,11 @@
 use std::path::PathBuf;
 
 use numpy::{IntoPyArray, PyArray1};
-use pyo3::buffer::PyBuffer;
 use pyo3::prelude::*;
-use pyo3::types::{PyBytes, PyDict};
-use tickstep::trades::{self, OnBad, Trades, TradesError, TradesOptions, TradesReport};
+use pyo3::types::PyDict;
+use tickstep::trades::{self, OnBad, Trades, TradesOptions, TradesReport};
 
-use crate::source::{STRIDE_BYTES, SourceFile, raised};
+use crate::source::{Held, parser, raised};
 
 pub fn register(module: &Bound<'_, PyModule>) -> PyResult<()> {
     module.add_class::<TradesParser>()
@@ -36,19 +35,23 @@ type Drained<'py> = (
 /// Turn the bytes of a trades file into integer columns.
 #[pyclass(module = "tickstep._kernel")]
 pub struct TradesParser {
-    /// `None` once the parser has ended.
-    parser: Option<trades::TradesParser>,
+    parser: Held<trades::TradesParser>,
 }
+
+parser!(trades::TradesParser, expect_bytes);
 
 #[pymethods]
 impl TradesParser {
     #[new]
-    #[pyo3(signature = (*, tick_size=None, lot=None, skip_bad=false, exact_only=false))]
+    #[pyo3(signature = (
+        *, tick_size=None, lot=None, skip_bad=false, exact_only=false, after_id=None
+    ))]
     fn new(
         tick_size: Option<String>,
         lot: Option<String>,
         skip_bad: bool,
         exact_only: bool,
+        after_id: Option<u64>,
     ) -> PyResult<Self> {
         let on_bad = if skip_bad { OnBad::Skip } else { OnBad::Raise };
         let options = TradesOptions {
@@ -56,30 +59,26 @@ impl TradesParser {
             lot,
             on_bad,
             is_exact_only: exact_only,
+            after_id,
         };
         let parser = trades::TradesParser::new(&options).map_err(raised)?;
         Ok(Self {
-            parser: Some(parser),
+            parser: Held::new(parser),
         })
     }
 
     /// Rows read so far.
     #[getter]
     fn rows(&self) -> usize {
-        self.parser.as_ref().map_or(0, trades::TradesParser::rows)
+        self.parser.get().map_or(0, trades::TradesParser::rows)
     }
 
-    /// Read the next piece of the file. `bytes` are read in place, other buffers are copied first.
+    /// Read the next piece of the file.
     fn push(&mut self, py: Python<'_>, piece: &Bound<'_, PyAny>) -> PyResult<()> {
-        // Without the GIL only `bytes` are safe to read: nobody can write to them meanwhile.
-        if let Ok(bytes) = piece.cast::<PyBytes>() {
-            return self.push_bytes(py, bytes.as_bytes());
-        }
-        let copy = PyBuffer::<u8>::get(piece)?.to_vec(py)?;
-        self.push_bytes(py, &copy)
+        self.parser.push(py, piece)
     }
 
-    /// Read a plain file to its end, calling `progress(bytes_read, bytes_total)` now and then.
+    /// Read a plain file to its end.
     #[pyo3(signature = (path, progress=None))]
     fn push_file(
         &mut self,
@@ -87,27 +86,13 @@ impl TradesParser {
         path: PathBuf,
         progress: Option<&Bound<'_, PyAny>>,
     ) -> PyResult<()> {
-        let mut file = SourceFile::open(path, progress)?;
-        self.parser()?.expect_bytes(file.bytes_total);
-        loop {
-            let parser = self.parser()?;
-            let result = py.detach(|| parser.push_from(&mut file.file, STRIDE_BYTES));
-            if result.is_err() {
-                self.parser = None;
-            }
-            if file.went_on(py, result)? {
-                return Ok(());
-            }
-        }
+        self.parser.push_file(py, path, progress)
     }
 
     /// Give `(time, price_ticks, qty_lots, side, time_unit, symbol)` of the rows read so far, and go
     /// on.
     fn drain<'py>(&mut self, py: Python<'py>) -> PyResult<Drained<'py>> {
-        let parser = self
-            .parser
-            .as_mut()
-            .ok_or_else(|| raised(TradesError::Ended))?;
+        let parser = self.parser.get_mut()?;
         let unit = parser.time_unit().map(trades::TimeUnit::name);
         let symbol = parser.symbol();
         let rows = parser.drain();
@@ -123,10 +108,7 @@ impl TradesParser {
 
     /// Read what is left and give `(time, price_ticks, qty_lots, side, report)`.
     fn finish<'py>(&mut self, py: Python<'py>) -> PyResult<Finished<'py>> {
-        let parser = self
-            .parser
-            .take()
-            .ok_or_else(|| raised(TradesError::Ended))?;
+        let parser = self.parser.take()?;
         let Trades {
             time,
             price_ticks,
@@ -144,24 +126,6 @@ impl TradesParser {
     }
 }
 
-impl TradesParser {
-    fn parser(&mut self) -> PyResult<&mut trades::TradesParser> {
-        self.parser
-            .as_mut()
-            .ok_or_else(|| raised(TradesError::Ended))
-    }
-
-    fn push_bytes(&mut self, py: Python<'_>, piece: &[u8]) -> PyResult<()> {
-        let parser = self.parser()?;
-        let result = py.detach(|| parser.push(piece));
-        if result.is_err() {
-            // Gives the memory of the columns back at once.
-            self.parser = None;
-        }
-        result.map_err(raised)
-    }
-}
-
 fn report_dict(py: Python<'_>, report: TradesReport) -> PyResult<Bound<'_, PyDict>> {
     let dict = PyDict::new(py);
     dict.set_item("format", report.format)?;
@@ -173,5 +137,6 @@ fn report_dict(py: Python<'_>, report: TradesReport) -> PyResult<Bound<'_, PyDic
     dict.set_item("skipped", report.skipped)?;
     dict.set_item("messages", report.messages)?;
     dict.set_item("first_bad", report.first_bad.map(|error| error.to_string()))?;
+    dict.set_item("last_id", report.last_id)?;
     Ok(dict)
 }

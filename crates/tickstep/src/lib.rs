@@ -24,6 +24,7 @@
 pub mod analytics;
 pub mod arrow;
 mod batch;
+pub mod book;
 mod columns;
 mod config;
 mod engine;

@@ -25,7 +25,7 @@ pub use part::Part;
 
 use crate::text::fault::{Bad, excerpt};
 use crate::text::grid::grid_of;
-use crate::text::lines::{BYTE_ORDER_MARK, Lines, TakeLines, is_text};
+use crate::text::lines::{BYTE_ORDER_MARK, Lines, TakeLines, check_line, is_text};
 use crate::text::moment::Spelling;
 use crate::text::source::push_from;
 use crate::trades::{PRICE_TICKS_MAX, QTY_LOTS_MAX};
@@ -233,14 +233,7 @@ impl TableParser {
     }
 
     fn take_text(&mut self, line: &[u8]) -> Result<(), Rule> {
-        if line.len() > LINE_BYTES_MAX {
-            return Err(if is_text(line) {
-                Rule::LineLength
-            } else {
-                Rule::Text
-            });
-        }
-        let mut line = line.strip_suffix(b"\r").unwrap_or(line);
+        let mut line = check_line(line)?;
         if self.is_first {
             line = line.strip_prefix(BYTE_ORDER_MARK).unwrap_or(line);
         }

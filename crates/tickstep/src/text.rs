@@ -5,6 +5,7 @@ pub(crate) mod fault;
 pub(crate) mod grid;
 pub(crate) mod json;
 pub(crate) mod lines;
+pub(crate) mod message;
 pub(crate) mod moment;
 pub(crate) mod pages;
 pub(crate) mod source;

@@ -29,7 +29,8 @@ pub use crate::text::source::ReadError;
 use crate::text::decimal::Decimal;
 use crate::text::fault::{Bad, excerpt, read_number};
 use crate::text::grid::{GridColumn, grid_of, place};
-use crate::text::lines::{BYTE_ORDER_MARK, Lines, TakeLines, is_text};
+use crate::text::lines::{BYTE_ORDER_MARK, Lines, TakeLines, check_line, is_text};
+use crate::text::message::MessageCounts;
 use crate::text::pages;
 use crate::text::source::{BUFFER_BYTES, push_from};
 use feed::{Message, TradeKind};
@@ -47,8 +48,8 @@ const ROW_BYTES_MIN: usize = 20;
 /// Rows by whose length the room for a whole file is reckoned.
 const ROWS_SAMPLED: usize = 1000;
 
-/// Kinds of feed messages that are counted by name; the others share one count.
-const MESSAGE_KINDS_MAX: usize = 64;
+/// Reason under which rows that another file had are counted.
+const OVERLAP: &str = "in another file";
 
 /// Reason under which trades of a feed without price or quantity are counted.
 const ZERO_TRADE: &str = "zero price or quantity";
@@ -64,6 +65,8 @@ pub struct TradesOptions {
     pub on_bad: OnBad,
     /// Leaves the fast path out; the result is the same. For tests.
     pub is_exact_only: bool,
+    /// Rows up to this id are left out and counted: another file had them.
+    pub after_id: Option<u64>,
 }
 
 /// What was read: four columns of one length, and how it went.
@@ -116,6 +119,8 @@ pub struct TradesReport {
     pub messages: BTreeMap<String, u64>,
     /// The first row that was left out because it breaks a rule.
     pub first_bad: Option<TradesError>,
+    /// Id of the last row, where rows have ids.
+    pub last_id: Option<u64>,
 }
 
 /// How lines are read, known after the first.
@@ -143,6 +148,9 @@ enum Format {
 #[derive(Debug)]
 pub struct TradesParser {
     is_exact_only: bool,
+    /// Rows up to this id are left out; `None` once a later one came.
+    after_id: Option<u64>,
+    last_id: Option<u64>,
     format: Format,
     time_unit: Option<TimeUnit>,
     shapes: shape::Shapes,
@@ -161,7 +169,7 @@ pub struct TradesParser {
     drained: (usize, Option<i64>),
     has_ended: bool,
     bad: Bad,
-    messages: BTreeMap<String, u64>,
+    messages: MessageCounts,
 }
 
 impl TradesParser {
@@ -175,6 +183,8 @@ impl TradesParser {
         let qty = grid_of("lot", options.lot.as_deref(), QTY_LOTS_MAX)?;
         Ok(Self {
             is_exact_only: options.is_exact_only,
+            after_id: options.after_id,
+            last_id: None,
             format: Format::Unknown,
             time_unit: None,
             shapes: shape::Shapes::default(),
@@ -190,7 +200,7 @@ impl TradesParser {
             drained: (0, None),
             has_ended: false,
             bad: Bad::new(options.on_bad),
-            messages: BTreeMap::new(),
+            messages: MessageCounts::default(),
         })
     }
 
@@ -336,8 +346,9 @@ impl TradesParser {
                 symbol: self.symbol.map(|symbol| excerpt(&symbol)),
                 lines: self.lines.count,
                 skipped: self.bad.skipped,
-                messages: self.messages,
+                messages: self.messages.counts,
                 first_bad: self.bad.first,
+                last_id: self.last_id,
             },
         }
     }
@@ -377,14 +388,7 @@ impl TradesParser {
 
     /// Reads one line by the exact path.
     fn take_exact(&mut self, line: &[u8]) -> Result<(), Rule> {
-        if line.len() > LINE_BYTES_MAX {
-            return Err(if is_text(line) {
-                Rule::LineLength
-            } else {
-                Rule::Text
-            });
-        }
-        let line = line.strip_suffix(b"\r").unwrap_or(line);
+        let line = check_line(line)?;
         if line.is_empty() {
             return Ok(());
         }
@@ -444,14 +448,26 @@ impl TradesParser {
         let is_buyer_maker = layout::parse_flag(row.is_buyer_maker).ok_or_else(|| Rule::Maker {
             cell: excerpt(row.is_buyer_maker),
         })?;
+        let id = parse_id(row.id);
+        if self.is_known(id) {
+            *self.bad.skipped.entry(OVERLAP).or_default() += 1;
+            self.time_unit = Some(time_unit);
+            return Ok(());
+        }
         let price_place = place(&mut self.price, Quantity::PRICE, price, row.price)?;
         let qty_place = place(&mut self.qty, Quantity::QTY, qty, row.qty)?;
+        self.after_id = None;
+        self.last_id = id;
         self.time_unit = Some(time_unit);
         self.time.push(time);
         self.price.push(price_place);
         self.qty.push(qty_place);
         self.side.push(u8::from(is_buyer_maker));
         Ok(())
+    }
+
+    fn is_known(&self, id: Option<u64>) -> bool {
+        matches!((id, self.after_id), (Some(id), Some(last)) if id <= last)
     }
 
     fn read_time(&self, text: &[u8]) -> Result<(i64, TimeUnit), Rule> {
@@ -488,10 +504,10 @@ impl TradesParser {
 
     fn take_message(&mut self, line: &[u8], kind_taken: Option<TradeKind>) -> Result<(), Rule> {
         match feed::read_message(line)? {
-            Message::Other(kind) => self.count_message(kind),
+            Message::Other(kind) => self.messages.add(kind),
             // Each trade is in both kinds of messages: taking both would count it twice.
             Message::Trade { kind, .. } if kind_taken.is_some_and(|taken| taken != kind) => {
-                self.count_message(kind.name().as_bytes());
+                self.messages.add(kind.name().as_bytes());
             }
             Message::Trade { kind, symbol, row } => {
                 self.take_trade(symbol, &row)?;
@@ -525,26 +541,15 @@ impl TradesParser {
             _ => Ok(()),
         }
     }
-
-    fn count_message(&mut self, kind: &[u8]) {
-        let is_name = !kind.is_empty() && kind.len() <= 32 && kind.is_ascii();
-        let name = if is_name {
-            excerpt(kind)
-        } else {
-            "other".to_owned()
-        };
-        let is_room = self.messages.len() < MESSAGE_KINDS_MAX || self.messages.contains_key(&name);
-        let name = if is_room { name } else { "other".to_owned() };
-        *self.messages.entry(name).or_default() += 1;
-    }
 }
 
 /// The fast path over a run of rows.
 impl TradesParser {
     /// Reads rows as long as they are in their usual spelling; the bytes they take.
     fn read_fast(&mut self, piece: &[u8]) -> usize {
+        let is_exact = self.is_exact_only || self.after_id.is_some();
         let (Format::Csv(layout), Some(unit @ (TimeUnit::Ms | TimeUnit::Us)), false) =
-            (self.format, self.time_unit, self.is_exact_only)
+            (self.format, self.time_unit, is_exact)
         else {
             return 0;
         };
@@ -599,7 +604,7 @@ impl TradesParser {
             .min(prices.len())
             .min(qtys.len())
             .min(sides.len());
-        let (mut start, mut rows) = (0, 0);
+        let (mut start, mut last, mut rows) = (0, 0, 0);
         while rows < room {
             let Some(window) = piece[start..].first_chunk() else {
                 break;
@@ -637,7 +642,11 @@ impl TradesParser {
             sides[rows].write(u8::from(row.is_buyer_maker));
             rows += 1;
             previous = time;
+            last = start;
             start += row.length;
+        }
+        if rows > 0 {
+            self.last_id = parse_id(&piece[last..start]);
         }
         // SAFETY: of each column's spare capacity, so many values have just been written.
         unsafe {
@@ -677,6 +686,12 @@ impl Format {
             Self::Feed(_) => Some("feed"),
         }
     }
+}
+
+/// The whole number that a text begins with.
+fn parse_id(text: &[u8]) -> Option<u64> {
+    let digits = text.iter().take_while(|byte| byte.is_ascii_digit()).count();
+    std::str::from_utf8(&text[..digits]).ok()?.parse().ok()
 }
 
 fn check_positive(quantity: Quantity, value: Decimal, text: &[u8]) -> Result<(), Rule> {

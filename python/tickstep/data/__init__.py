@@ -9,11 +9,13 @@ from tickstep.data.china import (
     read_xtdata,
 )
 from tickstep.data.ctp import CtpCapture, read_ctp
+from tickstep.data.depth import DepthBands, read_book, read_depth_bands
 from tickstep.data.load import read_table, read_trades
 from tickstep.data.quotes import Level, Quote, parse_sina, parse_tencent
 
 __all__ = [
     "CtpCapture",
+    "DepthBands",
     "Level",
     "Quote",
     "parse_sina",
@@ -23,7 +25,9 @@ __all__ = [
     "read_akshare",
     "read_bars",
     "read_bars_by_symbol",
+    "read_book",
     "read_ctp",
+    "read_depth_bands",
     "read_table",
     "read_trades",
     "read_tushare",

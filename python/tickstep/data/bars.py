@@ -9,7 +9,7 @@ import numpy as np
 from tickstep.bars import Bars, interval_text
 from tickstep.data.files import Paths, Text, faults_of, texts_of
 from tickstep.data.merge import merged
-from tickstep.data.parts import Part, aligned, frozen_columns
+from tickstep.data.parts import Part, aligned, begin_ns, frozen_columns
 from tickstep.data.table import (
     Kind,
     TableOptions,
@@ -21,7 +21,7 @@ from tickstep.data.table import (
 )
 from tickstep.errors import DataError
 from tickstep.intervals import interval_length
-from tickstep.ticks import NS_PER_UNIT, Int64Array
+from tickstep.ticks import Int64Array
 
 __all__ = ["found_interval", "read_bars", "read_bars_by_symbol"]
 
@@ -204,7 +204,7 @@ def _read_all(
         kind = BARS if is_told else BARS._replace(needs=(*BARS.needs, "symbol"))
         parts, told = read_parts(text, kind, options, symbol=symbol, any_order=len(texts) > 1)
         reads.append(_Read(text, [_labelled(part, text, told) for part in parts], told))
-    return sorted(reads, key=lambda read: _begin_ns(read.parts[0]))
+    return sorted(reads, key=lambda read: begin_ns(read.parts[0]))
 
 
 def _labelled(part: Part, text: Text, told: Told) -> Part:
@@ -216,10 +216,6 @@ def _labelled(part: Part, text: Text, told: Told) -> Part:
     if _COIN_MARGINED.fullmatch(name):
         part.columns.pop("turnover", None)
     return part._replace(symbol=part.symbol or name)
-
-
-def _begin_ns(part: Part) -> int:
-    return int(part.columns["time"].min()) * NS_PER_UNIT[part.time_unit]
 
 
 def _symbols_of(reads: Iterable[_Read]) -> list[str | None]:

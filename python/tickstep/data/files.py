@@ -7,6 +7,7 @@ first bytes, not by its name.
 
 import gzip
 import os
+import re
 import zipfile
 import zlib
 from collections.abc import Iterator, Sequence
@@ -36,6 +37,11 @@ _PIECE_BYTES = 1 << 18
 _GZIP_MAGIC = b"\x1f\x8b"
 _ZIP_MAGICS = (b"PK\x03\x04", b"PK\x05\x06")
 _TEXT_ENDINGS = (".csv", ".txt", ".tsv", ".json", ".jsonl", ".ndjson", ".feed")
+
+# As Binance names its files: BTCUSDT-aggTrades-2024-08-08.zip, BTCUSD_PERP-trades-2024-08.csv.
+_BINANCE_NAME = re.compile(
+    r"([A-Z0-9_]+)-(?:aggTrades|trades|bookTicker|bookDepth)-\d{4}-\d{2}", re.ASCII
+)
 
 # What the unpackers raise for damaged, cut off, encrypted, or unknown content.
 _UNPACK_FAULTS = (
@@ -67,6 +73,12 @@ class Text(NamedTuple):
     def name(self) -> str:
         """Name without folders, for messages and symbols."""
         return self.file.name if self.member is None else Path(self.member).name
+
+    @property
+    def symbol(self) -> str | None:
+        """Symbol in a name as Binance gives it, None in any other."""
+        found = _BINANCE_NAME.match(self.file.name) or _BINANCE_NAME.match(self.name)
+        return found.group(1) if found else None
 
     def head(self, size: int) -> bytes:
         """Return the first bytes of the text."""
@@ -143,6 +155,12 @@ def hint_of(fault: ValueError) -> str:
     hint: str = getattr(fault, "hint", "")
     is_row = getattr(fault, "line", None) is not None
     return f"{hint}; on_bad='skip' leaves bad rows out and counts them" if is_row else hint
+
+
+def path_told(texts: Sequence[Text]) -> str | list[str]:
+    """Return the names of the files, as `source` tells them."""
+    names = list(dict.fromkeys(text.file.name for text in texts))
+    return names[0] if len(names) == 1 else names
 
 
 def _files_of(path: str | os.PathLike[str]) -> list[Path]:

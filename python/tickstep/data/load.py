@@ -1,42 +1,42 @@
 """Files of trades, and tables of any kind, to validated columns."""
 
-import os
-import re
-from typing import Any, Literal, Unpack, overload
+from collections import Counter
+from typing import Any, Literal, NamedTuple, Unpack, overload
 
 import numpy as np
+import numpy.typing as npt
 
 from tickstep._kernel import TradesParser
 from tickstep.bars import Bars
-from tickstep.book import UPDATE_END, Book
+from tickstep.book import Book
+from tickstep.data.agtick import is_agtick, read_agtick
 from tickstep.data.bars import read_bars
-from tickstep.data.files import Paths, Text, faults_of, feed, hint_of, only_text, texts_of
-from tickstep.data.parts import Part, frozen_columns, join
-from tickstep.data.table import (
-    Kind,
-    TableOptions,
-    checked,
-    decimal_text,
-    read_parts,
-    repaired_part,
-    source_of,
+from tickstep.data.depth import read_levels
+from tickstep.data.files import (
+    Paths,
+    Text,
+    faults_of,
+    feed,
+    hint_of,
+    path_told,
+    texts_of,
 )
+from tickstep.data.parts import Part, frozen_columns, join
+from tickstep.data.table import Kind, TableOptions, decimal_text, read_rows, summed
 from tickstep.errors import ConfigError, DataError
-from tickstep.ticks import Number, Progress, Ticks
+from tickstep.ticks import NS_PER_UNIT, Number, Progress, Ticks
 
-__all__ = ["read_table", "read_trades", "symbol_in", "trades_parser", "trades_source"]
+__all__ = ["read_table", "read_trades", "trades_parser"]
 
-# As Binance names its files: BTCUSDT-aggTrades-2024-08-08.zip, BTCUSD_PERP-trades-2024-08.csv.
-_BINANCE_NAME = re.compile(r"([A-Z0-9_]+)-(?:aggTrades|trades)-\d{4}-\d{2}")
+_HEAD_BYTES = 1 << 16
 
 TRADES = Kind(
     "trades", needs=("time", "price", "qty"), may=("symbol",), one_of=("side", "buyer_is_maker")
 )
-BOOK = Kind("book", needs=("time", "side", "price", "qty"), may=("symbol", "update_id"))
 
 
 def read_trades(
-    path: str | os.PathLike[str],
+    path: Paths,
     *,
     tick_size: Number | None = None,
     lot: Number | None = None,
@@ -47,7 +47,9 @@ def read_trades(
 
     Takes Binance trades and aggTrades of spot and futures as CSV, with or without a header, and
     recorded feeds: a local receive time in ns, a space and the exchange's JSON message in each
-    line. Both may be plain, gzip (`.csv.gz`), or a zip archive with one file in it. CSV columns in
+    line. Both may be plain, gzip (`.csv.gz`), or a zip archive. Several files, which may overlap, are
+    joined in order of time: trades whose ids another file had are left out and counted. `.agtick`
+    files of both kinds are read, too. CSV columns in
     another order are found by a header that names `price`, `qty` or `quantity`, `time` (or
     `timestamp`, `transact_time`) and `is_buyer_maker`.
 
@@ -64,8 +66,8 @@ def read_trades(
 
     Parameters
     ----------
-    path : str or path-like
-        The file.
+    path : path, pattern, or sequence of them
+        The files.
     tick_size, lot : float, int, str or Decimal, optional
         Size of one price tick in money and of one lot in units of the instrument. A row off the
         grid is then a bad row. A float stands for its shortest text: 0.1 is exactly one tenth.
@@ -74,8 +76,8 @@ def read_trades(
         are off a given grid, have no positive price and quantity, or go back in time; equal times
         are fine and keep their order.
     progress : callable, optional
-        Called as `progress(bytes_read, bytes_total)` while reading, in bytes of the file as it is
-        on disk.
+        Called as `progress(bytes_read, bytes_total)` while reading a file, in bytes of it as it is
+        on the disk.
 
     Returns
     -------
@@ -107,12 +109,16 @@ def read_trades(
     >>> ticks.symbol, ticks.tick_size, ticks.price_ticks.tolist(), ticks.side.tolist()
     ('BTCUSDT', 0.1, [618003, 618002], [0, 1])
     """
-    text = only_text(path)
-    parser = trades_parser(tick_size, lot, on_bad)
-    feed(parser, text, progress)
-    with faults_of(text):
-        finished = parser.finish()
-    return _as_ticks(text, finished)
+    texts = texts_of(path)
+    if is_agtick(texts[0].file):
+        return _of_agtick(texts, tick_size, lot)
+    sizes = (tick_size, lot)
+    if len(texts) > 1:
+        texts.sort(key=_begin_ns)
+    reads: list[_Read] = []
+    for text in texts:
+        reads.append(_read(text, sizes, on_bad, progress, reads[-1] if reads else None))
+    return _as_ticks(reads)
 
 
 @overload
@@ -228,20 +234,18 @@ def read_table(
     if kind == "bars":
         return read_bars(path, symbol=symbol, **options)
     if kind == "trades":
-        part, labels = _rows_of(path, TRADES, symbol, options)
+        part, labels = read_rows(texts_of(path), TRADES, symbol, options)
         return Ticks(**frozen_columns(part), **labels)
     if kind == "book":
-        part, labels = _rows_of(path, BOOK, symbol, options)
-        update = part.columns.pop("update_id", part.columns["time"])
-        is_last = np.append(update[1:] != update[:-1], True)
-        part.columns["flags"] = (UPDATE_END * is_last).astype(np.uint8)
-        return Book(**frozen_columns(part), **labels)
+        return read_levels(texts_of(path), symbol, options)
     raise ConfigError(
         f"a table of {kind!r} is not known", hint='kind is "trades", "bars" or "book"'
     )
 
 
-def trades_parser(tick_size: Number | None, lot: Number | None, on_bad: str) -> TradesParser:
+def trades_parser(
+    tick_size: Number | None, lot: Number | None, on_bad: str, after_id: int | None = None
+) -> TradesParser:
     """Make a parser of trades from the arguments of `read_trades`."""
     if on_bad not in ("raise", "skip"):
         raise ConfigError(
@@ -250,62 +254,107 @@ def trades_parser(tick_size: Number | None, lot: Number | None, on_bad: str) -> 
         )
     tick_text, lot_text = decimal_text("tick_size", tick_size), decimal_text("lot", lot)
     try:
-        return TradesParser(tick_size=tick_text, lot=lot_text, skip_bad=on_bad == "skip")
+        return TradesParser(
+            tick_size=tick_text, lot=lot_text, skip_bad=on_bad == "skip", after_id=after_id
+        )
     except ValueError as fault:
         raise ConfigError(str(fault), hint=hint_of(fault)) from None
 
 
-def trades_source(text: Text, report: dict[str, Any], *, rows: int) -> dict[str, Any]:
-    """Tell how the reading of trades went."""
-    told = ("format", "lines", "skipped", "messages", "first_bad")
-    return {"path": text.file.name, "rows": rows} | {name: report[name] for name in told}
+# Files of trades, one after the other.
 
 
-def symbol_in(name: str) -> str | None:
-    """Return the symbol in a file name of Binance, None in any other."""
-    found = _BINANCE_NAME.match(name)
-    return found.group(1) if found else None
+class _Read(NamedTuple):
+    """The rows of one text, what was told, and the last id so far."""
+
+    text: Text
+    part: Part
+    report: dict[str, Any]
+    last_id: int | None
 
 
-def _as_ticks(text: Text, finished: tuple[Any, ...]) -> Ticks:
-    *columns, report = finished
-    for column in columns:
-        # Nobody else has the arrays: read-only ones are taken without a copy.
-        column.flags.writeable = False
-    return Ticks(
-        *columns,
-        tick_size=report["tick_size"],
-        lot=report["lot"],
-        time_unit=report["time_unit"],
-        symbol=report["symbol"] or symbol_in(text.file.name),
-        source=trades_source(text, report, rows=len(columns[0])),
+def _begin_ns(text: Text) -> int:
+    """Find the time of a text's first trade; 0 where there is none, which the reading will tell."""
+    size = _HEAD_BYTES
+    while True:
+        head = text.head(size)
+        parser = TradesParser(skip_bad=True)
+        parser.push(head[: head.rfind(b"\n") + 1])
+        if parser.rows:
+            time, *_, unit, _ = parser.drain()
+            return int(time[0]) * NS_PER_UNIT[str(unit)]
+        if len(head) < size:
+            return 0
+        size *= 8
+
+
+def _read(
+    text: Text,
+    sizes: tuple[Number | None, Number | None],
+    on_bad: str,
+    progress: Progress | None,
+    before: _Read | None,
+) -> _Read:
+    parser = trades_parser(*sizes, on_bad, None if before is None else before.last_id)
+    feed(parser, text, progress)
+    with faults_of(text):
+        time, price_ticks, qty_lots, side, report = parser.finish()
+    part = Part(
+        {"time": time, "price_ticks": price_ticks, "qty_lots": qty_lots, "side": side},
+        report["tick_size"],
+        report["lot"],
+        report["time_unit"],
+        report["symbol"] or text.symbol,
     )
+    read = _Read(text, part, report, report["last_id"])
+    if before is None:
+        return read
+    _check_follows(read, before)
+    return read._replace(last_id=before.last_id) if read.last_id is None else read
 
 
-def _rows_of(
-    path: Paths, kind: Kind, symbol: str | None, options: TableOptions
-) -> tuple[Part, dict[str, Any]]:
-    """All rows of one instrument, and what labels them."""
-    texts = texts_of(path)
-    checked(options)
-    reads = [
-        read_parts(text, kind, options, symbol=symbol, any_order=len(texts) > 1) for text in texts
-    ]
-    parts = [part for found, _ in reads for part in found]
-    names = sorted({str(part.symbol) for part in parts})
-    if len(names) > 1:
+def _check_follows(read: _Read, before: _Read) -> None:
+    form, form_before = read.report["format"], before.report["format"]
+    if form != form_before:
         raise DataError(
-            f"{texts[0].name}: the rows are of {len(names)} symbols: {', '.join(names[:20])}",
-            hint="symbol= takes one of them",
+            f"{read.text.name} is of the format {form}, {before.text.name} of {form_before}",
+            hint="read files of one format together",
         )
-    whole, repaired = repaired_part(join(parts, texts[0].name), options)
-    told = [(text, told) for text, (_, told) in zip(texts, reads, strict=True)]
-    labels = {
-        "tick_size": whole.tick_size,
-        "lot": whole.lot,
-        "time_unit": whole.time_unit,
-        "symbol": symbol or whole.symbol,
-        "source": source_of(told, len(whole.columns["time"]), repaired),
-        "allow_negative_prices": options.get("allow_negative_prices", False),
-    }
-    return whole, labels
+    times, times_before = (_moments(each.part) for each in (read, before))
+    if times.size and times_before.size and times[0] < times_before[-1]:
+        raise DataError(
+            f"{read.text.name} begins at {times[0]}, before {before.text.name} ends at"
+            f" {times_before[-1]}, and no ids tell which trades are in both",
+            hint="cut the files so that they do not overlap",
+        )
+
+
+def _moments(part: Part) -> npt.NDArray[np.datetime64]:
+    return part.columns["time"].view(f"datetime64[{part.time_unit}]")
+
+
+def _as_ticks(reads: list[_Read]) -> Ticks:
+    texts, reports = [read.text for read in reads], [read.report for read in reads]
+    part = join([read.part for read in reads], texts[0].name)
+    messages: Counter[str] = Counter()
+    for report in reports:
+        messages.update(report["messages"])
+    told = {"path": path_told(texts), "format": reports[0]["format"], "messages": dict(messages)}
+    with faults_of(texts[0]):
+        return Ticks(
+            **frozen_columns(part),
+            tick_size=part.tick_size,
+            lot=part.lot,
+            time_unit=part.time_unit,
+            symbol=part.symbol,
+            source=told | {"rows": len(part.columns["time"])} | summed(reports),
+        )
+
+
+def _of_agtick(texts: list[Text], tick_size: Number | None, lot: Number | None) -> Ticks:
+    if len(texts) > 1 or tick_size is not None or lot is not None:
+        raise ConfigError(
+            f"{texts[0].name} is a tick file, which tells its sizes by itself",
+            hint="read one at a time, without tick_size and lot",
+        )
+    return read_agtick(texts[0].file)

@@ -12,7 +12,16 @@ from tickstep.data.merge import Columns, common_step, joined, scaled
 from tickstep.errors import DataError
 from tickstep.ticks import NS_PER_UNIT
 
-__all__ = ["Part", "aligned", "frozen_columns", "join", "kept", "sort", "without_repeats"]
+__all__ = [
+    "Part",
+    "aligned",
+    "begin_ns",
+    "frozen_columns",
+    "join",
+    "kept",
+    "sort",
+    "without_repeats",
+]
 
 
 class Part(NamedTuple):
@@ -56,6 +65,11 @@ def aligned(parts: Sequence[Part], name: str) -> list[Part]:
     time_unit = min((part.time_unit for part in parts), key=NS_PER_UNIT.__getitem__)
     whole = parts[0]._replace(tick_size=tick_size, lot=lot, time_unit=time_unit)
     return [whole._replace(columns=_regridded(part, whole, name)) for part in parts]
+
+
+def begin_ns(part: Part) -> int:
+    """Return the first time of a part in ns since 1970."""
+    return int(part.columns["time"].min()) * NS_PER_UNIT[part.time_unit]
 
 
 def sort(part: Part) -> tuple[Part, int]:

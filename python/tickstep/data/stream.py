@@ -19,7 +19,7 @@ import numpy.typing as npt
 from tickstep._kernel import TickColumns, TradesParser
 from tickstep.data.files import faults_of, only_text, pieces
 from tickstep.data.frames import column_names, decimals_within, tick_parts
-from tickstep.data.load import symbol_in, trades_parser
+from tickstep.data.load import trades_parser
 from tickstep.data.parquet import frame_to, kind_of, parquet_head
 from tickstep.data.tickfile import open_ticks
 from tickstep.data.writing import form_of, write
@@ -153,7 +153,7 @@ def _of_text(
                 "tick_size": sizes[0],
                 "lot": sizes[1],
                 "time_unit": report["time_unit"],
-                "symbol": report["symbol"] or symbol_in(file.name),
+                "symbol": report["symbol"] or only_text(file).symbol,
                 "source": {"path": file.name, "first_row": start},
             }
             taken, rest = [each[:rows] for each in rest], [each[rows:] for each in rest]

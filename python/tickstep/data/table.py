@@ -7,7 +7,7 @@ line only, so that a row that differs is a bad row and never a silent change of 
 import json
 import re
 from collections import Counter
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from decimal import Decimal
 from typing import Any, Literal, NamedTuple, TypedDict
 
@@ -15,8 +15,8 @@ import numpy as np
 
 from tickstep._kernel import TableParser
 from tickstep.data.calendar import zone_to_utc
-from tickstep.data.files import Text, faults_of, feed, hint_of
-from tickstep.data.parts import Part, sort, without_repeats
+from tickstep.data.files import Text, faults_of, feed, hint_of, path_told
+from tickstep.data.parts import Part, begin_ns, join, sort, without_repeats
 from tickstep.errors import ConfigError, DataError
 from tickstep.ticks import Number, Progress, check_time_unit
 
@@ -27,9 +27,13 @@ __all__ = [
     "Told",
     "checked",
     "decimal_text",
+    "first_cells",
+    "is_feed",
     "read_parts",
+    "read_rows",
     "repaired_part",
     "source_of",
+    "summed",
 ]
 
 _HEAD_BYTES = 1 << 16
@@ -178,6 +182,51 @@ def read_parts(
     return parts, Told(layout, report)
 
 
+def read_rows(
+    texts: Sequence[Text],
+    kind: Kind,
+    symbol: str | None,
+    options: TableOptions,
+    *,
+    constants: Callable[[Text], Mapping[str, Any]] | None = None,
+) -> tuple[Part, dict[str, Any]]:
+    """Read all rows of one instrument: columns, and the labels that go with them.
+
+    `constants` tells columns that have one value in all rows of a text; with it, rows may be in any
+    order.
+    """
+    checked(options)
+    any_order = len(texts) > 1 or constants is not None
+    parts, told = [], []
+    for text in texts:
+        found, how = read_parts(text, kind, options, symbol=symbol, any_order=any_order)
+        told.append((text, how))
+        for part in found:
+            for name, value in (constants(text) if constants else {}).items():
+                part.columns[name] = np.full(len(part.columns["time"]), value)
+            parts.append(part)
+    _check_one_symbol(parts, texts[0])
+    parts.sort(key=begin_ns)
+    whole, repaired = repaired_part(join(parts, texts[0].name), options)
+    return whole, {
+        "tick_size": whole.tick_size,
+        "lot": whole.lot,
+        "time_unit": whole.time_unit,
+        "symbol": symbol or whole.symbol or texts[0].symbol,
+        "source": source_of(told, len(whole.columns["time"]), repaired),
+        "allow_negative_prices": options.get("allow_negative_prices", False),
+    }
+
+
+def _check_one_symbol(parts: Sequence[Part], text: Text) -> None:
+    names = sorted({str(part.symbol) for part in parts})
+    if len(names) > 1:
+        raise DataError(
+            f"{text.name}: the rows are of {len(names)} symbols: {', '.join(names[:20])}",
+            hint="symbol= takes one of them; read_bars_by_symbol() reads all",
+        )
+
+
 def repaired_part(part: Part, options: TableOptions) -> tuple[Part, dict[str, int]]:
     """Sort rows and drop repeats as far as the caller asks for it; what was done, counted."""
     repaired = {}
@@ -192,20 +241,21 @@ def source_of(
     reads: Sequence[tuple[Text, Told]], rows: int, repaired: Mapping[str, int]
 ) -> dict[str, Any]:
     """Tell how the reading went; of several texts the sums."""
-    reports = [told.report for _, told in reads]
+    texts, reports = [text for text, _ in reads], [told.report for _, told in reads]
+    labels = {"format": reads[0][1].layout.format, "rows": rows, "repaired": dict(repaired)}
+    return {"path": path_told(texts)} | labels | summed(reports)
+
+
+def summed(reports: Sequence[Mapping[str, Any]]) -> dict[str, Any]:
+    """Add up what parsers told of several texts."""
     skipped: Counter[str] = Counter()
     for report in reports:
         skipped.update(report["skipped"])
     first_bad = (report["first_bad"] for report in reports if report["first_bad"])
-    names = [text.name for text, _ in reads]
     return {
-        "path": names[0] if len(names) == 1 else names,
-        "format": reads[0][1].layout.format,
-        "rows": rows,
         "lines": sum(report["lines"] for report in reports),
         "skipped": dict(skipped),
         "first_bad": next(first_bad, None),
-        "repaired": dict(repaired),
     }
 
 
@@ -265,6 +315,19 @@ def _in_utc(part: Part, zone: str, report: Mapping[str, Any], text: Text) -> Par
 # The layout of a text, told by its first line.
 
 
+def is_feed(text: Text) -> bool:
+    """Whether a text is a recorded feed: messages in JSON, a receive time before them or not."""
+    return re.match(rb"(\d+ )?\{", _first_lines(text)[0]) is not None
+
+
+def first_cells(text: Text, options: TableOptions) -> tuple[list[str], list[str]]:
+    """Return the names in the header, if there is one, and the cells of the first row."""
+    lines = [_decoded(line, text) for line in _first_lines(text)[:2]]
+    delimiter = options.get("delimiter") or _delimiter_of(lines[0])
+    rows = [list(_cells_of(line, delimiter)) for line in lines]
+    return (rows[0], rows[-1]) if _is_header(rows[0], options) else ([], rows[0])
+
+
 def _layout_of(text: Text, kind: Kind, options: TableOptions) -> Layout:
     line = _first_line(text)
     if line.startswith("{") and "delimiter" not in options:
@@ -272,31 +335,43 @@ def _layout_of(text: Text, kind: Kind, options: TableOptions) -> Layout:
         return Layout(list(_found(keys, kind, options, text)), names=keys)
     delimiter = options.get("delimiter") or _delimiter_of(line)
     cells = tuple(_cells_of(line, delimiter))
-    has_header = options.get("header", not any(_NUMBER.match(cell) for cell in cells))
-    names = cells if has_header else None
+    names = cells if _is_header(cells, options) else None
     columns = list(_found(names, kind, options, text, width=len(cells)))
     return Layout(columns, delimiter, len(cells), names)
 
 
+def _is_header(cells: Sequence[str], options: TableOptions) -> bool:
+    return options.get("header", not any(_NUMBER.match(cell) for cell in cells))
+
+
 def _first_line(text: Text) -> str:
-    head = text.head(_HEAD_BYTES)
-    lines = [line for line in head.removeprefix(b"\xef\xbb\xbf").splitlines() if line]
+    return _decoded(_first_lines(text)[0], text)
+
+
+def _first_lines(text: Text) -> list[bytes]:
+    """Return the lines at the beginning that are not blank, at least one."""
+    head = text.head(_HEAD_BYTES).removeprefix(b"\xef\xbb\xbf")
+    lines = [line for line in head.split(b"\n") if line.strip(b"\r")]
     if not lines:
         raise DataError(
             f"{text.name}: the file is empty",
             hint="check that the download or export was completed",
         )
+    return lines
+
+
+def _decoded(line: bytes, text: Text) -> str:
     try:
         # A long line is cut off by the end of the piece, maybe in the midst of a letter.
-        line = lines[0].decode(errors="ignore" if len(lines[0]) > _HEAD_BYTES - 4 else "strict")
+        decoded = line.decode(errors="ignore" if len(line) > _HEAD_BYTES // 2 else "strict")
     except UnicodeDecodeError:
-        line = "\0"
-    if any(char < " " and char != "\t" for char in line):
+        decoded = "\0"
+    if any(char < " " and char not in "\t\r" for char in decoded):
         raise DataError(
             f"{text.name}: line 1: the line is not text in UTF-8",
             hint="check that the file is an unpacked text file; convert other encodings to UTF-8",
         )
-    return line
+    return decoded.strip("\r")
 
 
 def _keys_of(line: str, text: Text) -> tuple[str, ...]:

@@ -395,7 +395,11 @@ fn read_on_grid(quantity: Quantity, text: &[u8], grid: Option<&Grid>) -> Result<
     Err(off_grid(quantity, excerpt(text), grid.unit, nearest))
 }
 
+/// A whole number; archives write -1 for an id that there is not.
 fn read_count(field: Field, text: &[u8]) -> Result<i64, Rule> {
+    if text == b"-1" && field != Field::TradeCount {
+        return Ok(-1);
+    }
     let fault = || Rule::Whole {
         quantity: field.quantity(),
         cell: excerpt(text),

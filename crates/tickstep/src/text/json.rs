@@ -80,6 +80,36 @@ impl<'a> Scanner<'a> {
         is_there.then_some(())
     }
 
+    /// Calls `take` with keys and values of an object until it says `false`; whether it never did.
+    ///
+    /// Members of an object under the key `data` count as its own, where `may_wrap`.
+    pub fn object(
+        &mut self,
+        may_wrap: bool,
+        take: &mut impl FnMut(&'a [u8], &'a [u8]) -> bool,
+    ) -> Option<bool> {
+        self.expect(b'{')?;
+        if self.peek()? == b'}' {
+            return self.expect(b'}').map(|()| true);
+        }
+        loop {
+            self.peek()?;
+            let key = self.string()?;
+            self.expect(b':')?;
+            let goes_on = if may_wrap && key == b"data" && self.peek() == Some(b'{') {
+                self.object(false, take)?
+            } else {
+                take(key, self.value()?)
+            };
+            if !goes_on {
+                return Some(false);
+            }
+            if self.expect(b',').is_none() {
+                return self.expect(b'}').map(|()| true);
+            }
+        }
+    }
+
     /// Whether nothing but spaces is left.
     pub fn end(&mut self) -> Option<()> {
         self.peek().is_none().then_some(())
@@ -89,18 +119,30 @@ impl<'a> Scanner<'a> {
 /// Calls `take` with every key and value of an object that is the whole text.
 pub(crate) fn members<'a>(text: &'a [u8], mut take: impl FnMut(&'a [u8], &'a [u8])) -> Option<()> {
     let mut scanner = Scanner { text, at: 0 };
-    scanner.expect(b'{')?;
-    if scanner.peek()? == b'}' {
-        scanner.expect(b'}')?;
+    let mut take_all = |key, value| {
+        take(key, value);
+        true
+    };
+    scanner.object(false, &mut take_all)?;
+    scanner.end()
+}
+
+/// Calls `take` with every item of an array that is the whole text.
+pub(crate) fn items<'a>(
+    text: &'a [u8],
+    mut take: impl FnMut(&'a [u8]) -> Option<()>,
+) -> Option<()> {
+    let mut scanner = Scanner { text, at: 0 };
+    scanner.expect(b'[')?;
+    if scanner.peek()? == b']' {
+        scanner.expect(b']')?;
         return scanner.end();
     }
     loop {
         scanner.peek()?;
-        let key = scanner.string()?;
-        scanner.expect(b':')?;
-        take(key, scanner.value()?);
+        take(scanner.value()?)?;
         if scanner.expect(b',').is_none() {
-            scanner.expect(b'}')?;
+            scanner.expect(b']')?;
             return scanner.end();
         }
     }

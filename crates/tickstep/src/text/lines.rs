@@ -3,7 +3,7 @@
 //! An unfinished last line waits for the next piece. A line beyond [`LINE_BYTES_MAX`] is handed over
 //! once, cut off there, and its rest is dropped.
 
-use super::fault::LINE_BYTES_MAX;
+use super::fault::{LINE_BYTES_MAX, Rule};
 
 /// What some editors put before UTF-8 text.
 pub(crate) const BYTE_ORDER_MARK: &[u8] = b"\xef\xbb\xbf";
@@ -111,6 +111,18 @@ impl Lines {
         self.count += 1;
         taker.take_line(self.count, line)
     }
+}
+
+/// The line without a carriage return at its end, where it is not too long.
+pub(crate) fn check_line(line: &[u8]) -> Result<&[u8], Rule> {
+    if line.len() <= LINE_BYTES_MAX {
+        return Ok(line.strip_suffix(b"\r").unwrap_or(line));
+    }
+    Err(if is_text(line) {
+        Rule::LineLength
+    } else {
+        Rule::Text
+    })
 }
 
 /// Whether the line may be text: UTF-8 but for a cut at its end, without control characters.

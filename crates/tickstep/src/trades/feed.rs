@@ -7,6 +7,7 @@
 use super::layout::RowText;
 use crate::text::fault::Rule;
 use crate::text::json::Scanner;
+use crate::text::message::message_of;
 
 /// One line of a feed.
 #[derive(Debug, PartialEq, Eq)]
@@ -41,22 +42,15 @@ pub(super) fn is_feed_line(line: &[u8]) -> bool {
     message_of(line).is_some()
 }
 
-/// The JSON of a line, with or without a receive time before it.
-fn message_of(line: &[u8]) -> Option<&[u8]> {
-    let digits = line.iter().take_while(|byte| byte.is_ascii_digit()).count();
-    let message = match &line[digits..] {
-        [b' ', message @ ..] if digits > 0 => message,
-        message if digits == 0 => message,
-        _ => return None,
-    };
-    message.starts_with(b"{").then_some(message)
-}
-
 pub(super) fn read_message(line: &[u8]) -> Result<Message<'_>, Rule> {
-    let text = message_of(line).ok_or(Rule::Message)?;
+    let (_, text) = message_of(line).ok_or(Rule::Message)?;
     let mut fields = Fields::default();
     let mut scanner = Scanner { text, at: 0 };
-    object(&mut scanner, &mut fields, true).ok_or(Rule::Message)?;
+    let mut take = |key: &[u8], value| {
+        fields.set(key, value);
+        !fields.is_of_other_kind()
+    };
+    scanner.object(true, &mut take).ok_or(Rule::Message)?;
     let Some(kind) = fields.trade_kind() else {
         return Ok(Message::Other(fields.kind.unwrap_or_default()));
     };
@@ -66,6 +60,7 @@ pub(super) fn read_message(line: &[u8]) -> Result<Message<'_>, Rule> {
         price: fields.price.ok_or(Rule::Field { key: "p" })?,
         qty: fields.qty.ok_or(Rule::Field { key: "q" })?,
         is_buyer_maker: fields.is_buyer_maker.ok_or(Rule::Field { key: "m" })?,
+        id: fields.id(kind).unwrap_or_default(),
     };
     Ok(Message::Trade {
         kind,
@@ -83,6 +78,8 @@ struct Fields<'a> {
     price: Option<&'a [u8]>,
     qty: Option<&'a [u8]>,
     is_buyer_maker: Option<&'a [u8]>,
+    trade_id: Option<&'a [u8]>,
+    aggregate_id: Option<&'a [u8]>,
 }
 
 impl<'a> Fields<'a> {
@@ -94,6 +91,8 @@ impl<'a> Fields<'a> {
             b"p" => &mut self.price,
             b"q" => &mut self.qty,
             b"m" => &mut self.is_buyer_maker,
+            b"t" => &mut self.trade_id,
+            b"a" => &mut self.aggregate_id,
             _ => return,
         };
         *field = Some(value);
@@ -107,38 +106,16 @@ impl<'a> Fields<'a> {
         }
     }
 
+    fn id(&self, kind: TradeKind) -> Option<&'a [u8]> {
+        match kind {
+            TradeKind::Trade => self.trade_id,
+            TradeKind::Aggregate => self.aggregate_id,
+        }
+    }
+
     fn is_of_other_kind(&self) -> bool {
         self.kind.is_some() && self.trade_kind().is_none()
     }
-}
-
-/// Reads an object; one under the key `data` too, where `may_wrap`.
-fn object<'a>(scanner: &mut Scanner<'a>, fields: &mut Fields<'a>, may_wrap: bool) -> Option<()> {
-    scanner.expect(b'{')?;
-    if scanner.peek() == Some(b'}') {
-        return scanner.expect(b'}');
-    }
-    loop {
-        member(scanner, fields, may_wrap)?;
-        if fields.is_of_other_kind() {
-            return Some(());
-        }
-        match scanner.peek()? {
-            b',' => scanner.expect(b',')?,
-            _ => return scanner.expect(b'}'),
-        }
-    }
-}
-
-fn member<'a>(scanner: &mut Scanner<'a>, fields: &mut Fields<'a>, may_wrap: bool) -> Option<()> {
-    scanner.peek()?;
-    let key = scanner.string()?;
-    scanner.expect(b':')?;
-    if may_wrap && key == b"data" && scanner.peek() == Some(b'{') {
-        return object(scanner, fields, false);
-    }
-    fields.set(key, scanner.value()?);
-    Some(())
 }
 
 #[cfg(test)]
@@ -155,6 +132,7 @@ mod tests {
             price: price.as_bytes(),
             qty: qty.as_bytes(),
             is_buyer_maker: maker.as_bytes(),
+            id: b"",
         }
     }
 
@@ -162,7 +140,7 @@ mod tests {
     fn trades_are_read_in_any_spelling() {
         let expected = row("1723161256322", "61800.30", "0.006", "false");
         for line in [
-            r#"17231612550 {"stream":"x@trade","data":{"e":"trade","E":1,"T":1723161256322,"s":"X","t":5,"p":"61800.30","q":"0.006","X":"MARKET","m":false}}"#,
+            r#"17231612550 {"stream":"x@trade","data":{"e":"trade","E":1,"T":1723161256322,"s":"X","p":"61800.30","q":"0.006","X":"MARKET","m":false}}"#,
             r#"{"e":"trade","T":1723161256322,"s":"X","p":"61800.30","q":"0.006","m":false}"#,
             r#"{ "m" : false , "q" : 0.006, "s":"X", "p" : 61800.30, "T": 1723161256322, "e" : "trade" } "#,
             r#"{"data":{"l":[1,{"a":"}\""}],"m":false,"q":"0.006","s":"X","p":"61800.30","T":1723161256322,"e":"trade"},"z":{}}"#,
@@ -173,6 +151,17 @@ mod tests {
                 row: expected,
             };
             assert_eq!(read(line), Ok(message), "{line}");
+        }
+    }
+
+    #[test]
+    fn trades_have_the_id_of_their_kind() {
+        for (kind, id) in [("trade", "5"), ("aggTrade", "7")] {
+            let line = format!(r#"{{"e":"{kind}","T":1,"t":5,"a":7,"p":"1","q":"2","m":true}}"#);
+            let Ok(Message::Trade { row, .. }) = read(&line) else {
+                panic!("{line}");
+            };
+            assert_eq!(row.id, id.as_bytes());
         }
     }
 

@@ -9,6 +9,8 @@ pub(super) struct RowText<'a> {
     pub price: &'a [u8],
     pub qty: &'a [u8],
     pub is_buyer_maker: &'a [u8],
+    /// Empty where the file has none.
+    pub id: &'a [u8],
 }
 
 /// Positions of the columns that are read. The other columns are not looked at.
@@ -20,6 +22,7 @@ pub(super) struct Layout {
     qty: usize,
     time: usize,
     is_buyer_maker: usize,
+    id: Option<usize>,
 }
 
 pub(super) const SPOT_AGGREGATES: Layout = Layout::binance("spot-aggtrades", 8, 5);
@@ -43,6 +46,7 @@ impl Layout {
             qty: 2,
             time,
             is_buyer_maker: time + 1,
+            id: Some(0),
         }
     }
 
@@ -71,6 +75,7 @@ impl Layout {
             qty: named(line, "quantity", &["qty", "quantity"])?,
             time: named(line, "time", &["time", "timestamp", "transacttime"])?,
             is_buyer_maker: named(line, "is_buyer_maker", &MAKER_NAMES)?,
+            id: named(line, "id", &["id", "tradeid", "aggtradeid"]).ok(),
         };
         let known = BINANCE.iter().find(|known| {
             Self {
@@ -91,6 +96,7 @@ impl Layout {
                 at if at == self.qty => row.qty = cell,
                 at if at == self.time => row.time = cell,
                 at if at == self.is_buyer_maker => row.is_buyer_maker = cell,
+                at if Some(at) == self.id => row.id = cell,
                 _ => {}
             }
             found += 1;

@@ -446,6 +446,7 @@ fn fast_path_agrees_with_exact_path() {
                 lot: None,
                 on_bad,
                 is_exact_only,
+                after_id: None,
             };
             read_pieces(&[&bytes], &options)
         };
