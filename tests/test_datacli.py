@@ -332,6 +332,20 @@ def test_bars_go_round_too(shell: Shell) -> None:
     assert ts.open_bars(shell.folder / "again.arrow") == bars
 
 
+def test_tables_with_faults_are_mended_as_asked(shell: Shell) -> None:
+    (shell.folder / "faults.csv").write_text(
+        "datetime,open,high,low,close,volume\n"
+        "2024-01-02 09:32:00,6.6299996,6.7,6.5,6.6,200\n"
+        "2024-01-02 09:31:00,6.6,6.7,6.5,6.6,100\n"
+        "2024-01-02 09:31:00,6.6,6.7,6.5,6.6,100\n"
+    )
+    words = ("convert", "faults.csv", "mended.arrow", "--tick-size", "0.01")
+    assert "faults.csv: line " in shell.refused(*words)
+    assert shell(*words, "--snap", "--sort", "--drop-duplicates").code == 0
+    bars = ts.open_bars(shell.folder / "mended.arrow")
+    assert (bars.open_ticks.tolist(), bars.volume.tolist()) == ([660, 663], [100, 200])
+
+
 def test_a_target_that_is_there_stays_unless_asked_for(shell: Shell) -> None:
     (shell.folder / "old.arrow").write_text("precious")
     assert shell.refused("convert", "trades.csv", "old.arrow") == (

@@ -152,6 +152,12 @@ def _add_reading(added: argparse.ArgumentParser) -> None:
     added.add_argument(
         "--on-bad", choices=("raise", "skip"), help="of bad rows in text: stop (raise) or leave out"
     )
+    for flag, meaning in (
+        ("--snap", "put numbers with the noise of floats on the given steps"),
+        ("--sort", "put the rows in order of time"),
+        ("--drop-duplicates", "leave out rows that equal the one before"),
+    ):
+        added.add_argument(flag, action="store_true", default=None, help=f"of a table: {meaning}")
 
 
 def _add(verbs: Any, name: str, summary: str, example: str) -> argparse.ArgumentParser:

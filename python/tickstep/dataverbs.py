@@ -18,6 +18,8 @@ from tickstep.ticks import Ticks, to_time
 
 __all__ = ["VERBS"]
 
+READING = ("tick_size", "lot", "interval", "on_bad", "tz", "snap", "sort", "drop_duplicates")
+LABELS = (("Tick Size", "tick_size"), ("Lot", "lot"), ("Time Unit", "time_unit"))
 INCOMPLETE = 1  # the exit code when bars are missing
 
 
@@ -52,8 +54,7 @@ def _read(arguments: argparse.Namespace, file: Path, line: ProgressLine) -> Tick
 
 
 def _options(arguments: argparse.Namespace) -> dict[str, Any]:
-    names = ("tick_size", "lot", "on_bad", "interval", "tz")
-    return {name: getattr(arguments, name) for name in names}
+    return {name: getattr(arguments, name) for name in READING}
 
 
 def _list(arguments: argparse.Namespace) -> int:
@@ -224,11 +225,8 @@ def _about(data: Ticks | Bars) -> list[tuple[str, str]]:
     rows = [("Symbol", data.symbol or "not told"), ("Rows", f"{len(data):,} {_kind(data)}")]
     if isinstance(data, Bars):
         rows.append(("Interval", str(data.interval or "not cut by time")))
-    rows += [
-        ("Tick Size", f"{data.tick_size:.12g}"),
-        ("Lot", f"{data.lot:.12g}"),
-        ("Time Unit", data.time_unit),
-    ]
+    labels = data._labels()
+    rows += [(name, labels[key]) for name, key in LABELS]
     if len(data):
         low, high = _price_range(data)
         rows += [

@@ -123,21 +123,7 @@ def _candles(seen: Candles, colours: Colours) -> Any:
         specs=[[{"secondary_y": row == 3}, {}] for row in range(1, rows + 1)],
     )
     place = np.arange(len(seen.time))
-    when = [str(time).replace("T", " ")[:19] for time in seen.time]
-    figure.add_trace(
-        go.Candlestick(
-            x=place,
-            open=seen.open,
-            high=seen.high,
-            low=seen.low,
-            close=seen.close,
-            text=when,
-            increasing={"line": {"color": colours.up}, "fillcolor": colours.up},
-            decreasing={"line": {"color": colours.down}, "fillcolor": colours.down},
-        ),
-        1,
-        1,
-    )
+    _add_candles(figure, go, place, seen, colours)
     _add_volume(figure, go, place, seen, colours)
     if seen.buy is not None:
         _add_delta(figure, go, place, 2 * seen.buy - seen.volume, colours, 3)
@@ -152,6 +138,21 @@ def _candles(seen: Candles, colours: Colours) -> Any:
 def _candle_titles(seen: Candles) -> tuple[str, ...]:
     titles = (f"Price, {seen.note}", "Volume by price", "Volume", "")
     return titles if seen.buy is None else (*titles, "Delta, bought minus sold, and its sum", "")
+
+
+def _add_candles(figure: Any, go: Any, place: Any, seen: Candles, colours: Colours) -> None:
+    when = [str(time).replace("T", " ")[:19] for time in seen.time]
+    drawn = go.Candlestick(
+        x=place,
+        open=seen.open,
+        high=seen.high,
+        low=seen.low,
+        close=seen.close,
+        text=when,
+        increasing={"line": {"color": colours.up}, "fillcolor": colours.up},
+        decreasing={"line": {"color": colours.down}, "fillcolor": colours.down},
+    )
+    figure.add_trace(drawn, 1, 1)
 
 
 def _add_volume(figure: Any, go: Any, place: Any, seen: Candles, colours: Colours) -> None:

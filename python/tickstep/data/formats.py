@@ -26,6 +26,7 @@ _OF_TRADES = {"is_buyer_maker", "isbuyermaker"}
 
 # Which options of `read` mean something, by form and kind.
 _GRID = ("tick_size", "lot")
+_TABLE = ("on_bad", "tz", "snap", "sort", "drop_duplicates")
 _OPTIONS: dict[tuple[str, Kind], tuple[str, ...]] = {
     ("tick file", "ticks"): (),
     ("tick file", "bars"): (),
@@ -34,8 +35,8 @@ _OPTIONS: dict[tuple[str, Kind], tuple[str, ...]] = {
     ("Parquet", "ticks"): _GRID,
     ("Parquet", "bars"): (*_GRID, "interval"),
     ("text", "ticks"): (*_GRID, "on_bad"),
-    ("table", "ticks"): (*_GRID, "on_bad", "tz"),
-    ("table", "bars"): (*_GRID, "on_bad", "tz", "interval"),
+    ("table", "ticks"): (*_GRID, *_TABLE),
+    ("table", "bars"): (*_GRID, *_TABLE, "interval"),
 }
 
 
@@ -143,7 +144,8 @@ def read(
     progress : callable, optional
         Called as `progress(bytes_read, bytes_total)` while text is read.
     **options
-        `tick_size`, `lot`, `on_bad`, `interval`, `tz` as for what reads such a file; None is none.
+        `tick_size`, `lot`, `interval`, `on_bad`, `tz`, `snap`, `sort`, `drop_duplicates` as for
+        what reads such a file; None is none.
 
     Returns
     -------
@@ -209,7 +211,8 @@ def _kind(path: Path, told: str | None, asked: Kind | None) -> Kind:
 
 
 def _text_format(path: Path, asked: Kind | None) -> FileFormat:
-    line = texts_of(path)[0].head(_HEAD_BYTES).decode("utf-8", "replace").partition("\n")[0].lower()
+    head = texts_of(path)[0].head(_HEAD_BYTES).decode("utf-8-sig", "replace")
+    line = head.partition("\n")[0].lower()
     words = set(re.findall(r"[^\W\d]+", line))
     is_kline = line[:1].isdigit() and line.count(",") == _KLINE_COLUMNS - 1
     kind = asked or ("bars" if is_kline or any(names <= words for names in _OF_BARS) else "ticks")
