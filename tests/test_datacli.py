@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import gzip
 import os
-import pty
 import re
+import struct
 import subprocess
 import sys
 from itertools import pairwise
@@ -332,6 +332,21 @@ def test_bars_go_round_too(shell: Shell) -> None:
     assert ts.open_bars(shell.folder / "again.arrow") == bars
 
 
+def test_tick_files_of_ag_kernel(shell: Shell) -> None:
+    record = [("time", "<i8"), ("price", "<i8"), ("qty", "<i8"), ("side", "u1"), ("", "V7")]
+    rows = np.zeros(3, dtype=record)
+    rows["time"] = 1_700_000_000_000 + np.arange(3)
+    rows["price"], rows["qty"], rows["side"] = [5, 7, 6], [1_500_000, 1, 2], [0, 1, 0]
+    head = struct.pack("<8sHHdQ4x", b"AGTICK01", 1, 0, 0.5, len(rows))
+    (shell.folder / "old.agtick").write_bytes(head + rows.tobytes())
+    assert "File       old.agtick, agtick of " in shell("info", "old.agtick").out
+    assert shell("convert", "old.agtick", "new.arrow").code == 0
+    ticks = ts.open_ticks(shell.folder / "new.arrow")
+    assert (ticks.prices.tolist(), ticks.qtys.tolist()) == ([2.5, 3.5, 3.0], [1.5, 1e-6, 2e-6])
+    assert "tick_size means nothing" in shell.refused("info", "old.agtick", "--tick-size", "1")
+    assert "holds ticks, not bars" in shell.refused("info", "old.agtick", "--kind", "bars")
+
+
 def test_tables_with_faults_are_mended_as_asked(shell: Shell) -> None:
     (shell.folder / "faults.csv").write_text(
         "datetime,open,high,low,close,volume\n"
@@ -456,13 +471,12 @@ def test_decimals_are_exact_on_every_grid(tmp_path: Path) -> None:
     assert [row[2] for row in rows[1:]] == ["100", "200", "300", str(100 * 2**40)]
 
 
-@pytest.mark.skipif(sys.platform == "win32", reason="has no pseudo-terminals")
 def test_progress_shows_on_a_terminal(shell: Shell, site: tuple[Site, str]) -> None:
     files, url = site
     files.add_day("2024-03-11")
     # The first answer is a failure, and the second try comes a second later.
     files.broken = {next(path for path in files if path.endswith(".zip")): 1}
-    ours, theirs = pty.openpty()
+    ours, theirs = pytest.importorskip("pty").openpty()
     span = ("--interval", "1m", "--start", "2024-03-11", "--stop", "2024-03-12")
     words = [sys.executable, "-m", "tickstep", "data", "fetch", "store", BTC, *span, "--base", url]
     with subprocess.Popen(words, cwd=shell.folder, stdout=theirs, stderr=theirs) as process:

@@ -20,6 +20,7 @@ __all__ = ["VERBS"]
 
 READING = ("tick_size", "lot", "interval", "on_bad", "tz", "snap", "sort", "drop_duplicates")
 LABELS = (("Tick Size", "tick_size"), ("Lot", "lot"), ("Time Unit", "time_unit"))
+STREAMED = ("text", "tick file", "Parquet")  # what `convert` reads, if it holds ticks
 INCOMPLETE = 1  # the exit code when bars are missing
 
 
@@ -197,7 +198,7 @@ def _convert(arguments: argparse.Namespace) -> int:
     found = formats.look(source, arguments.kind)
     with ProgressLine(f"convert {source.name}") as line:
         data: Ticks | Bars
-        if found.kind == "ticks" and found.form not in ("Arrow", "table"):
+        if found.kind == "ticks" and found.form in STREAMED:
             given = formats.check_options(source, found, _options(arguments))
             data = stream.convert(source, target, symbol=arguments.symbol, progress=line, **given)
         else:

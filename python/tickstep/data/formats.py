@@ -6,6 +6,7 @@ from pathlib import Path
 from typing import Any, Literal, NamedTuple
 
 from tickstep.bars import Bars
+from tickstep.data.agtick import is_agtick
 from tickstep.data.bars import read_bars
 from tickstep.data.files import texts_of
 from tickstep.data.load import read_table, read_trades
@@ -17,7 +18,7 @@ from tickstep.ticks import Progress, Ticks
 __all__ = ["FileFormat", "Form", "Kind", "check_options", "look", "read"]
 
 Kind = Literal["ticks", "bars"]
-Form = Literal["tick file", "Arrow", "Parquet", "text", "table"]
+Form = Literal["tick file", "agtick", "Arrow", "Parquet", "text", "table"]
 
 _HEAD_BYTES = 4096
 _KLINE_COLUMNS = 12
@@ -30,6 +31,7 @@ _TABLE = ("on_bad", "tz", "snap", "sort", "drop_duplicates")
 _OPTIONS: dict[tuple[str, Kind], tuple[str, ...]] = {
     ("tick file", "ticks"): (),
     ("tick file", "bars"): (),
+    ("agtick", "ticks"): (),
     ("Arrow", "ticks"): _GRID,
     ("Arrow", "bars"): (*_GRID, "interval"),
     ("Parquet", "ticks"): _GRID,
@@ -91,6 +93,8 @@ def look(path: Path, kind: Kind | None = None) -> FileFormat:
     if magic.startswith(b"PAR1"):
         told = parquet_head(path)[0].get("kind")
         return FileFormat("Parquet", _kind(path, told, kind))
+    if is_agtick(path):
+        return FileFormat("agtick", _kind(path, "ticks", kind))
     return _text_format(path, kind)
 
 
@@ -136,7 +140,7 @@ def read(
     Parameters
     ----------
     path : Path
-        A tick file, Parquet, Arrow, or text, packed or not.
+        A tick file of ours or of ag-kernel, Parquet, Arrow, or text, packed or not.
     kind : {"ticks", "bars"}, optional
         As for `look`.
     symbol : str, optional
@@ -190,7 +194,7 @@ def _read(
     if found.form in ("Parquet", "Arrow"):
         reader = read_parquet if found.form == "Parquet" else read_arrow
         data = reader(path, found.kind, **options)
-    elif found.form == "text":
+    elif found.form in ("agtick", "text"):
         data = read_trades(path, **options)
     elif found.kind == "ticks":
         data = read_table(path, symbol=symbol, **options)
