@@ -895,6 +895,9 @@ def two_candles(**changed: list[Any]) -> dict[str, list[Any]]:
         lambda: an.resample_candles({"ts_open": [1]}, 60),
         lambda: an.resample_candles(two_candles(close=[1.0, math.nan]), 2, 1),
         lambda: an.resample_candles(two_candles(volume=[-(2**63), -1]), 2, 1),
+        lambda: an.resample_candles(two_candles(volume=[1e308, 1e308]), 2, 1),
+        lambda: an.resample_candles(two_candles(volume=[1]), 2, 1),
+        lambda: an.resample_candles(two_candles(ts_open=[0, 2**62]), 2, 1),
     ],
 )
 def test_bad_calls_say_how_to_mend_them(call: Callable[[], object]) -> None:

@@ -13,10 +13,11 @@ from tickstep.pieces import (
     SUM_END,
     Array,
     Interval,
+    has_floats,
     interval_text,
     length_of,
     number_column,
-    whole_column,
+    times_of,
 )
 from tickstep.ticks import Int64Array, check_time_unit
 
@@ -24,6 +25,8 @@ __all__ = [
     "resample_bars",
     "resample_candles",
 ]
+
+TIME_END = 2**62
 
 
 def resample_candles(
@@ -76,12 +79,12 @@ def resample_candles(
             hint="ts_open, open, high, low, close and volume are needed",
         )
     names = [name for name in CANDLE_COLUMNS if name in candles]
-    columns = {name: _finite(candles[name], name) for name in names}
-    time = columns["ts_open"]
-    target = length_of(target_interval_ms, "target_interval_ms", check_time_unit(time_unit))
+    time = times_of(candles["ts_open"], check_time_unit(time_unit))
+    columns = {"ts_open": time} | {name: _finite(candles[name], name) for name in names[1:]}
+    _check_order(time)
+    target = length_of(target_interval_ms, "target_interval_ms", time_unit)
     source = _source_interval(time, source_interval_ms, time_unit)
-    buckets = _buckets(time, target, source)
-    return _grouped(columns, buckets)
+    return _grouped(columns, _buckets(time, target, source))
 
 
 def _finite(values: Any, name: str) -> Array:
@@ -96,49 +99,57 @@ def _finite(values: Any, name: str) -> Array:
     return column
 
 
-def _source_interval(time: Array, given: Interval | None, unit: str) -> int | None:
-    if given is not None:
-        return length_of(given, "source_interval_ms", unit)
-    steps = np.diff(whole_column(time))
-    return int(steps.min()) if steps.size and steps.min() > 0 else None
-
-
-def _buckets(time: Array, target: int, source: int | None) -> Int64Array:
-    """Start of the bucket of each candle; no candle may reach into the next one."""
-    steps = np.diff(time)
-    if (steps < 0).any():
-        row = int(np.flatnonzero(steps < 0)[0]) + 1
+def _check_order(time: Int64Array) -> None:
+    """Times never descend, and no difference of them wraps."""
+    back = np.flatnonzero(time[1:] < time[:-1])
+    if back.size:
+        row = int(back[0]) + 1
         raise DataError(
             f"time {time[row]} at row {row} comes before that of the row before",
             hint="sort the candles by time",
         )
+    if time.size and not -TIME_END <= time[0] <= time[-1] < TIME_END:
+        raise DataError(
+            f"times from {time[0]} to {time[-1]} are not within 2^62",
+            hint="give times since 1970 in s, ms, us or ns",
+        )
+
+
+def _source_interval(time: Int64Array, given: Interval | None, unit: str) -> int | None:
+    if given is not None:
+        return length_of(given, "source_interval_ms", unit)
+    steps = np.diff(time)
+    return int(steps.min()) if steps.size and steps.min() > 0 else None
+
+
+def _buckets(time: Int64Array, target: int, source: int | None) -> Int64Array:
+    """Start of the bucket of each candle; no candle may reach into the next one."""
     if source is not None and target % source:
         raise ConfigError(
             f"candles of {target} cannot be made of candles of {source}: it is no multiple",
             hint="choose a multiple, or name source_interval_ms where rows are missing",
         )
     offset = time % target
-    over = np.flatnonzero(offset + (source or 1) > target)
+    over = np.flatnonzero(offset > target - (source or 1))
     if over.size:
         row = int(over[0])
         raise DataError(
             f"the candle at row {row} begins at {time[row]} and reaches into the next {target}",
             hint="candles must begin at multiples of their length",
         )
-    return whole_column(time - offset)
+    return time - offset
 
 
 def _grouped(columns: Mapping[str, Array], buckets: Int64Array) -> Candles:
+    for name, column in columns.items():
+        if len(column) != len(buckets):
+            raise DataError(
+                f"{name} has {len(column)} rows, ts_open {len(buckets)}", hint="give equal columns"
+            )
     if len(buckets) == 0:
         return {name: column.copy() for name, column in columns.items()}
-    lengths = {name: len(column) for name, column in columns.items()}
-    for name, length in lengths.items():
-        if length != len(buckets):
-            raise DataError(
-                f"{name} has {length} rows, ts_open {len(buckets)}", hint="give equal columns"
-            )
     columns, buckets = _traded(columns, buckets)
-    firsts = np.flatnonzero(np.diff(buckets, prepend=buckets[0] - 1))
+    firsts = _firsts(buckets)
     lasts = np.append(firsts[1:], len(buckets)) - 1
     made: Candles = {
         "ts_open": buckets[firsts],
@@ -150,6 +161,11 @@ def _grouped(columns: Mapping[str, Array], buckets: Int64Array) -> Candles:
     return made | {name: _sums(columns[name], firsts, name) for name in columns if name not in made}
 
 
+def _firsts(buckets: Int64Array) -> Int64Array:
+    """Rows at which a bucket begins."""
+    return np.append(0, np.flatnonzero(buckets[1:] != buckets[:-1]) + 1)
+
+
 def _traded(
     columns: Mapping[str, Array], buckets: Int64Array
 ) -> tuple[Mapping[str, Array], Int64Array]:
@@ -157,20 +173,30 @@ def _traded(
     counts = columns.get("trade_count")
     if counts is None or (counts > 0).all():
         return columns, buckets
-    firsts = np.flatnonzero(np.diff(buckets, prepend=buckets[0] - 1))
+    firsts = _firsts(buckets)
     rows = np.diff(np.append(firsts, len(buckets)))
     is_bare = np.repeat(np.maximum.reduceat(counts, firsts) == 0, rows)
     kept = (counts > 0) | is_bare
     return {name: column[kept] for name, column in columns.items()}, buckets[kept]
 
 
-def _sums(column: Array, firsts: Array, name: str) -> Array:
-    if column.dtype.kind == "i" and np.abs(column.astype(np.float64)).sum() >= SUM_END / 2:
-        ends = np.append(firsts[1:], len(column))
-        exact = [sum(column[a:b].tolist()) for a, b in zip(firsts, ends, strict=True)]
-        if max(exact) >= SUM_END or min(exact) < -SUM_END:
-            raise DataError(f"a sum of {name} does not fit in 64 bits", hint="choose a coarser lot")
-    return np.add.reduceat(column, firsts)
+def _sums(column: Array, firsts: Int64Array, name: str) -> Array:
+    with np.errstate(over="ignore"):
+        sums: Array = np.add.reduceat(column, firsts)
+        total = np.abs(column.astype(np.float64)).sum()
+    if has_floats(column):
+        is_held = bool(np.isfinite(sums).all())
+    else:
+        is_held = bool(total < SUM_END / 2) or _holds_exactly(column, firsts, sums)
+    if not is_held:
+        raise DataError(f"a sum of {name} does not fit in 64 bits", hint="choose a coarser lot")
+    return sums
+
+
+def _holds_exactly(column: Array, firsts: Int64Array, sums: Array) -> bool:
+    ends = np.append(firsts[1:], len(column))
+    parts = (column[first:end].tolist() for first, end in zip(firsts, ends, strict=True))
+    return bool([sum(part) for part in parts] == sums.tolist())
 
 
 def resample_bars(bars: Bars, interval: Interval) -> Bars:
@@ -208,6 +234,7 @@ def resample_bars(bars: Bars, interval: Interval) -> Bars:
         )
     unit = bars.time_unit
     length = interval_length(interval_text(interval, unit), unit)
+    _check_order(bars.time)
     buckets = _buckets(bars.time, length, interval_length(bars.interval, unit))
     names = {"open_ticks": "open", "high_ticks": "high", "low_ticks": "low", "close_ticks": "close"}
     given = bars.columns
