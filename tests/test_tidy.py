@@ -30,7 +30,7 @@ ROWS = (
     {"data.china", "data.duck", "data.frames"},
     {"data.quotes", "data.ctp", "data.merge", "data.tickfile"},
     {"data.parts"},
-    {"data.table"},
+    {"data.table", "data.quality"},
     {"data.bars", "data.depth"},
     {"data.load"},
     {"data", "data.store", "data.parquet", "data.writing"},

@@ -66,6 +66,7 @@ if TYPE_CHECKING:
     from tickstep.data.depth import read_book, read_depth_bands
     from tickstep.data.load import read_table, read_trades
     from tickstep.data.parquet import read_arrow, read_parquet
+    from tickstep.data.quality import check, repair
     from tickstep.data.sql import read_sql
     from tickstep.data.store import Store
     from tickstep.data.stream import convert, stream_trades
@@ -103,6 +104,7 @@ __all__ = [
     "UnknownOrderError",
     "__version__",
     "backtest",
+    "check",
     "convert",
     "get_include",
     "open_bars",
@@ -116,6 +118,7 @@ __all__ = [
     "read_sql",
     "read_table",
     "read_trades",
+    "repair",
     "stream_trades",
     "symbol",
 ]
@@ -123,7 +126,9 @@ __all__ = [
 # Names whose modules load when they are first used: `import tickstep` stays quick.
 _LAZY = {
     "Store": "tickstep.data.store",
+    "check": "tickstep.data.quality",
     "convert": "tickstep.data.stream",
+    "repair": "tickstep.data.quality",
     "open_bars": "tickstep.data.tickfile",
     "open_ticks": "tickstep.data.tickfile",
     "read_arrow": "tickstep.data.parquet",

@@ -11,13 +11,16 @@ from tickstep.data.china import (
 from tickstep.data.ctp import CtpCapture, read_ctp
 from tickstep.data.depth import DepthBands, read_book, read_depth_bands
 from tickstep.data.load import read_table, read_trades
+from tickstep.data.quality import Quality, check, repair
 from tickstep.data.quotes import Level, Quote, parse_sina, parse_tencent
 
 __all__ = [
     "CtpCapture",
     "DepthBands",
     "Level",
+    "Quality",
     "Quote",
+    "check",
     "parse_sina",
     "parse_sina_klines",
     "parse_tencent",
@@ -32,4 +35,5 @@ __all__ = [
     "read_trades",
     "read_tushare",
     "read_xtdata",
+    "repair",
 ]

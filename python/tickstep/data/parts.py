@@ -83,14 +83,21 @@ def sort(part: Part) -> tuple[Part, int]:
 
 def without_repeats(part: Part) -> tuple[Part, int]:
     """Leave out rows that equal the row before them; how many there were."""
-    is_repeat = np.ones(max(len(part.columns["time"]) - 1, 0), dtype=np.bool_)
-    for column in part.columns.values():
+    is_repeat = repeats_in(part.columns)
+    repeats = int(np.count_nonzero(is_repeat))
+    return (kept(part, ~is_repeat), repeats) if repeats else (part, 0)
+
+
+def repeats_in(columns: Columns) -> npt.NDArray[np.bool_]:
+    """Tell which rows equal the row before in every column; NaN equals NaN."""
+    is_repeat = np.ones(len(columns["time"]), dtype=np.bool_)
+    is_repeat[:1] = False
+    for column in columns.values():
         same = column[1:] == column[:-1]
         if column.dtype.kind == "f":
             same |= np.isnan(column[1:]) & np.isnan(column[:-1])
-        is_repeat &= same
-    repeats = int(np.count_nonzero(is_repeat))
-    return (kept(part, np.append(True, ~is_repeat)), repeats) if repeats else (part, 0)
+        is_repeat[1:] &= same
+    return is_repeat
 
 
 def kept(part: Part, rows: npt.NDArray[Any] | slice) -> Part:
