@@ -347,6 +347,21 @@ def test_tick_files_of_ag_kernel(shell: Shell) -> None:
     assert "holds ticks, not bars" in shell.refused("info", "old.agtick", "--kind", "bars")
 
 
+def test_captures_of_ctp(shell: Shell) -> None:
+    rows = [
+        "TradingDay,ActionDay,ExchangeID,InstrumentID,LastPrice,Volume,UpdateTime,UpdateMillisec,"
+        "BidPrice1,BidVolume1,AskPrice1,AskVolume1",
+        "20240510,20240509,SHFE,rb2410,3650,10,21:00:00,500,3649,7,3650,2",
+        "20240510,20240509,SHFE,rb2410,3650,13,21:00:01,0,3649,7,3650,2",
+    ]
+    (shell.folder / "capture.csv").write_text("\n".join(rows) + "\n")
+    assert "File       capture.csv, CTP capture of " in shell("info", "capture.csv").out
+    assert shell("import", "store", "capture.csv").code == 0
+    ticks = ts.Store(shell.folder / "store").ticks("rb2410.SHFE")
+    assert (ticks.prices.tolist(), ticks.qtys.tolist()) == ([3650.0], [3.0])
+    assert ticks.bid_ticks is not None and ticks.bid_ticks.tolist() == [3649]
+
+
 def test_tables_with_faults_are_mended_as_asked(shell: Shell) -> None:
     (shell.folder / "faults.csv").write_text(
         "datetime,open,high,low,close,volume\n"

@@ -516,7 +516,7 @@ class Ticks:
         "overview" shows the range of the price and the number of ticks in 1500 slices of time: no
         extreme is lost, and it costs the same for any number of ticks. "candles" shows candles,
         volume, volume by price and delta. "bubbles" shows each trade as a bubble whose area is its
-        quantity, with the delta and, of a run, the equity below.
+        quantity, with the delta and, of a run, the equity below. The last two read every tick once.
 
         Parameters
         ----------

@@ -8,6 +8,7 @@ from typing import Any, Literal, NamedTuple
 from tickstep.bars import Bars
 from tickstep.data.agtick import is_agtick
 from tickstep.data.bars import read_bars
+from tickstep.data.ctp import read_ctp
 from tickstep.data.files import texts_of
 from tickstep.data.load import read_table, read_trades
 from tickstep.data.parquet import parquet_head, read_arrow, read_parquet
@@ -18,12 +19,13 @@ from tickstep.ticks import Progress, Ticks
 __all__ = ["FileFormat", "Form", "Kind", "check_options", "look", "read"]
 
 Kind = Literal["ticks", "bars"]
-Form = Literal["tick file", "agtick", "Arrow", "Parquet", "text", "table"]
+Form = Literal["tick file", "agtick", "Arrow", "Parquet", "text", "CTP capture", "table"]
 
 _HEAD_BYTES = 4096
 _KLINE_COLUMNS = 12
 _OF_BARS = ({"open", "close"}, {"开盘", "收盘"})
 _OF_TRADES = {"is_buyer_maker", "isbuyermaker"}
+_OF_CTP = {"instrumentid", "updatemillisec"}
 
 # Which options of `read` mean something, by form and kind.
 _GRID = ("tick_size", "lot")
@@ -37,6 +39,7 @@ _OPTIONS: dict[tuple[str, Kind], tuple[str, ...]] = {
     ("Parquet", "ticks"): _GRID,
     ("Parquet", "bars"): (*_GRID, "interval"),
     ("text", "ticks"): (*_GRID, "on_bad"),
+    ("CTP capture", "ticks"): ("tick_size", "on_bad"),
     ("table", "ticks"): (*_GRID, *_TABLE),
     ("table", "bars"): (*_GRID, *_TABLE, "interval"),
 }
@@ -62,8 +65,9 @@ def look(path: Path, kind: Kind | None = None) -> FileFormat:
     Returns
     -------
     FileFormat
-        "text" is trades as exchanges write them, "table" any other delimited text or JSON lines,
-        both packed or not. A first line with the columns of bars tells bars.
+        "text" is trades as exchanges write them, "CTP capture" a table of CTP's depth market data,
+        "table" any other delimited text or JSON lines. A first line with the columns of bars tells
+        bars.
 
     Raises
     ------
@@ -144,7 +148,8 @@ def read(
     kind : {"ticks", "bars"}, optional
         As for `look`.
     symbol : str, optional
-        Name of the instrument; by default what the file says.
+        Name of the instrument; by default what the file says. Of several in a table or a capture
+        the one to read.
     progress : callable, optional
         Called as `progress(bytes_read, bytes_total)` while text is read.
     **options
@@ -196,6 +201,8 @@ def _read(
         data = reader(path, found.kind, **options)
     elif found.form in ("agtick", "text"):
         data = read_trades(path, **options)
+    elif found.form == "CTP capture":
+        data = read_ctp(path, symbol=symbol, **options).ticks
     elif found.kind == "ticks":
         data = read_table(path, symbol=symbol, **options)
     else:
@@ -218,6 +225,8 @@ def _text_format(path: Path, asked: Kind | None) -> FileFormat:
     head = texts_of(path)[0].head(_HEAD_BYTES).decode("utf-8-sig", "replace")
     line = head.partition("\n")[0].lower()
     words = set(re.findall(r"[^\W\d]+", line))
+    if words >= _OF_CTP:
+        return FileFormat("CTP capture", _kind(path, "ticks", asked))
     is_kline = line[:1].isdigit() and line.count(",") == _KLINE_COLUMNS - 1
     kind = asked or ("bars" if is_kline or any(names <= words for names in _OF_BARS) else "ticks")
     is_trades = line[:1].isdigit() or not words.isdisjoint(_OF_TRADES)
