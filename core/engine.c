@@ -72,8 +72,8 @@ static bool fees_fit(const tks_instrument *rules)
 
 static bool enumerators_are_known(const tks_instrument *rules)
 {
-    const uint32_t flags =
-        TKS_INSTRUMENT_ALLOW_NEGATIVE | TKS_INSTRUMENT_NO_SHORT | TKS_INSTRUMENT_BAND;
+    const uint32_t flags = TKS_INSTRUMENT_ALLOW_NEGATIVE | TKS_INSTRUMENT_NO_SHORT |
+                           TKS_INSTRUMENT_BAND | TKS_INSTRUMENT_LIMITS_FIRST;
     return tks__is_within(rules->settle, TKS_SETTLE_SPOT, TKS_SETTLE_MARK) &&
            tks__is_within(rules->position_mode, TKS_POSITION_NET, TKS_POSITION_HEDGE) &&
            tks__is_within(rules->fill_rule, TKS_FILL_TOUCH, TKS_FILL_THROUGH) &&
@@ -199,7 +199,7 @@ static uint64_t lay_out_fixed(tks_engine *engine, const tks_config *config)
     engine->events_at = reserve_bytes(&end, config->events_max, sizeof(tks_event));
     engine->commands_at = reserve_bytes(&end, config->commands_max, sizeof(tks__command));
     engine->candidates_at =
-        reserve_bytes(&end, 2 * (uint64_t)engine->orders_max, sizeof(tks__candidate));
+        reserve_bytes(&end, TKS__CANDIDATES * (uint64_t)engine->orders_max, sizeof(tks__candidate));
     engine->expiry.capacity = engine->orders_max;
     engine->expiry.entries_at = reserve_bytes(&end, engine->orders_max, sizeof(tks__heap_entry));
     return end;
@@ -281,6 +281,7 @@ void tks__state_reset(tks_engine *engine)
         memset(instrument->frozen_lots, 0, sizeof instrument->frozen_lots);
         memset(&instrument->scan, 0, sizeof instrument->scan);
         instrument->realized_units = instrument->fees_units = instrument->last_price_ticks = 0;
+        instrument->pool_lots = 0;
         instrument->tick_count = 0;
     }
     engine->clock = 0;
@@ -333,12 +334,17 @@ tks_status tks_step(tks_engine *engine, const tks_tick *tick)
     if (TKS_UNLIKELY(engine->has_clock && tick->time < engine->clock))
         return TKS_STATUS_TIME_BACKWARDS;
     engine->event_kinds = 0;
-    if (!tks__tick_is_quiet(engine, instrument, tick->time, tick->price_ticks))
+    bool has_range = tick->flags & TKS_TICK_RANGE;
+    int64_t low = has_range ? tick->low_ticks : tick->price_ticks;
+    int64_t high = has_range ? tick->high_ticks : tick->price_ticks;
+    if (!tks__tick_is_quiet(engine, instrument, tick->time, low, high))
         return tks__tick(engine, tick);
     engine->clock = tick->time;
     engine->has_clock = 1;
     engine->last_instrument = tick->instrument;
     instrument->last_price_ticks = tick->price_ticks;
+    if (!(tick->flags & TKS_TICK_CONTINUES))
+        instrument->pool_lots = tks__pool(&instrument->rules, tick->qty_lots);
     instrument->tick_count++;
     return TKS_STATUS_OK;
 }

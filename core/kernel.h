@@ -134,6 +134,7 @@ typedef struct tks__instrument {
     int64_t realized_units;
     int64_t fees_units;
     int64_t last_price_ticks;
+    int64_t pool_lots; /* under VOLUME: what the last tick has left for one that continues it */
     uint64_t tick_count;
     uint32_t order_count;
     uint32_t alert_count;
@@ -176,6 +177,10 @@ typedef struct tks__candidate {
     uint32_t slot;
     uint32_t class;
 } tks__candidate;
+
+/* Places for each order: a tick over a range may find a trailing stop in two heaps, and what ends in
+ * time is counted behind them. */
+enum { TKS__CANDIDATES = 3 };
 
 struct tks_engine {
     uint64_t magic;
@@ -441,16 +446,24 @@ void tks__commands_run(tks_engine *engine, int64_t time);
 
 /* ---- match.c --------------------------------------------------------------------------------- */
 
-/* Nothing can happen on this tick but the clock and the price. */
+/* Nothing can happen on a tick of these prices but the clock and the price. */
 static inline bool tks__tick_is_quiet(const tks_engine *engine, const tks__instrument *instrument,
-                                      int64_t time, int64_t price_ticks)
+                                      int64_t time, int64_t low_ticks, int64_t high_ticks)
 {
-    return tks__heap_first(engine, &instrument->heaps[TKS__HEAP_FALLING]) > -price_ticks &&
-           tks__heap_first(engine, &instrument->heaps[TKS__HEAP_RISING]) > price_ticks &&
+    return tks__heap_first(engine, &instrument->heaps[TKS__HEAP_FALLING]) > -low_ticks &&
+           tks__heap_first(engine, &instrument->heaps[TKS__HEAP_RISING]) > high_ticks &&
            tks__heap_first(engine, &instrument->heaps[TKS__HEAP_PENDING]) > time &&
            tks__heap_first(engine, &engine->expiry) > time &&
            (engine->command_count == 0 || tks__command_at(engine, 0)->due > time);
 }
+/* Lots that own orders may take of a tick, unless it continues the one before. */
+static inline int64_t tks__pool(const tks_instrument *rules, int64_t qty_lots)
+{
+    if (rules->qty_rule != TKS_QTY_VOLUME)
+        return 0;
+    return (int64_t)((tks_u128)qty_lots * rules->participation_ppm / 1000000);
+}
+
 /* Run one tick whose values were checked. CAPACITY and OVERFLOW change nothing. */
 tks_status tks__tick(tks_engine *engine, const tks_tick *tick);
 tks_status tks__tick_check(const tks_instrument *rules, const tks_tick *tick);

@@ -8,13 +8,27 @@
  */
 #include "kernel.h"
 
-/* Classes of candidates, in execution order; PENDING ones get theirs when they are looked at. */
-enum { CLASS_MARKET, CLASS_FALLING, CLASS_RISING, CLASS_PENDING };
+/* Classes of candidates, in execution order; PENDING ones get theirs when they are looked at. The LATE
+ * ones are of a tick over a range, where one kind of order waits for the other. */
+enum {
+    CLASS_MARKET,
+    CLASS_FALLING,
+    CLASS_RISING,
+    CLASS_LATE_FALLING,
+    CLASS_LATE_RISING,
+    CLASS_PENDING
+};
+
+enum { CLASSES_LATER = CLASS_LATE_FALLING - CLASS_FALLING };
 
 typedef struct turn { /* what one tick offers to the orders of its instrument */
     const tks_tick *tick;
     tks__instrument *instrument;
-    int64_t far[2];    /* by side */
+    bool is_range;
+    int64_t low; /* without a range all three are the price */
+    int64_t high;
+    int64_t start;
+    int64_t far[2];    /* by side, at the start */
     int64_t pool_lots; /* left under VOLUME; everything under FULL */
     tks__candidate *set;
     tks__candidate *alerts; /* grow downwards from the end of the scratch */
@@ -24,17 +38,62 @@ typedef struct turn { /* what one tick offers to the orders of its instrument */
 
 /* ---- Conditions ------------------------------------------------------------------------------ */
 
-static bool is_reached(const turn *t, const tks__order *order)
+static bool is_met_within(const turn *t, const tks__order *order, int64_t low, int64_t high)
 {
     int64_t threshold = tks__threshold(t->instrument, order);
-    int64_t price = t->tick->price_ticks;
-    return tks__waits_for_falling(order) ? price <= threshold : price >= threshold;
+    return tks__waits_for_falling(order) ? low <= threshold : high >= threshold;
 }
 
-static bool is_within_limit(const turn *t, const tks__order *order)
+static bool is_reached(const turn *t, const tks__order *order)
 {
-    int64_t far = t->far[order->side];
-    return order->side == TKS_SIDE_BUY ? far <= order->price_ticks : far >= order->price_ticks;
+    return is_met_within(t, order, t->low, t->high);
+}
+
+static bool is_reached_by(const turn *t, const tks__order *order, int64_t price_ticks)
+{
+    return is_met_within(t, order, price_ticks, price_ticks);
+}
+
+static int64_t clamp_into(int64_t x, int64_t low, int64_t high)
+{
+    return tks__max(low, tks__min(x, high));
+}
+
+/* Where the path of this tick meets what an order waits for: at the start, if that is beyond. A
+ * trailing stop may have moved its trigger beyond the start. */
+static int64_t meeting_price(const turn *t, const tks__order *order)
+{
+    int64_t threshold = tks__threshold(t->instrument, order);
+    if (order->type != TKS_ORDER_TRAILING_STOP)
+        threshold = tks__waits_for_falling(order) ? tks__min(t->start, threshold)
+                                                  : tks__max(t->start, threshold);
+    return clamp_into(threshold, t->low, t->high);
+}
+
+static bool is_within_limit(const tks__order *order, int64_t far_ticks)
+{
+    return order->side == TKS_SIDE_BUY ? far_ticks <= order->price_ticks
+                                       : far_ticks >= order->price_ticks;
+}
+
+/* A limit order that would take at the start. */
+static bool takes_at_start(const turn *t, const tks__order *order)
+{
+    return is_within_limit(order, t->far[order->side]);
+}
+
+static bool is_at_once(const tks__order *order)
+{
+    return order->time_in_force == TKS_TIF_IOC || order->time_in_force == TKS_TIF_FOK;
+}
+
+/* Over a range: does a trailing stop fire that was not reached before it followed? */
+static bool fires_after_trailing(const turn *t, const tks__order *order)
+{
+    tks__order moved = *order;
+    moved.best_ticks = tks__waits_for_falling(order) ? tks__max(order->best_ticks, t->high)
+                                                     : tks__min(order->best_ticks, t->low);
+    return t->is_range && is_reached_by(t, &moved, t->tick->price_ticks);
 }
 
 /* Does this heap fire the order, or only tell a trailing stop of a better price? */
@@ -162,10 +221,9 @@ static bool trade(tks_engine *engine, turn *t, uint32_t slot, int64_t price_tick
     return settle_rest(engine, slot);
 }
 
-static bool trade_as_market(tks_engine *engine, turn *t, uint32_t slot)
+static bool trade_as_market(tks_engine *engine, turn *t, uint32_t slot, int64_t far_ticks)
 {
-    uint8_t side = tks__order_at(engine, slot)->side;
-    if (trade(engine, t, slot, t->far[side], TKS_LIQUIDITY_TAKER))
+    if (trade(engine, t, slot, far_ticks, TKS_LIQUIDITY_TAKER))
         return true;
     if (tks__order_at(engine, slot)->state != TKS__ORDER_MARKET)
         tks__order_wait_market(engine, slot);
@@ -173,36 +231,45 @@ static bool trade_as_market(tks_engine *engine, turn *t, uint32_t slot)
 }
 
 /* A limit order on its first live tick. */
-static bool trade_as_new_limit(tks_engine *engine, turn *t, uint32_t slot)
+static bool trade_as_new_limit(tks_engine *engine, turn *t, uint32_t slot, int64_t far_ticks)
 {
     const tks__order *order = tks__order_at(engine, slot);
-    bool crosses = is_within_limit(t, order);
+    bool crosses = is_within_limit(order, far_ticks);
     if (!crosses && order->time_in_force == TKS_TIF_IOC)
         return cancel_rest(engine, slot, TKS_REASON_IOC_REST);
     if (!crosses && order->time_in_force == TKS_TIF_FOK)
         return cancel_rest(engine, slot, TKS_REASON_FOK_REST);
     if (crosses && (order->flags & TKS_FLAG_POST_ONLY))
         return cancel_rest(engine, slot, TKS_REASON_POST_ONLY);
-    if (crosses && trade(engine, t, slot, t->far[order->side], TKS_LIQUIDITY_TAKER))
+    if (crosses && trade(engine, t, slot, far_ticks, TKS_LIQUIDITY_TAKER))
         return true;
     tks__order_wait_price(engine, slot);
     return false;
 }
 
-static bool trade_order(tks_engine *engine, turn *t, uint32_t slot)
+/* A stop or touch order that its price has reached. */
+static bool fire(tks_engine *engine, turn *t, uint32_t slot)
 {
     tks__order *order = tks__order_at(engine, slot);
-    if (tks__is_market(order))
-        return trade_as_market(engine, t, slot);
-    if (tks__is_limit(order))
-        return order->state == TKS__ORDER_PENDING
-                   ? trade_as_new_limit(engine, t, slot)
-                   : trade(engine, t, slot, order->price_ticks, TKS_LIQUIDITY_MAKER);
+    int64_t price = meeting_price(t, order);
+    int64_t far = t->is_range ? tks__far_side(&t->instrument->rules, order->side, price)
+                              : t->far[order->side];
     order->is_triggered = 1;
-    tks__event_emit_order(engine, order, TKS_EVENT_TRIGGERED, 0, t->tick->price_ticks,
-                          tks__rest(order));
-    return order->type == TKS_ORDER_STOP_LIMIT ? trade_as_new_limit(engine, t, slot)
-                                               : trade_as_market(engine, t, slot);
+    tks__event_emit_order(engine, order, TKS_EVENT_TRIGGERED, 0, price, tks__rest(order));
+    return order->type == TKS_ORDER_STOP_LIMIT ? trade_as_new_limit(engine, t, slot, far)
+                                               : trade_as_market(engine, t, slot, far);
+}
+
+static bool trade_order(tks_engine *engine, turn *t, uint32_t slot)
+{
+    const tks__order *order = tks__order_at(engine, slot);
+    if (tks__is_market(order))
+        return trade_as_market(engine, t, slot, t->far[order->side]);
+    if (!tks__is_limit(order))
+        return fire(engine, t, slot);
+    return order->state == TKS__ORDER_PENDING
+               ? trade_as_new_limit(engine, t, slot, t->far[order->side])
+               : trade(engine, t, slot, order->price_ticks, TKS_LIQUIDITY_MAKER);
 }
 
 /* A slot may have been freed by a sibling earlier in this tick; no order is made within one, so the
@@ -232,13 +299,12 @@ static tks__candidate *scratch(const tks_engine *engine)
 static void gather(tks_engine *engine, turn *t)
 {
     tks__heap *heaps = t->instrument->heaps;
-    int64_t price = t->tick->price_ticks;
     t->set = scratch(engine);
     t->set_count =
         tks__heap_collect(engine, &heaps[TKS__HEAP_PENDING], t->tick->time, CLASS_PENDING, t->set);
-    t->set_count += tks__heap_collect(engine, &heaps[TKS__HEAP_FALLING], -price, CLASS_FALLING,
+    t->set_count += tks__heap_collect(engine, &heaps[TKS__HEAP_FALLING], -t->low, CLASS_FALLING,
                                       t->set + t->set_count);
-    t->set_count += tks__heap_collect(engine, &heaps[TKS__HEAP_RISING], price, CLASS_RISING,
+    t->set_count += tks__heap_collect(engine, &heaps[TKS__HEAP_RISING], t->high, CLASS_RISING,
                                       t->set + t->set_count);
 }
 
@@ -248,28 +314,89 @@ static void note_alert(turn *t, uint32_t slot, uint64_t id)
     t->alert_count++;
 }
 
+static uint32_t class_of(const tks__order *order)
+{
+    return tks__waits_for_falling(order) ? CLASS_FALLING : CLASS_RISING;
+}
+
+/* Hold a trailing stop against the tick, then let it follow, then hold it against the price at the
+ * end: true when it fires. */
+static bool trails_into_firing(tks_engine *engine, const turn *t, uint32_t slot)
+{
+    const tks__order *order = tks__order_at(engine, slot);
+    if (is_reached(t, order))
+        return true;
+    bool fires = fires_after_trailing(t, order);
+    int64_t end = tks__waits_for_falling(order) ? t->high : t->low;
+    if (class_of(order) == CLASS_FALLING ? end > order->best_ticks : end < order->best_ticks)
+        tks__order_trail(engine, slot, end);
+    return fires;
+}
+
+/* Does a limit order on its first live tick take part? One that begins to rest does within a range,
+ * when the price comes to it later on. */
+static bool new_limit_takes_part(tks_engine *engine, const turn *t, uint32_t slot,
+                                 uint32_t *class_out)
+{
+    const tks__order *order = tks__order_at(engine, slot);
+    if (takes_at_start(t, order) || is_at_once(order)) {
+        if (t->is_range)
+            *class_out = CLASS_MARKET;
+        return true;
+    }
+    tks__order_wait_price(engine, slot);
+    return t->is_range && is_reached(t, order);
+}
+
 /* Decide about an order on its first live tick: true when it takes part. */
 static bool meets_first_tick(tks_engine *engine, turn *t, uint32_t slot, uint32_t *class_out)
 {
     tks__order *order = tks__order_at(engine, slot);
-    if (tks__is_market(order)) {
-        *class_out = CLASS_MARKET;
+    *class_out = tks__is_market(order) ? CLASS_MARKET : class_of(order);
+    if (tks__is_market(order))
         return true;
-    }
-    *class_out = tks__waits_for_falling(order) ? CLASS_FALLING : CLASS_RISING;
-    bool now;
+    if (tks__is_limit(order))
+        return new_limit_takes_part(engine, t, slot, class_out);
     if (order->type == TKS_ORDER_TRAILING_STOP) {
-        order->best_ticks = t->tick->price_ticks;
-        now = false;
-    } else if (tks__is_limit(order)) {
-        now = is_within_limit(t, order) || order->time_in_force == TKS_TIF_IOC ||
-              order->time_in_force == TKS_TIF_FOK;
-    } else {
-        now = is_reached(t, order);
-    }
-    if (!now)
+        order->best_ticks = t->start;
         tks__order_wait_price(engine, slot);
-    return now;
+        return trails_into_firing(engine, t, slot);
+    }
+    if (t->is_range && is_reached_by(t, order, t->start))
+        *class_out = CLASS_MARKET;
+    if (is_reached(t, order))
+        return true;
+    tks__order_wait_price(engine, slot);
+    return false;
+}
+
+/* Of a trailing stop that a heap found because it follows: true when it fires all the same. The heap
+ * that fires it may have found it too. */
+static bool follows_into_firing(tks_engine *engine, turn *t, uint32_t slot, uint32_t *class_out)
+{
+    const tks__order *order = tks__order_at(engine, slot);
+    *class_out = class_of(order);
+    return !is_reached(t, order) && trails_into_firing(engine, t, slot);
+}
+
+/* Over a range, limit and touch orders come after all stops, or before them. */
+static bool is_late(const turn *t, const tks__order *order)
+{
+    bool is_patient = tks__is_limit(order) || order->type == TKS_ORDER_MARKET_IF_TOUCHED;
+    bool patient_first = t->instrument->rules.flags & TKS_INSTRUMENT_LIMITS_FIRST;
+    return t->is_range && is_patient != patient_first;
+}
+
+/* Where it stands in the execution order. */
+static void take_place(const turn *t, const tks__order *order, tks__candidate *candidate)
+{
+    candidate->key = 0;
+    if (candidate->class == CLASS_MARKET)
+        return;
+    int64_t threshold = tks__threshold(t->instrument, order);
+    candidate->key = candidate->class == CLASS_FALLING ? -threshold : threshold;
+    if (is_late(t, order))
+        candidate->class += CLASSES_LATER;
 }
 
 /* From what the heaps gave to what executes: rest, trail and set aside alerts on the way. */
@@ -278,33 +405,40 @@ static void resolve(tks_engine *engine, turn *t)
     uint32_t kept = 0;
     for (uint32_t i = 0; i < t->set_count; i++) {
         tks__candidate candidate = t->set[i];
-        tks__order *order = tks__order_at(engine, candidate.slot);
-        if (candidate.class == CLASS_PENDING) {
-            if (!meets_first_tick(engine, t, candidate.slot, &candidate.class))
-                continue;
-            if (candidate.class != CLASS_MARKET) {
-                int64_t threshold = tks__threshold(t->instrument, order);
-                candidate.key = candidate.class == CLASS_FALLING ? -threshold : threshold;
-            } else {
-                candidate.key = 0;
-            }
-        } else if (!is_fired_by(order, candidate.class)) {
-            tks__order_trail(engine, candidate.slot, t->tick->price_ticks);
+        uint32_t slot = candidate.slot;
+        const tks__order *order = tks__order_at(engine, slot);
+        bool takes_part = true;
+        if (candidate.class == CLASS_PENDING)
+            takes_part = meets_first_tick(engine, t, slot, &candidate.class);
+        else if (!is_fired_by(order, candidate.class))
+            takes_part = follows_into_firing(engine, t, slot, &candidate.class);
+        if (!takes_part)
             continue;
-        }
-        if (tks__is_alert(order->type))
-            note_alert(t, candidate.slot, order->id);
-        else
+        if (tks__is_alert(order->type)) {
+            note_alert(t, slot, order->id);
+        } else {
+            take_place(t, order, &candidate);
             t->set[kept++] = candidate;
+        }
     }
     t->set_count = kept;
 }
 
 /* ---- Before anything changes: does the tick fit? --------------------------------------------- */
 
+/* The largest price that a taker may trade at anywhere in the range. */
+static int64_t farthest(const turn *t, uint8_t side)
+{
+    const tks_instrument *rules = &t->instrument->rules;
+    return tks__max(tks__abs(tks__far_side(rules, side, t->low)),
+                    tks__abs(tks__far_side(rules, side, t->high)));
+}
+
 static int64_t weight_price(const turn *t, const tks__order *order, int64_t limit_ticks)
 {
     int64_t price = tks__abs(t->far[order->side]);
+    if (t->is_range)
+        price = farthest(t, order->side);
     bool has_limit = order->type == TKS_ORDER_LIMIT || order->type == TKS_ORDER_STOP_LIMIT;
     return has_limit ? tks__max(price, tks__abs(limit_ticks)) : price;
 }
@@ -338,8 +472,7 @@ typedef struct need { /* at most */
 static bool is_silent(const turn *t, const tks__order *order)
 {
     return order->state == TKS__ORDER_PENDING && tks__is_limit(order) &&
-           !is_within_limit(t, order) && order->time_in_force != TKS_TIF_IOC &&
-           order->time_in_force != TKS_TIF_FOK;
+           !takes_at_start(t, order) && !is_at_once(order) && !t->is_range;
 }
 
 /* Events that siblings may get in this tick. Every fill may tell all others. But when all members
@@ -404,13 +537,20 @@ static void need_of_order(tks_engine *engine, const turn *t, const tks__order *o
         sum->events += need_of_group(engine, order);
 }
 
+/* A trailing stop that merely follows is not; one that follows and then fires is. */
+static bool is_in_play(const turn *t, const tks__order *order, uint32_t class)
+{
+    return class == CLASS_PENDING || is_fired_by(order, class) ||
+           (!is_reached(t, order) && fires_after_trailing(t, order));
+}
+
 static void need_of_candidates(tks_engine *engine, const turn *t, need *sum)
 {
     for (uint32_t i = 0; i < t->set_count; i++) {
         const tks__order *order = tks__order_at(engine, t->set[i].slot);
         if (tks__is_alert(order->type))
             sum->events++;
-        else if (t->set[i].class == CLASS_PENDING || is_fired_by(order, t->set[i].class))
+        else if (is_in_play(t, order, t->set[i].class))
             need_of_order(engine, t, order, sum);
     }
 }
@@ -518,7 +658,7 @@ static void tell_alerts(tks_engine *engine, turn *t)
         uint32_t slot = t->alerts[i].slot;
         const tks__order *order = tks__order_at(engine, slot);
         /* A time alert may ring on another instrument's tick: it tells no price. */
-        int64_t price = order->type == TKS_ORDER_ALERT_PRICE ? t->tick->price_ticks : 0;
+        int64_t price = order->type == TKS_ORDER_ALERT_PRICE ? meeting_price(t, order) : 0;
         tks__event_emit_order(engine, order, TKS_EVENT_ALERT, 0, price, 0);
         tks__order_remove(engine, slot);
     }
@@ -526,20 +666,32 @@ static void tell_alerts(tks_engine *engine, turn *t)
 
 /* ---- The tick -------------------------------------------------------------------------------- */
 
+/* Before its first tick an instrument has no price to start from but the tick's own. */
+static void begin_range(turn *t)
+{
+    int64_t price = t->tick->price_ticks;
+    t->is_range = t->tick->flags & TKS_TICK_RANGE;
+    t->low = t->is_range ? t->tick->low_ticks : price;
+    t->high = t->is_range ? t->tick->high_ticks : price;
+    t->start = t->instrument->tick_count ? t->instrument->last_price_ticks : price;
+    t->start = clamp_into(t->start, t->low, t->high);
+}
+
 static void begin(const tks_engine *engine, turn *t, const tks_tick *tick)
 {
     t->tick = tick;
     t->instrument = tks__instrument_at(engine, tick->instrument);
     const tks_instrument *rules = &t->instrument->rules;
     bool quoted = tick->flags & TKS_TICK_QUOTED;
-    t->far[TKS_SIDE_BUY] =
-        quoted ? tick->ask_ticks : tks__far_side(rules, TKS_SIDE_BUY, tick->price_ticks);
+    begin_range(t);
+    t->far[TKS_SIDE_BUY] = quoted ? tick->ask_ticks : tks__far_side(rules, TKS_SIDE_BUY, t->start);
     t->far[TKS_SIDE_SELL] =
-        quoted ? tick->bid_ticks : tks__far_side(rules, TKS_SIDE_SELL, tick->price_ticks);
+        quoted ? tick->bid_ticks : tks__far_side(rules, TKS_SIDE_SELL, t->start);
     t->pool_lots = INT64_MAX;
     if (rules->qty_rule == TKS_QTY_VOLUME)
-        t->pool_lots = (int64_t)((tks_u128)tick->qty_lots * rules->participation_ppm / 1000000);
-    t->alerts = scratch(engine) + 2 * (uint64_t)engine->orders_max;
+        t->pool_lots = tick->flags & TKS_TICK_CONTINUES ? t->instrument->pool_lots
+                                                        : tks__pool(rules, tick->qty_lots);
+    t->alerts = scratch(engine) + TKS__CANDIDATES * (uint64_t)engine->orders_max;
     t->alert_count = 0;
 }
 
@@ -570,9 +722,17 @@ tks_status tks__tick(tks_engine *engine, const tks_tick *tick)
     tks__candidates_sort(t.set, t.set_count);
     for (uint32_t i = 0; i < t.set_count; i++)
         take_turn(engine, &t, &t.set[i]);
+    t.instrument->pool_lots = t.pool_lots < INT64_MAX ? t.pool_lots : 0;
     if (t.alert_count)
         tell_alerts(engine, &t);
     return TKS_STATUS_OK;
+}
+
+static bool range_fits(const tks_instrument *rules, const tks_tick *tick)
+{
+    return (tick->flags & TKS_TICK_RANGE) && !(tick->flags & TKS_TICK_QUOTED) &&
+           tks__is_price(rules, tick->low_ticks) && tks__is_price(rules, tick->high_ticks) &&
+           tks__is_within(tick->price_ticks, tick->low_ticks, tick->high_ticks);
 }
 
 /* Everything a tick must be, but for its place in time. */
@@ -582,10 +742,13 @@ tks_status tks__tick_check(const tks_instrument *rules, const tks_tick *tick)
         return TKS_STATUS_TIME_RANGE;
     if (!tks__is_price(rules, tick->price_ticks))
         return TKS_STATUS_TICK_PRICE;
-    if (tick->qty_lots < 1 || tick->qty_lots >= TKS_QTY_END)
+    bool has_range = tick->flags & TKS_TICK_RANGE;
+    if (tick->qty_lots < !has_range || tick->qty_lots >= TKS_QTY_END)
         return TKS_STATUS_TICK_QTY;
     if (tick->side > TKS_SIDE_SELL)
         return TKS_STATUS_TICK_SIDE;
+    if (has_range || (tick->flags & TKS_TICK_CONTINUES))
+        return range_fits(rules, tick) ? TKS_STATUS_OK : TKS_STATUS_TICK_RANGE;
     if (!(tick->flags & TKS_TICK_QUOTED))
         return TKS_STATUS_OK;
     bool fits = tks__is_price(rules, tick->bid_ticks) && tks__is_price(rules, tick->ask_ticks);

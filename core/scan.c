@@ -76,33 +76,34 @@ static int32_t relative(int64_t price_ticks, int64_t base)
 }
 
 /* Four extremes side by side: one alone would wait for itself on every row. */
-static void zone_of_rows(const int64_t *price, uint64_t rows, int64_t base, int32_t *low_out,
-                         int32_t *high_out)
+static void zone_of_rows(const int64_t *lows, const int64_t *highs, uint64_t rows, int64_t base,
+                         int32_t *low_out, int32_t *high_out)
 {
-    int64_t low[4] = {price[0], price[0], price[0], price[0]};
-    int64_t high[4] = {price[0], price[0], price[0], price[0]};
+    int64_t low[4] = {lows[0], lows[0], lows[0], lows[0]};
+    int64_t high[4] = {highs[0], highs[0], highs[0], highs[0]};
     uint64_t i = 0;
     for (; i + 4 <= rows; i += 4)
         for (int lane = 0; lane < 4; lane++) {
-            low[lane] = tks__min(price[i + (uint64_t)lane], low[lane]);
-            high[lane] = tks__max(price[i + (uint64_t)lane], high[lane]);
+            low[lane] = tks__min(lows[i + (uint64_t)lane], low[lane]);
+            high[lane] = tks__max(highs[i + (uint64_t)lane], high[lane]);
         }
     for (; i < rows; i++) {
-        low[0] = tks__min(price[i], low[0]);
-        high[0] = tks__max(price[i], high[0]);
+        low[0] = tks__min(lows[i], low[0]);
+        high[0] = tks__max(highs[i], high[0]);
     }
     *low_out = relative(tks__min(tks__min(low[0], low[1]), tks__min(low[2], low[3])), base);
     *high_out = relative(tks__max(tks__max(high[0], high[1]), tks__max(high[2], high[3])), base);
 }
 
-static void zones_of_rows(zone_line *lines, const int64_t *price, uint64_t count, int64_t base)
+static void zones_of_rows(zone_line *lines, const int64_t *low, const int64_t *high, uint64_t count,
+                          int64_t base)
 {
     uint64_t zones = div_up(count, ZONE_ROWS);
     for (uint64_t zone = 0; zone < zones; zone++) {
         uint64_t first = zone * ZONE_ROWS;
         uint64_t rows = count - first < ZONE_ROWS ? count - first : ZONE_ROWS;
         zone_line *line = &lines[zone / ZONE_FAN];
-        zone_of_rows(price + first, rows, base, &line->low[zone % ZONE_FAN],
+        zone_of_rows(low + first, high + first, rows, base, &line->low[zone % ZONE_FAN],
                      &line->high[zone % ZONE_FAN]);
     }
 }
@@ -134,7 +135,13 @@ static void zones_empty(zone_line *lines, uint64_t count)
 tks_status tks_zone_map_build(void *memory, uint64_t size, const int64_t *price_ticks,
                               uint64_t count)
 {
-    if (!memory || (count && !price_ticks))
+    return tks_zone_map_build_ranges(memory, size, price_ticks, price_ticks, count);
+}
+
+tks_status tks_zone_map_build_ranges(void *memory, uint64_t size, const int64_t *low_ticks,
+                                     const int64_t *high_ticks, uint64_t count)
+{
+    if (!memory || (count && (!low_ticks || !high_ticks)))
         return TKS_STATUS_NULL_ARGUMENT;
     if ((uintptr_t)memory % 8 != 0)
         return TKS_STATUS_MEMORY_ALIGN;
@@ -144,12 +151,12 @@ tks_status tks_zone_map_build(void *memory, uint64_t size, const int64_t *price_
     memset(header, 0, sizeof *header);
     header->magic = ZONE_MAGIC;
     header->count = count;
-    header->base = count ? price_ticks[0] : 0;
+    header->base = count ? low_ticks[0] : 0;
     uint64_t lines[ZONE_LEVELS_MAX];
     uint32_t levels = zone_levels(count, lines);
     zone_line *level = (zone_line *)(header + 1);
     zones_empty(level, lines[0]);
-    zones_of_rows(level, price_ticks, count, header->base);
+    zones_of_rows(level, low_ticks, high_ticks, count, header->base);
     for (uint32_t i = 1; i < levels; i++) {
         zone_line *above = level + lines[i - 1];
         zones_empty(above, lines[i]);
@@ -175,8 +182,9 @@ static bool zone_map_fits(const tks_feed *feed, uint64_t *rows_out)
 /* ---- Searching a price column ---------------------------------------------------------------- */
 
 typedef struct search {
-    const int64_t *price;
-    int64_t falling; /* look for price <= falling or price >= rising */
+    const int64_t *low; /* both the prices, but for ranges */
+    const int64_t *high;
+    int64_t falling; /* look for low <= falling or high >= rising */
     int64_t rising;
     uint64_t map_rows;    /* rows of the zone map, if there is one */
     uint64_t clear_until; /* rows before it are known to be none */
@@ -188,29 +196,36 @@ typedef struct search {
 #define NO_FALLING (-TKS_TIME_END)
 #define NO_RISING TKS_TIME_END
 
-static bool is_hit(const search *s, int64_t price)
+static bool is_hit(const search *s, uint64_t row)
 {
-    return price <= s->falling || price >= s->rising;
+    return s->low[row] <= s->falling || s->high[row] >= s->rising;
 }
 
 /* Sign trick: both differences are negative iff the price is a hit; or-ing them needs no 64-bit
  * compares, which plain SSE2 lacks. Unsigned, so that wild values in unchecked rows are no
  * undefined behaviour. */
-static bool block_has_hit(const search *s, uint64_t row, uint64_t rows)
+static inline bool rows_have_hit(const search *s, const int64_t *low, const int64_t *high,
+                                 uint64_t rows)
 {
     uint64_t falling = (uint64_t)s->falling + 1;
     uint64_t rising = (uint64_t)s->rising - 1;
     uint64_t any = 0;
-    for (uint64_t i = row; i < row + rows; i++) {
-        uint64_t price = (uint64_t)s->price[i];
-        any |= (price - falling) | (rising - price);
-    }
+    for (uint64_t i = 0; i < rows; i++)
+        any |= ((uint64_t)low[i] - falling) | (rising - (uint64_t)high[i]);
     return (int64_t)any < 0;
+}
+
+/* One column is read once. */
+static bool block_has_hit(const search *s, uint64_t row, uint64_t rows)
+{
+    const int64_t *low = s->low + row;
+    return s->low == s->high ? rows_have_hit(s, low, low, rows)
+                             : rows_have_hit(s, low, s->high + row, rows);
 }
 
 static uint64_t first_hit_in(const search *s, uint64_t row, uint64_t end)
 {
-    while (row < end && !is_hit(s, s->price[row]))
+    while (row < end && !is_hit(s, row))
         row++;
     return row;
 }
@@ -332,6 +347,16 @@ static uint64_t gallop_time(const int64_t *times, uint64_t row, uint64_t end, in
 
 /* ---- Checking columns ------------------------------------------------------------------------ */
 
+static bool has_ranges(const tks_feed *feed)
+{
+    return feed->flags & TKS_FEED_RANGES;
+}
+
+static bool continues(const tks_feed *feed, uint64_t row)
+{
+    return has_ranges(feed) && feed->side && (feed->side[row] & TKS_SIDE_CONTINUES);
+}
+
 static tks_tick tick_of_row(const tks_feed *feed, uint64_t row)
 {
     tks_tick tick = {.time = feed->time[row], .price_ticks = feed->price_ticks[row]};
@@ -342,6 +367,10 @@ static tks_tick tick_of_row(const tks_feed *feed, uint64_t row)
         tick.flags = TKS_TICK_QUOTED;
         tick.bid_ticks = feed->bid_ticks[row];
         tick.ask_ticks = feed->ask_ticks[row];
+    }
+    if (has_ranges(feed)) {
+        tick.flags = continues(feed, row) ? TKS_TICK_RANGE | TKS_TICK_CONTINUES : TKS_TICK_RANGE;
+        tick.side &= (uint8_t)~TKS_SIDE_CONTINUES;
     }
     return tick;
 }
@@ -384,12 +413,31 @@ static uint64_t prices_wrong(const tks_instrument *rules, const int64_t *column,
                                                         : counts_wrong(column, row, end, 48);
 }
 
-static uint64_t sides_wrong(const uint8_t *side, uint64_t row, uint64_t end)
+/* Not 0 iff some x is outside [0, 2^62). */
+static uint64_t range_lots_wrong(const int64_t *column, uint64_t row, uint64_t end)
+{
+    uint64_t any = 0;
+    for (uint64_t i = row; i < end; i++)
+        any |= (uint64_t)column[i];
+    return any >> 62;
+}
+
+static uint64_t sides_wrong(const tks_feed *feed, uint64_t row, uint64_t end)
 {
     uint8_t any = 0;
     for (uint64_t i = row; i < end; i++)
-        any |= side[i];
-    return any > TKS_SIDE_SELL;
+        any |= feed->side[i];
+    return any > (has_ranges(feed) ? TKS_SIDE_SELL | TKS_SIDE_CONTINUES : TKS_SIDE_SELL);
+}
+
+static uint64_t ranges_wrong(const tks_feed *feed, uint64_t row, uint64_t end)
+{
+    uint64_t any = 0;
+    for (uint64_t i = row; i < end; i++) {
+        uint64_t price = (uint64_t)feed->price_ticks[i];
+        any |= (price - (uint64_t)feed->low_ticks[i]) | ((uint64_t)feed->high_ticks[i] - price);
+    }
+    return any >> 63;
 }
 
 static uint64_t quotes_wrong(const tks_feed *feed, const tks_instrument *rules, uint64_t row,
@@ -409,11 +457,14 @@ static bool block_is_fine(const tks_feed *feed, const tks_instrument *rules, uin
     uint64_t wrong =
         times_wrong(feed->time, row, end) | prices_wrong(rules, feed->price_ticks, row, end);
     if (feed->qty_lots)
-        wrong |= counts_wrong(feed->qty_lots, row, end, 62);
+        wrong |= has_ranges(feed) ? range_lots_wrong(feed->qty_lots, row, end)
+                                  : counts_wrong(feed->qty_lots, row, end, 62);
     if (feed->side)
-        wrong |= sides_wrong(feed->side, row, end);
+        wrong |= sides_wrong(feed, row, end);
     if (feed->bid_ticks)
         wrong |= quotes_wrong(feed, rules, row, end);
+    if (has_ranges(feed))
+        wrong |= ranges_wrong(feed, row, end);
     return wrong == 0;
 }
 
@@ -471,11 +522,11 @@ static tks_status columns_check(const tks_feed *feed, const tks_instrument *rule
     if (feed->cursor > feed->count)
         return TKS_STATUS_FEED_CURSOR;
     bool has_quotes = feed->bid_ticks && feed->ask_ticks;
-    if (!feed->time || !feed->price_ticks ||
-        (!has_quotes && (feed->bid_ticks || feed->ask_ticks)) ||
+    bool needs_quotes = feed->bid_ticks || feed->ask_ticks || has_ranges(feed);
+    if (!feed->time || !feed->price_ticks || (needs_quotes && !has_quotes) ||
         (!feed->qty_lots && rules->qty_rule == TKS_QTY_VOLUME))
         return TKS_STATUS_COLUMN_MISSING;
-    if ((feed->flags & ~(uint32_t)TKS_FEED_CHECKED) || feed->reserved)
+    if ((feed->flags & ~(uint32_t)(TKS_FEED_CHECKED | TKS_FEED_RANGES)) || feed->reserved)
         return TKS_STATUS_RULE;
     uint64_t map_rows;
     return feed->zone_map && !zone_map_fits(feed, &map_rows) ? TKS_STATUS_ZONE_MAP : TKS_STATUS_OK;
@@ -514,8 +565,9 @@ static search search_of(const tks_engine *engine, const tks_feed *feed)
     const tks__instrument *instrument = tks__instrument_at(engine, feed->instrument);
     const tks__heap *falling = &instrument->heaps[TKS__HEAP_FALLING];
     const tks__heap *rising = &instrument->heaps[TKS__HEAP_RISING];
-    search s = {.price = feed->price_ticks, .falling = NO_FALLING, .rising = NO_RISING};
-    s.clear_until = feed->cursor;
+    search s = {.falling = NO_FALLING, .rising = NO_RISING, .clear_until = feed->cursor};
+    s.low = has_ranges(feed) ? feed->low_ticks : feed->price_ticks;
+    s.high = has_ranges(feed) ? feed->high_ticks : feed->price_ticks;
     if (falling->count)
         s.falling = -tks__heap_first(engine, falling);
     if (rising->count)
@@ -588,6 +640,19 @@ static int64_t clamp(int64_t x, int64_t end)
     return x <= -end ? 1 - end : x >= end ? end - 1 : x;
 }
 
+/* What the rows [cursor, row) leave in the pool. */
+static void take_pool(tks__instrument *instrument, const tks_feed *feed, uint64_t row)
+{
+    if (instrument->rules.qty_rule != TKS_QTY_VOLUME)
+        return;
+    while (row > feed->cursor && continues(feed, row - 1))
+        row--;
+    if (row == feed->cursor)
+        return;
+    int64_t qty = tks__max(0, tks__min(feed->qty_lots[row - 1], TKS_QTY_END - 1));
+    instrument->pool_lots = tks__pool(&instrument->rules, qty);
+}
+
 /* Take the rows before `row` that nothing waited for. Feeds may be brought up in any order: the
  * clock belongs to the last of them by (time, instrument). */
 static void feed_advance(run *r, uint32_t feed, uint64_t row)
@@ -601,6 +666,7 @@ static void feed_advance(run *r, uint32_t feed, uint64_t row)
      * then. */
     int64_t time = clamp(f->time[row - 1], TKS_TIME_END);
     instrument->tick_count += row - f->cursor;
+    take_pool(instrument, f, row);
     instrument->last_price_ticks = clamp(f->price_ticks[row - 1], TKS_PRICE_END);
     if (!r->has_taken || time > engine->clock ||
         (time == engine->clock && f->instrument > engine->last_instrument)) {

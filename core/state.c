@@ -12,7 +12,7 @@
 #include "kernel.h"
 
 #define STATE_MAGIC UINT64_C(0x45544154534b4b54)
-#define STATE_VERSION 1
+#define STATE_VERSION 2
 
 /* ---- Writing --------------------------------------------------------------------------------- */
 
@@ -87,6 +87,7 @@ static void put_instrument(sink *s, const tks__instrument *instrument)
     put_signed(s, instrument->realized_units);
     put_signed(s, instrument->fees_units);
     put_signed(s, instrument->last_price_ticks);
+    put_signed(s, instrument->pool_lots);
     put(s, instrument->tick_count);
 }
 
@@ -332,7 +333,7 @@ static void get_command(reader *s, tks__command *command)
     command->amend.trail_ticks = get_signed(s);
 }
 
-enum { WORDS_OF_RULES = 13, WORDS_OF_INSTRUMENT = 16, WORDS_OF_ORDER = 20, WORDS_OF_COMMAND = 9 };
+enum { WORDS_OF_RULES = 13, WORDS_OF_INSTRUMENT = 17, WORDS_OF_ORDER = 20, WORDS_OF_COMMAND = 9 };
 
 /* ---- The configuration inside saved bytes ---------------------------------------------------- */
 
@@ -450,6 +451,13 @@ static bool has_no_lots(const tks_bucket buckets[4])
            buckets[3].qty_lots == 0;
 }
 
+static bool pool_is_valid(const tks__instrument *instrument)
+{
+    bool has_pool = instrument->rules.qty_rule == TKS_QTY_VOLUME && instrument->tick_count > 0;
+    return instrument->pool_lots >= 0 &&
+           instrument->pool_lots <= (has_pool ? tks__pool(&instrument->rules, TKS_QTY_END - 1) : 0);
+}
+
 static bool get_instrument(reader *s, tks__instrument *instrument)
 {
     bool valid = true;
@@ -463,6 +471,7 @@ static bool get_instrument(reader *s, tks__instrument *instrument)
     instrument->realized_units = get_signed(s);
     instrument->fees_units = get_signed(s);
     instrument->last_price_ticks = get_signed(s);
+    instrument->pool_lots = get_signed(s);
     instrument->tick_count = get(s);
     bool fresh = instrument->tick_count == 0;
     bool nets = instrument->rules.position_mode == TKS_POSITION_NET &&
@@ -470,7 +479,7 @@ static bool get_instrument(reader *s, tks__instrument *instrument)
                 (instrument->buckets[2].qty_lots || instrument->buckets[3].qty_lots);
     return valid && !nets && buckets_fit(instrument->buckets) &&
            is_money(instrument->realized_units) && is_money(instrument->fees_units) &&
-           instrument->tick_count < UINT64_C(1) << 62 &&
+           instrument->tick_count < UINT64_C(1) << 62 && pool_is_valid(instrument) &&
            (fresh ? has_no_lots(instrument->buckets) && instrument->last_price_ticks == 0
                   : tks__is_price(&instrument->rules, instrument->last_price_ticks));
 }
@@ -765,6 +774,7 @@ static void copy_instrument(tks_engine *copy, const tks_engine *source, uint32_t
     to->realized_units = from->realized_units;
     to->fees_units = from->fees_units;
     to->last_price_ticks = from->last_price_ticks;
+    to->pool_lots = from->pool_lots;
     to->tick_count = from->tick_count;
     to->order_count = from->order_count;
     to->alert_count = from->alert_count;

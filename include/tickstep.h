@@ -71,6 +71,15 @@
  *   still open, with its quantity of that moment; consequences follow its own event at once.
  *   (4) Alerts, by id. Several instruments merge by (time, instrument index, tick index).
  *
+ * RANGES. A tick may stand for a stretch of trading of which only the ends are known: a bar after its
+ *   open. The price then went without a gap from the start (the last price, moved into the range)
+ *   to the tick's price, and touched low and high at unknown moments. MARKET orders and what already
+ *   trades at the start do so there, first, by priority. A stop or touch order is fired where the
+ *   path meets its trigger, and trades at the far side of that price. An order that begins to rest
+ *   may trade in the same tick. In (2) all stops come before all limits and touch orders: of a stop
+ *   and a target in one bar, the stop. LIMITS_FIRST turns that round; the truth lies between. A
+ *   trailing stop is held against the range, then follows it, then is held against the price.
+ *
  * LIMITS OF THIS VERSION, said plainly: one wallet; linear contracts only; no margin and no
  *   liquidation; cost within a bucket is the average; no market impact of your own orders; fills
  *   from trades alone are optimistic at the touch unless THROUGH or VOLUME is chosen. GCC or Clang,
@@ -147,6 +156,7 @@ extern "C" {
     XX(62, AMOUNT, "the amount is 0, has the wrong sign for its kind, or is beyond 2^61")          \
     XX(63, SETTLE_PRICE, "a settlement price is missing or out of range")                          \
     XX(64, ENTRY_KIND, "unknown ledger entry kind")                                                \
+    XX(65, TICK_RANGE, "low and high are out of range or do not enclose the price, or the tick has quotes too")                                                \
     XX(70, CAPACITY, "no room for orders, commands or events: drain, or move to a larger block")   \
     XX(71, OVERFLOW, "money would pass 2^62 units")                                                \
     XX(80, STATE_FORMAT, "these bytes are not a saved state")                                      \
@@ -230,7 +240,8 @@ typedef enum tks_qty_rule { TKS_QTY_FULL = 1, TKS_QTY_VOLUME = 2 } tks_qty_rule;
 enum { /* tks_instrument.flags */
     TKS_INSTRUMENT_ALLOW_NEGATIVE = 1, /* prices may be 0 or negative */
     TKS_INSTRUMENT_NO_SHORT = 2,       /* lots to sell or close are checked and reserved */
-    TKS_INSTRUMENT_BAND = 4            /* band_low_ticks and band_high_ticks apply */
+    TKS_INSTRUMENT_BAND = 4,           /* band_low_ticks and band_high_ticks apply */
+    TKS_INSTRUMENT_LIMITS_FIRST = 8     /* in a range tick limits trade before stops, not after */
 };
 
 enum { TKS_CONFIG_CASH_ACCOUNT = 1 }; /* tks_config.flags: cash is checked and reserved */
@@ -414,25 +425,34 @@ TKS_API tks_status tks_day_roll(tks_engine *engine, const int64_t *prices_ticks)
  * 4. Ticks: one at a time, or columns.
  * --------------------------------------------------------------------------------------------- */
 
-enum { TKS_TICK_QUOTED = 1 }; /* tks_tick.flags: bid_ticks and ask_ticks are given */
+enum { /* tks_tick.flags */
+    TKS_TICK_QUOTED = 1,    /* bid_ticks and ask_ticks are given */
+    TKS_TICK_RANGE = 2,     /* low_ticks and high_ticks are given */
+    TKS_TICK_CONTINUES = 4  /* with RANGE: its lots are those of the tick before; one pool for both */
+};
 
 typedef struct tks_tick {
     int64_t time;
     int64_t price_ticks;
-    int64_t qty_lots;
-    int64_t bid_ticks;
-    int64_t ask_ticks;
+    int64_t qty_lots;       /* with RANGE it may be 0 */
+    union { int64_t bid_ticks; int64_t low_ticks; };
+    union { int64_t ask_ticks; int64_t high_ticks; };
     uint32_t instrument;
     uint8_t side;           /* tks_side of the aggressor */
     uint8_t flags;          /* TKS_TICK_* */
     uint16_t reserved;
 } tks_tick;
 
-/* Take one tick. Errors: INSTRUMENT, TIME_BACKWARDS to TICK_QUOTE, CAPACITY (drain and repeat),
- * OVERFLOW. Cost: O(1) when no order is touched, else O(log orders) for each. */
+/* Take one tick. Errors: INSTRUMENT, TIME_BACKWARDS to TICK_QUOTE, TICK_RANGE, CAPACITY (drain and
+ * repeat), OVERFLOW. Cost: O(1) when no order is touched, else O(log orders) for each. */
 TKS_API tks_status tks_step(tks_engine *engine, const tks_tick *tick);
 
-enum { TKS_FEED_CHECKED = 1 }; /* tks_feed.flags: the columns obey the rules; do not read them all again */
+enum { /* tks_feed.flags */
+    TKS_FEED_CHECKED = 1, /* the columns obey the rules; do not read them all again */
+    TKS_FEED_RANGES = 2   /* every row is a range tick: low and high in the place of bid and ask */
+};
+
+enum { TKS_SIDE_CONTINUES = 2 }; /* added to the side of a row with a range: TKS_TICK_CONTINUES */
 
 /* Columns of one instrument. A wrong CHECKED flag or zone map may give wrong results, but never
  * touches memory outside the columns. */
@@ -447,9 +467,9 @@ typedef struct tks_feed {
     const int64_t *price_ticks;
     const int64_t *qty_lots;    /* may be NULL unless the instrument's rule is VOLUME */
     const uint8_t *side;        /* may be NULL */
-    const int64_t *bid_ticks;   /* bid and ask: both or neither may be NULL */
-    const int64_t *ask_ticks;
-    const void *zone_map;       /* may be NULL; made from this very price column (or a longer one it begins) */
+    union { const int64_t *bid_ticks; const int64_t *low_ticks; }; /* both or neither may be NULL */
+    union { const int64_t *ask_ticks; const int64_t *high_ticks; };
+    const void *zone_map;       /* may be NULL; made from these very prices (or longer columns they begin) */
     uint64_t zone_map_size;
 } tks_feed;
 
@@ -486,6 +506,9 @@ TKS_API tks_status tks_feed_check(const tks_feed *feed, const tks_instrument *in
 TKS_API uint64_t tks_zone_map_size(uint64_t count);
 TKS_API tks_status tks_zone_map_build(void *memory, uint64_t size, const int64_t *price_ticks,
                                       uint64_t count);
+/* The same over ranges. */
+TKS_API tks_status tks_zone_map_build_ranges(void *memory, uint64_t size, const int64_t *low_ticks,
+                                             const int64_t *high_ticks, uint64_t count);
 
 enum { TKS_SCHEDULE_CHECKED = 1 }; /* tks_schedule.flags: rows passed before; used to go on after CAPACITY */
 
@@ -532,7 +555,7 @@ TKS_API tks_status tks_run_orders(tks_engine *engine, tks_feed *feeds, uint32_t 
  *             LEDGER: tks_entry.
  *   tick_index of the instrument's last tick so far, -1 before its first.
  *   price     FILLED: of the fill. ACCEPTED AMENDED: limit, else trigger, else trail. TRIGGERED, price
- *             alerts: the tick's price. LEDGER SETTLEMENT: the settlement price.
+ *             alerts: where it was met. LEDGER SETTLEMENT: the settlement price.
  *   qty       positive for buys, negative for sells. FILLED: filled now. TRIGGERED CANCELLED EXPIRED:
  *             what was still open. ACCEPTED REJECTED AMENDED: the (new, asked) total.
  *   realized  FILLED: profit of the closed part, gross of fees. LEDGER: the money posted.

@@ -22,7 +22,11 @@ from typing import Any
 from cffi import FFI
 
 from records import (
+    FEED_RANGES,
+    SIDE_CONTINUES,
+    TICK_CONTINUES,
     TICK_QUOTED,
+    TICK_RANGE,
     Amend,
     BatchResult,
     BucketView,
@@ -41,6 +45,8 @@ ROOT = Path(__file__).parent.parent
 WAYS = ("step", "batch", "zones", "saved")
 CAPACITY, OK = 70, 0
 INSTRUMENT_ALL = 2**32 - 1
+# What a row of columns can be.
+COLUMN_FLAGS = (0, TICK_QUOTED, TICK_RANGE, TICK_RANGE | TICK_CONTINUES)
 
 
 def preprocessed_header() -> str:
@@ -130,7 +136,7 @@ class CabiEngine:
     # ---- Ticks -----------------------------------------------------------------------------------
 
     def step(self, tick: Tick) -> None:
-        if self.way in ("batch", "zones") and not tick.flags & ~TICK_QUOTED:
+        if self.way in ("batch", "zones") and tick.flags in COLUMN_FLAGS:
             self.step_batch([Feed(tick.instrument, [tick])])
             return
         struct = self.ffi.new("tks_tick *")
@@ -286,12 +292,14 @@ class CabiEngine:
             struct.instrument = feed.instrument
             struct.cursor, struct.count = feed.cursor, len(feed.ticks)
             names = ["time", "price_ticks", "qty_lots"]
-            if feed.ticks and feed.ticks[0].flags & TICK_QUOTED:
+            has_ranges = bool(feed.ticks) and bool(feed.ticks[0].flags & TICK_RANGE)
+            struct.flags = FEED_RANGES if has_ranges else 0
+            if has_ranges or (feed.ticks and feed.ticks[0].flags & TICK_QUOTED):
                 names += ["bid_ticks", "ask_ticks"]
             for name in names:
                 kept.append(self._column("int64_t", [getattr(tick, name) for tick in feed.ticks]))
                 setattr(struct, name, kept[-1])
-            kept.append(self._column("uint8_t", [tick.side for tick in feed.ticks]))
+            kept.append(self._column("uint8_t", [side_of(tick) for tick in feed.ticks]))
             struct.side = kept[-1]
             if self.way == "zones":
                 kept.append(self._zone_map(struct))
@@ -300,7 +308,10 @@ class CabiEngine:
     def _zone_map(self, feed: Any) -> Any:
         size = self.lib.tks_zone_map_size(feed.count)
         memory = self.ffi.new("uint64_t[]", size // 8)
-        self._check(self.lib.tks_zone_map_build(memory, size, feed.price_ticks, feed.count))
+        build, prices = self.lib.tks_zone_map_build, (feed.price_ticks,)
+        if feed.flags & FEED_RANGES:
+            build, prices = self.lib.tks_zone_map_build_ranges, (feed.low_ticks, feed.high_ticks)
+        self._check(build(memory, size, *prices, feed.count))
         feed.zone_map, feed.zone_map_size = memory, size
         return memory
 
@@ -359,6 +370,11 @@ class CabiEngine:
         struct = self.ffi.new("tks_digest *")
         self._check(ask(self._engine, struct))
         return int(struct.low), int(struct.high)
+
+
+def side_of(tick: Tick) -> int:
+    """The side of a row; it also tells whether a range continues the row before."""
+    return tick.side | (SIDE_CONTINUES if tick.flags & TICK_CONTINUES else 0)
 
 
 def fill(struct: Any, record: object) -> None:

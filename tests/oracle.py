@@ -23,10 +23,13 @@ from records import (
     FLAG_REDUCE_ONLY,
     INSTRUMENT_ALLOW_NEGATIVE,
     INSTRUMENT_BAND,
+    INSTRUMENT_LIMITS_FIRST,
     INSTRUMENT_NO_SHORT,
     LONG_TODAY,
     SHORT_TODAY,
+    TICK_CONTINUES,
     TICK_QUOTED,
+    TICK_RANGE,
     Amend,
     BatchResult,
     BucketView,
@@ -95,6 +98,7 @@ class Book:
     realized: int = 0
     fees: int = 0
     last_price: int = 0
+    pool: int = 0  # under VOLUME: what the last tick has left
     tick_index: int = -1
 
     @property
@@ -197,10 +201,38 @@ def far_side(rules: Instrument, price: int, is_buy: bool) -> int:
     return max(1, price - half)
 
 
-def far_side_of_tick(rules: Instrument, tick: Tick, is_buy: bool) -> int:
-    if tick.flags & TICK_QUOTED:
-        return tick.ask_ticks if is_buy else tick.bid_ticks
-    return far_side(rules, tick.price_ticks, is_buy)
+@dataclass(frozen=True)
+class Path:
+    """What is known of the way of the price through one tick: one point, unless it is a range."""
+
+    tick: Tick
+    low: int
+    high: int
+    start: int
+
+    @property
+    def is_range(self) -> bool:
+        return bool(self.tick.flags & TICK_RANGE)
+
+    @property
+    def end(self) -> int:
+        return self.tick.price_ticks
+
+
+def path_of(book: Book, tick: Tick) -> Path:
+    """The path of the instrument's next tick; a range goes on from the last price, moved into it."""
+    price = tick.price_ticks
+    if not tick.flags & TICK_RANGE:
+        return Path(tick, price, price, price)
+    low, high = tick.bid_ticks, tick.ask_ticks
+    last = book.last_price if book.tick_index >= 0 else price
+    return Path(tick, low, high, min(max(last, low), high))
+
+
+def far_side_at_start(rules: Instrument, path: Path, is_buy: bool) -> int:
+    if path.tick.flags & TICK_QUOTED:
+        return path.tick.ask_ticks if is_buy else path.tick.bid_ticks
+    return far_side(rules, path.start, is_buy)
 
 
 def fee_of_raw(rules: Instrument, raw: int) -> int:
@@ -359,8 +391,14 @@ def check_tick(rules: Instrument, tick: Tick, clock: int | None) -> None:
     require(clock is None or tick.time >= clock, "TIME_BACKWARDS")
     require(abs(tick.time) < RANGE_END, "TIME_RANGE")
     require(is_price(rules, tick.price_ticks), "TICK_PRICE")
-    require(0 < tick.qty_lots < RANGE_END, "TICK_QTY")
+    lowest_qty = 0 if tick.flags & TICK_RANGE else 1
+    require(lowest_qty <= tick.qty_lots < RANGE_END, "TICK_QTY")
     require(tick.side in tuple(Side), "TICK_SIDE")
+    if tick.flags & (TICK_RANGE | TICK_CONTINUES):
+        low, high = tick.bid_ticks, tick.ask_ticks
+        require(bool(tick.flags & TICK_RANGE) and not tick.flags & TICK_QUOTED, "TICK_RANGE")
+        require(is_price(rules, low) and is_price(rules, high), "TICK_RANGE")
+        require(low <= tick.price_ticks <= high, "TICK_RANGE")
     if tick.flags & TICK_QUOTED:
         is_quote = is_price(rules, tick.bid_ticks) and is_price(rules, tick.ask_ticks)
         require(is_quote and tick.bid_ticks <= tick.ask_ticks, "TICK_QUOTE")
@@ -517,15 +555,16 @@ class Oracle:
     def step(self, tick: Tick) -> None:
         book = self._book(tick.instrument)
         check_tick(book.rules, tick, self.clock)
-        self._check_overflow(book, tick)
+        path = path_of(book, tick)
+        self._check_overflow(book, path)
         self.clock = tick.time
         self.last_instrument = tick.instrument
         book.last_price = tick.price_ticks
         book.tick_index += 1
         self._expire(tick.time)
         self._run_commands(tick.time)
-        self._trade(book, tick)
-        self._alert(tick)
+        self._trade(book, path)
+        self._alert(path)
 
     def step_batch(self, feeds: Sequence[Feed], stop_on: int = 0) -> BatchResult:
         self._check_feeds(feeds)
@@ -678,36 +717,39 @@ class Oracle:
             placed.best = None
         self._reserve(placed)
 
-    def _trade(self, book: Book, tick: Tick) -> None:
-        chosen: list[tuple[tuple[int, int, int], Placed]] = []
+    def _trade(self, book: Book, path: Path) -> None:
+        tick = path.tick
+        chosen: list[tuple[tuple[bool, int, int, int], Placed]] = []
         for placed in self._open_of(tick.instrument):
             if placed.is_alert or (placed.is_pending and placed.live_from > tick.time):
                 continue
-            if placed.order.type == OrderType.TRAILING_STOP and not placed.has_fired:
-                placed.best = best_after(placed, tick.price_ticks)
-            if is_chosen(book.rules, placed, tick):
-                chosen.append((rank(book.rules, placed), placed))
-            else:
+            is_at_start = meets_at_start(book.rules, placed, path)
+            is_chosen = takes_part(book.rules, placed, path)
+            if is_chosen:
+                chosen.append((rank(book.rules, placed, path, is_at_start), placed))
+            if not is_chosen or (placed.acts_as_limit and not is_at_start):
                 placed.is_pending = False
-        pool = None
-        if book.rules.qty_rule == QtyRule.VOLUME:
-            pool = tick.qty_lots * book.rules.participation_ppm // 10**6
+        is_volume = book.rules.qty_rule == QtyRule.VOLUME
+        if not tick.flags & TICK_CONTINUES:
+            book.pool = tick.qty_lots * book.rules.participation_ppm // 10**6
         for _, placed in sorted(chosen, key=lambda pair: pair[0]):
             if placed.id in self.open:
-                got = self._execute(book, tick, placed, pool)
-                pool = None if pool is None else pool - got
+                got = self._execute(book, path, placed, book.pool if is_volume else None)
+                book.pool -= got if is_volume else 0
                 self._reserve(placed)
 
-    def _execute(self, book: Book, tick: Tick, placed: Placed, pool: int | None) -> int:
+    def _execute(self, book: Book, path: Path, placed: Placed, pool: int | None) -> int:
         """Step 3 of a tick for one order: the lots it got."""
         order = placed.order
         is_first = placed.is_pending
         placed.is_pending = False
+        price = far_side_at_start(book.rules, path, placed.is_buy)
         if placed.waits_for_trigger:
+            met = meeting_price(book.rules, placed, path)
             placed.has_fired = is_first = True
-            price = tick.price_ticks
-            self._emit_order(EventKind.TRIGGERED, placed, 0, price, placed.rest)
-        price = far_side_of_tick(book.rules, tick, placed.is_buy)
+            self._emit_order(EventKind.TRIGGERED, placed, 0, met, placed.rest)
+            if path.is_range:
+                price = far_side(book.rules, met, placed.is_buy)
         liquidity = Liquidity.TAKER
         if placed.acts_as_limit and not is_first:
             price, liquidity = order.price_ticks, Liquidity.MAKER
@@ -762,22 +804,26 @@ class Oracle:
             price = own_price(sibling.order)
             self._emit_order(EventKind.AMENDED, sibling, Reason.OCO_FILLED, price, total)
 
-    def _alert(self, tick: Tick) -> None:
+    def _alert(self, path: Path) -> None:
+        tick = path.tick
         for placed in [p for p in self.open.values() if p.is_alert]:
             order = placed.order
             if order.type == OrderType.ALERT_TIME:
                 is_met = order.expire_time <= tick.time
             else:
                 is_mine = order.instrument == tick.instrument and placed.live_from <= tick.time
-                is_met = is_mine and is_triggered(placed, tick.price_ticks)
+                rules = self.books[order.instrument].rules
+                is_met = is_mine and is_within_reach(rules, placed, path.low, path.high)
             if is_met:
                 del self.open[placed.id]
-                told = tick.price_ticks if order.type == OrderType.ALERT_PRICE else 0
+                told = 0
+                if order.type == OrderType.ALERT_PRICE:
+                    told = meeting_price(self.books[order.instrument].rules, placed, path)
                 self._emit_order(EventKind.ALERT, placed, 0, told)
 
-    def _check_overflow(self, book: Book, tick: Tick) -> None:
-        rules = book.rules
-        worst = sum(self._worst_value(rules, p, p.order, tick) for p in self._in_play(book, tick))
+    def _check_overflow(self, book: Book, path: Path) -> None:
+        rules, tick = book.rules, path.tick
+        worst = sum(self._worst_value(rules, p, p.order, path) for p in self._in_play(book, path))
         for command in self.commands:
             placed = self.open.get(command.order_id)
             if command.amend is None or placed is None or command.due > tick.time:
@@ -787,7 +833,7 @@ class Oracle:
             if placed.order.instrument == tick.instrument:
                 new = amended(placed.order, command.amend)
                 is_total = bool(command.amend.fields & AMEND_QTY)
-                worst += self._worst_value(rules, placed, new, tick, is_total)
+                worst += self._worst_value(rules, placed, new, path, is_total)
         realized = sum(other.realized for other in self.books)
         fees = sum(other.fees for other in self.books)
         totals = (self.cash, self.money_in, self.income, fees, realized, book.realized, book.fees)
@@ -795,15 +841,13 @@ class Oracle:
         is_safe = max(abs(total) for total in totals) + held + 2 * worst < RANGE_END
         require(worst == 0 or is_safe, "OVERFLOW")
 
-    def _in_play(self, book: Book, tick: Tick) -> Iterator[Placed]:
+    def _in_play(self, book: Book, path: Path) -> Iterator[Placed]:
         """Orders that may do anything on this tick but follow it."""
+        tick = path.tick
         for placed in self._open_of(tick.instrument):
             if placed.is_alert or (placed.is_pending and placed.live_from > tick.time):
                 continue
-            after = copy(placed)
-            if placed.order.type == OrderType.TRAILING_STOP and not placed.has_fired:
-                after.best = best_after(placed, tick.price_ticks)
-            is_met = placed.is_pending or is_chosen(book.rules, after, tick)
+            is_met = placed.is_pending or takes_part(book.rules, copy(placed), path)
             if is_met and not self._ends_by_time(placed, tick.time):
                 yield placed
 
@@ -823,11 +867,13 @@ class Oracle:
         return is_named and placed.id <= command.last_id and not placed.is_alert
 
     def _worst_value(
-        self, rules: Instrument, placed: Placed, order: Order, tick: Tick, is_total: bool = False
+        self, rules: Instrument, placed: Placed, order: Order, path: Path, is_total: bool = False
     ) -> int:
         """`w` of docs/architecture.md: never less than what a fill can move on any account."""
-        far = far_side_of_tick(rules, tick, placed.is_buy)
-        price = max(1, abs(far), abs(order.price_ticks))
+        fars = [far_side_at_start(rules, path, placed.is_buy)]
+        if path.is_range:
+            fars = [far_side(rules, price, placed.is_buy) for price in (path.low, path.high)]
+        price = max(1, *map(abs, fars), abs(order.price_ticks))
         qty = order.qty_lots if is_total else order.qty_lots - placed.filled
         per_lot = max(abs(rules.maker_fee_units_per_lot), abs(rules.taker_fee_units_per_lot))
         value = qty * price * rules.units_per_tick_lot
@@ -1282,13 +1328,6 @@ def is_within(placed: Placed, far: int) -> bool:
     return far <= limit if placed.is_buy else far >= limit
 
 
-def best_after(placed: Placed, price: int) -> int:
-    """The best price of a trailing stop once it has seen `price`; its first live tick begins it."""
-    if placed.best is None or placed.is_pending:
-        return price
-    return min(placed.best, price) if placed.is_buy else max(placed.best, price)
-
-
 def trailing_trigger(placed: Placed) -> int:
     assert placed.best is not None
     return placed.best + placed.sign * placed.order.trail_ticks
@@ -1310,33 +1349,67 @@ def threshold(rules: Instrument, placed: Placed) -> int:
     return order.trigger_ticks
 
 
-def is_triggered(placed: Placed, price: int) -> bool:
-    is_trailing = placed.order.type == OrderType.TRAILING_STOP
-    trigger = trailing_trigger(placed) if is_trailing else placed.order.trigger_ticks
-    return price >= trigger if waits_for_rise(placed) else price <= trigger
+def is_within_reach(rules: Instrument, placed: Placed, low: int, high: int) -> bool:
+    """Whether a price from low to high meets what an order waits for."""
+    reach = threshold(rules, placed)
+    return high >= reach if waits_for_rise(placed) else low <= reach
 
 
-def is_chosen(rules: Instrument, placed: Placed, tick: Tick) -> bool:
-    """Whether a live order belongs to the set that executes on this tick."""
-    order, price = placed.order, tick.price_ticks
+def meeting_price(rules: Instrument, placed: Placed, path: Path) -> int:
+    """Where the path meets the trigger of an order; at the start, if that is beyond."""
+    trigger = threshold(rules, placed)
+    if placed.order.type != OrderType.TRAILING_STOP:
+        nearest = max if waits_for_rise(placed) else min
+        trigger = nearest(trigger, path.start)
+    return min(max(trigger, path.low), path.high)
+
+
+def follows_into_firing(rules: Instrument, placed: Placed, path: Path) -> bool:
+    """A trailing stop meets the path, then follows it, then meets its end; whether it fires."""
+    if placed.best is None or placed.is_pending:
+        placed.best = path.start
+    if is_within_reach(rules, placed, path.low, path.high):
+        return True
+    placed.best = min(placed.best, path.low) if placed.is_buy else max(placed.best, path.high)
+    return is_within_reach(rules, placed, path.end, path.end)
+
+
+def meets_at_start(rules: Instrument, placed: Placed, path: Path) -> bool:
+    """Whether an order that may trade now does so where the path begins."""
     if placed.acts_as_market:
         return True
-    if placed.waits_for_trigger:
-        return is_triggered(placed, price)
-    if placed.is_pending:
-        far = far_side_of_tick(rules, tick, placed.is_buy)
-        return is_within(placed, far) or order.time_in_force in AT_ONCE
-    reach = threshold(rules, placed)
-    return price <= reach if placed.is_buy else price >= reach
+    if not placed.is_pending:
+        return False
+    if placed.acts_as_limit:
+        far = far_side_at_start(rules, path, placed.is_buy)
+        return is_within(placed, far) or placed.order.time_in_force in AT_ONCE
+    is_trailing = placed.order.type == OrderType.TRAILING_STOP
+    return not is_trailing and is_within_reach(rules, placed, path.start, path.start)
 
 
-def rank(rules: Instrument, placed: Placed) -> tuple[int, int, int]:
+def takes_part(rules: Instrument, placed: Placed, path: Path) -> bool:
+    """Whether a live order belongs to the set that executes on this tick; trailing stops follow it."""
+    if placed.order.type == OrderType.TRAILING_STOP and not placed.has_fired:
+        return follows_into_firing(rules, placed, path)
+    if meets_at_start(rules, placed, path):
+        return True
+    if placed.is_pending and placed.acts_as_limit and not path.is_range:
+        return False
+    return is_within_reach(rules, placed, path.low, path.high)
+
+
+def rank(
+    rules: Instrument, placed: Placed, path: Path, is_at_start: bool
+) -> tuple[bool, int, int, int]:
     """Execution order inside one tick."""
-    if placed.acts_as_market:
-        return 0, 0, placed.priority
+    if placed.acts_as_market or (path.is_range and is_at_start):
+        return False, 0, 0, placed.priority
+    is_patient = placed.acts_as_limit or placed.order.type == OrderType.MARKET_IF_TOUCHED
+    are_patient_first = bool(rules.flags & INSTRUMENT_LIMITS_FIRST)
+    is_late = path.is_range and is_patient != are_patient_first
     if waits_for_rise(placed):
-        return 2, threshold(rules, placed), placed.priority
-    return 1, -threshold(rules, placed), placed.priority
+        return is_late, 2, threshold(rules, placed), placed.priority
+    return is_late, 1, -threshold(rules, placed), placed.priority
 
 
 def is_past_firing(placed: Placed, amend: Amend) -> bool:

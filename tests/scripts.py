@@ -108,6 +108,7 @@ class Writer:
         self.commands: list[Line] = []
         self.open: list[OrderView] = []
         self.is_cash_account = self.chance(4)
+        self.has_ranges = self.chance(2)
 
     def number(self, low: int, high: int) -> int:
         return self.draw(st.integers(low, high))
@@ -154,6 +155,7 @@ class Writer:
         words += [f"fee_min={self.number(1, 40)}"] if self.chance(4) else []
         words += [f"step={BOARD_LOT} min={2 * BOARD_LOT}"] if self.chance(6) else []
         words += ["no_short"] if self.chance(3) else []
+        words += ["limits_first"] if self.chance(3) else []
         if self.chance(6) and "allow_negative" not in words:
             words += [f"band_low={MIDDLE - SWING} band_high={MIDDLE + SWING - 2}"]
         self.settings.append(line("instrument " + " ".join(words)))
@@ -186,11 +188,18 @@ class Writer:
         index = self.which()
         self.clock += self.number(0, 2)
         price = self.price(index)
-        quote = ""
-        if self.chance(8):
-            quote = f"bid={price - self.number(0, 3)} ask={price + self.number(0, 3)}"
         qty = self.number(1, 12) * self.scale(index)
-        return f"tick t={self.clock} p={price} q={qty} i={index} {quote}"
+        row = f"tick t={self.clock} p={price} q={qty} i={index}"
+        if self.has_ranges and self.chance(2):
+            return f"{row} {self.stretch(index, price)}"
+        if self.chance(8):
+            row += f" bid={price - self.number(0, 3)} ask={price + self.number(0, 3)}"
+        return row
+
+    def stretch(self, index: int, price: int) -> str:
+        """Low and high around a price; prices that may not be negative stay above 0."""
+        low, high = price - self.number(0, 4), price + self.number(0, 4)
+        return f"low={low} high={high} {self.one_of('', 'continues')}"
 
     def place(self) -> str:
         index = self.which()
@@ -269,6 +278,9 @@ class Writer:
             f"tick t={self.clock} p=0",
             f"tick t={self.clock} p={MIDDLE} q=0",
             f"tick t={self.clock} p={MIDDLE} bid=9 ask=8",
+            f"tick t={self.clock} p={MIDDLE} low=9 high=99",
+            f"tick t={self.clock} p={MIDDLE} low=101 high=102",
+            f"tick t={self.clock} p={MIDDLE} continues",
             "place limit buy q=1",
             "place market buy q=0",
             "place market sell q=1 p=100",

@@ -9,9 +9,10 @@ so that bad input can be written down.
     instrument  settle=spot|mark position=net|hedge fill=touch|through qty=full|volume
                 participation_ppm= unit= spread_ppb= maker_ppb= taker_ppb= maker_per_lot=
                 taker_per_lot= fee_min= step= min= band_low= band_high= allow_negative no_short
-                wallet=                 (spot net touch full, unit=1 step=1 min=1, the rest 0)
+                limits_first wallet=    (spot net touch full, unit=1 step=1 min=1, the rest 0)
 
     tick        t= p= q= side= i= bid= ask=      (q=1 side=buy i=0; a quote needs both sides)
+                low= high= continues             (of a tick over a range, instead of a quote)
     place       TYPE SIDE q= p= trigger= trail= tif= expire= oco= tag= i= offset= post_only reduce_only
                 (market limit stop stop_limit touched trailing alert_price alert_time; tif=gtc)
     cancel      ID
@@ -20,7 +21,7 @@ so that bad input can be written down.
     post        KIND AMOUNT [i=]                 (deposit withdrawal funding dividend interest borrow)
     settle      p= [i=]
     roll        [PRICE …]                        (one for every instrument, or none)
-    feed        as tick: a row for the next batch or run (all rows of a feed quoted, or none)
+    feed        as tick: a row for the next batch or run (all rows of a feed alike)
     row         time=T or after=TICK_INDEX, then as place: a schedule row for the next run
     batch       [stop_on=KIND,KIND]              (rows not taken stay for the next batch)
     run
@@ -58,8 +59,11 @@ from records import (
     FLAG_REDUCE_ONLY,
     INSTRUMENT_ALLOW_NEGATIVE,
     INSTRUMENT_BAND,
+    INSTRUMENT_LIMITS_FIRST,
     INSTRUMENT_NO_SHORT,
+    TICK_CONTINUES,
     TICK_QUOTED,
+    TICK_RANGE,
     Amend,
     BatchResult,
     Config,
@@ -229,6 +233,7 @@ def instrument_of(line: Line) -> Instrument:
     flags = line.number("flags")
     flags |= INSTRUMENT_ALLOW_NEGATIVE if line.has("allow_negative") else 0
     flags |= INSTRUMENT_NO_SHORT if line.has("no_short") else 0
+    flags |= INSTRUMENT_LIMITS_FIRST if line.has("limits_first") else 0
     flags |= INSTRUMENT_BAND if "band_low" in line.keys else 0
     return Instrument(
         flags=flags,
@@ -263,15 +268,18 @@ def config_of(lines: Sequence[Line]) -> Config:
 
 
 def tick_of(line: Line) -> Tick:
+    flags = TICK_QUOTED if "bid" in line.keys else 0
+    flags |= TICK_RANGE if "low" in line.keys else 0
+    flags |= TICK_CONTINUES if line.has("continues") else 0
     return Tick(
         time=line.number("t"),
         price_ticks=line.number("p"),
         qty_lots=line.number("q", 1),
-        bid_ticks=line.number("bid"),
-        ask_ticks=line.number("ask"),
+        bid_ticks=line.number("low" if "low" in line.keys else "bid"),
+        ask_ticks=line.number("high" if "low" in line.keys else "ask"),
         instrument=line.number("i"),
         side=line.named("side", SIDES),
-        flags=TICK_QUOTED if "bid" in line.keys else 0,
+        flags=flags,
     )
 
 

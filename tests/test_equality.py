@@ -57,8 +57,10 @@ def in_batches(script: Script, statuses: list[str]) -> Script:
 
 
 def joins(line: Line, following: Line) -> bool:
-    """Rows of one batch: in merged order, and quoted alike (a column is there or not)."""
-    if following.verb != "feed" or ("bid" in line.keys) != ("bid" in following.keys):
+    """Rows of one batch: in merged order, and alike (a column is there or not)."""
+    if following.verb != "feed":
+        return False
+    if any((key in line.keys) != (key in following.keys) for key in ("bid", "low")):
         return False
     here, there = ((row.number("t"), row.number("i")) for row in (line, following))
     return here <= there

@@ -90,7 +90,7 @@ typedef struct columns {
     int64_t bid[ROWS_MAX];
     int64_t ask[ROWS_MAX];
     uint64_t count;
-    bool quoted;
+    uint8_t flags; /* of every row: TKS_TICK_QUOTED, TKS_TICK_RANGE or 0 */
 } columns;
 
 typedef struct world {
@@ -296,8 +296,8 @@ static tks_tick make_tick(world *w)
     tick.price_ticks = near_price(w, tick.instrument);
     tick.qty_lots = get_mostly_within(&w->in, 1, TKS_QTY_END - 1);
     tick.side = kinds & 1;
-    if (kinds >> 5 == 6) {
-        tick.flags = TKS_TICK_QUOTED;
+    if (kinds >> 5 >= 5) {
+        tick.flags = kinds >> 5 == 6 ? TKS_TICK_QUOTED : get_byte(&w->in) & 7;
         tick.bid_ticks = near_price(w, tick.instrument);
         tick.ask_ticks = near_price(w, tick.instrument);
     }
@@ -403,7 +403,7 @@ static void make_columns(world *w)
         w->price[i] = c->price[c->count] = price;
         c->time[c->count] = time;
         c->qty[c->count] = 1 + b % 16;
-        c->side[c->count] = b & 1;
+        c->side[c->count] = shape & 16 ? b >> 2 & 3 : b & 1;
         c->bid[c->count] = negative ? price - 1 : tks__max(price - b % 2, 1);
         c->ask[c->count] = tks__min(price + b % 3, TKS_PRICE_END - 1);
         if (negative)
@@ -411,7 +411,7 @@ static void make_columns(world *w)
         c->count++;
     }
     for (uint32_t i = 0; i < INSTRUMENTS_MAX; i++)
-        space[i].quoted = shape & 8;
+        space[i].flags = shape & 16 ? TKS_TICK_RANGE : shape & 8 ? TKS_TICK_QUOTED : 0;
 }
 
 /* Spoil one number; false when the columns still obey the rules by chance. */
@@ -437,11 +437,12 @@ static const void *exact_copy(const void *from, size_t size)
     return memcpy(get_memory(size), from, size);
 }
 
-static void *make_zone_map(const int64_t *price, uint64_t count)
+static void *make_zone_map(const int64_t *low, const int64_t *high, uint64_t count)
 {
     uint64_t size = tks_zone_map_size(count);
     void *map = get_memory(size);
-    require(tks_zone_map_build(map, size, price, count) == TKS_STATUS_OK, "a zone map fails");
+    require(tks_zone_map_build_ranges(map, size, low, high, count) == TKS_STATUS_OK,
+            "a zone map fails");
     return map;
 }
 
@@ -457,12 +458,15 @@ static void feed_make(tks_feed *feed, uint32_t instrument, uint32_t flags, bool 
     feed->price_ticks = exact_copy(c->price, 8 * c->count);
     feed->qty_lots = exact_copy(c->qty, 8 * c->count);
     feed->side = exact_copy(c->side, c->count);
-    if (c->quoted) {
+    bool ranges = c->flags & TKS_TICK_RANGE;
+    feed->flags |= ranges ? TKS_FEED_RANGES : 0;
+    if (c->flags) {
         feed->bid_ticks = exact_copy(c->bid, 8 * c->count);
         feed->ask_ticks = exact_copy(c->ask, 8 * c->count);
     }
     if (zones) {
-        feed->zone_map = make_zone_map(c->price, c->count);
+        feed->zone_map =
+            make_zone_map(ranges ? c->bid : c->price, ranges ? c->ask : c->price, c->count);
         feed->zone_map_size = tks_zone_map_size(c->count);
     }
 }
@@ -501,11 +505,12 @@ static tks_tick tick_of(uint32_t instrument, uint64_t row)
     tick.time = c->time[row];
     tick.price_ticks = c->price[row];
     tick.qty_lots = c->qty[row];
-    tick.side = c->side[row];
+    bool continues = c->flags & TKS_TICK_RANGE && c->side[row] & TKS_SIDE_CONTINUES;
+    tick.side = continues ? c->side[row] & (uint8_t)~TKS_SIDE_CONTINUES : c->side[row];
     tick.instrument = instrument;
-    tick.flags = c->quoted ? TKS_TICK_QUOTED : 0;
-    tick.bid_ticks = c->quoted ? c->bid[row] : 0;
-    tick.ask_ticks = c->quoted ? c->ask[row] : 0;
+    tick.flags = continues ? c->flags | TKS_TICK_CONTINUES : c->flags;
+    tick.bid_ticks = c->flags ? c->bid[row] : 0;
+    tick.ask_ticks = c->flags ? c->ask[row] : 0;
     return tick;
 }
 

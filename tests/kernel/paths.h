@@ -46,7 +46,7 @@ typedef struct room { /* capacities of all paths but TIGHT, which begins with th
 
 typedef struct paths {
     path at[PATHS];
-    bool quoted;
+    uint8_t tick_flags; /* of every row: TKS_TICK_QUOTED, TKS_TICK_RANGE or 0 */
 } paths;
 
 static void (*tell_where)(void); /* what a test adds to a failure */
@@ -151,18 +151,23 @@ static bool make_room(path *p, tks_status status)
 
 /* ---- The naive look -------------------------------------------------------------------------- */
 
-static bool holds(const tks__instrument *instrument, const tks__order *order, int64_t price)
+/* How many heaps should give this order: a trailing stop may both fire and follow within a range. */
+static uint32_t holds(const tks__instrument *instrument, const tks__order *order, int64_t low,
+                      int64_t high)
 {
     int64_t threshold = tks__threshold(instrument, order);
-    if (order->type == TKS_ORDER_TRAILING_STOP &&
-        (tks__waits_for_falling(order) ? price > order->best_ticks : price < order->best_ticks))
-        return true;
-    return tks__waits_for_falling(order) ? price <= threshold : price >= threshold;
+    bool falling = tks__waits_for_falling(order);
+    bool follows = order->type == TKS_ORDER_TRAILING_STOP &&
+                   (falling ? high > order->best_ticks : low < order->best_ticks);
+    return (uint32_t)(falling ? low <= threshold : high >= threshold) + follows;
 }
 
 static void look_at_every_order(const tks_engine *engine, const tks_tick *tick)
 {
     const tks__instrument *instrument = tks__instrument_at(engine, tick->instrument);
+    bool ranges = tick->flags & TKS_TICK_RANGE;
+    int64_t low = ranges ? tick->low_ticks : tick->price_ticks;
+    int64_t high = ranges ? tick->high_ticks : tick->price_ticks;
     uint32_t found = 0;
     uint32_t expiring = 0;
     uint32_t open = 0;
@@ -171,19 +176,18 @@ static void look_at_every_order(const tks_engine *engine, const tks_tick *tick)
         bool timed = order->type == TKS_ORDER_ALERT_TIME || order->time_in_force == TKS_TIF_GTD;
         expiring += timed && order->expire_time <= tick->time;
         if (order->instrument == tick->instrument && order->type != TKS_ORDER_ALERT_TIME)
-            found += order->state == TKS__ORDER_RESTING
-                         ? holds(instrument, order, tick->price_ticks)
-                         : order->live_from <= tick->time;
+            found += order->state == TKS__ORDER_RESTING ? holds(instrument, order, low, high)
+                                                        : order->live_from <= tick->time;
         slot = order->next;
     }
     static tks__candidate scratch[3 * 4096];
     const tks__heap *heaps = instrument->heaps;
     uint32_t collected = tks__heap_collect(engine, &heaps[0], tick->time, 0, scratch) +
-                         tks__heap_collect(engine, &heaps[1], -tick->price_ticks, 0, scratch) +
-                         tks__heap_collect(engine, &heaps[2], tick->price_ticks, 0, scratch);
+                         tks__heap_collect(engine, &heaps[1], -low, 0, scratch) +
+                         tks__heap_collect(engine, &heaps[2], high, 0, scratch);
     uint32_t expiring_collected =
         tks__heap_collect(engine, &engine->expiry, tick->time, 0, scratch);
-    bool quiet = tks__tick_is_quiet(engine, instrument, tick->time, tick->price_ticks);
+    bool quiet = tks__tick_is_quiet(engine, instrument, tick->time, low, high);
     bool commands = engine->command_count && tks__command_at(engine, 0)->due <= tick->time;
     if (found != collected || expiring != expiring_collected || open != engine->open_count)
         fail("the heaps and the orders disagree", NAIVE);
@@ -229,13 +233,15 @@ static void check_identities(const tks_engine *engine)
 static tks_tick tick_at(const paths *all, const columns *c, uint32_t instrument, uint32_t row)
 {
     tks_tick tick = {.time = c->time[row], .price_ticks = c->price[row], .qty_lots = c->qty[row]};
-    tick.side = c->side[row];
+    tick.side = c->side[row] & 1;
     tick.instrument = instrument;
-    if (all->quoted) {
-        tick.flags = TKS_TICK_QUOTED;
+    tick.flags = all->tick_flags;
+    if (tick.flags) {
         tick.bid_ticks = c->bid[row];
         tick.ask_ticks = c->ask[row];
     }
+    if (c->side[row] & TKS_SIDE_CONTINUES)
+        tick.flags |= TKS_TICK_CONTINUES;
     return tick;
 }
 
@@ -299,12 +305,15 @@ static tks_status run_batch(const paths *all, path *p, const columns *c, bool zo
         feeds[i].price_ticks = c[i].price;
         feeds[i].qty_lots = c[i].qty;
         feeds[i].side = c[i].side;
-        feeds[i].bid_ticks = all->quoted ? c[i].bid : NULL;
-        feeds[i].ask_ticks = all->quoted ? c[i].ask : NULL;
+        bool ranges = all->tick_flags & TKS_TICK_RANGE;
+        feeds[i].flags = ranges ? TKS_FEED_RANGES : 0;
+        feeds[i].bid_ticks = all->tick_flags ? c[i].bid : NULL;
+        feeds[i].ask_ticks = all->tick_flags ? c[i].ask : NULL;
         if (zones) {
             feeds[i].zone_map_size = tks_zone_map_size(c[i].count);
             void *map = malloc(feeds[i].zone_map_size);
-            tks_zone_map_build(map, feeds[i].zone_map_size, c[i].price, c[i].count);
+            tks_zone_map_build_ranges(map, feeds[i].zone_map_size, ranges ? c[i].bid : c[i].price,
+                                      ranges ? c[i].ask : c[i].price, c[i].count);
             feeds[i].zone_map = map;
         }
     }

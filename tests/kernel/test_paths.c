@@ -51,6 +51,8 @@ static tks_instrument random_rules(bool cash_account)
         rules.flags |= TKS_INSTRUMENT_ALLOW_NEGATIVE;
     if (random_once_in(3))
         rules.flags |= TKS_INSTRUMENT_NO_SHORT;
+    if (random_once_in(3))
+        rules.flags |= TKS_INSTRUMENT_LIMITS_FIRST;
     if (random_once_in(5)) {
         rules.flags |= TKS_INSTRUMENT_BAND;
         rules.band_low_ticks = random_in(40, 90);
@@ -85,7 +87,9 @@ static void world_make(world *w)
     config.instruments = instruments;
     w->time = random_in(-50, 50);
     w->overflowing = random_once_in(50);
-    w->all.quoted = random_once_in(4);
+    w->all.tick_flags = random_once_in(4)   ? TKS_TICK_QUOTED
+                        : random_once_in(3) ? TKS_TICK_RANGE
+                                            : 0;
     paths_make(&w->all, &config, (room){.orders = 256, .events = 1 << 12, .commands = 64});
 }
 
@@ -216,11 +220,12 @@ static void random_ticks(world *w)
         w->price[i] = price < (negative ? -30 : 3) ? price + 8 : price;
         c->time[row] = w->time;
         c->price[row] = w->price[i];
-        c->qty[row] = random_in(1, 20);
-        c->side[row] = (uint8_t)random_in(0, 1);
+        bool ranges = w->all.tick_flags & TKS_TICK_RANGE;
+        c->qty[row] = random_in(ranges ? 0 : 1, 20);
+        c->side[row] = (uint8_t)random_in(0, ranges ? TKS_SIDE_SELL | TKS_SIDE_CONTINUES : 1);
         c->bid[row] =
             negative ? w->price[i] - random_in(0, 2) : tks__max(w->price[i] - random_in(0, 2), 1);
-        c->ask[row] = w->price[i] + random_in(0, 2);
+        c->ask[row] = w->price[i] + random_in(0, ranges ? 6 : 2);
     }
 }
 

@@ -255,7 +255,7 @@ static void test_rules(void)
     CONFIG(w.rules[0].position_mode = 0, RULE);
     CONFIG(w.rules[0].fill_rule = 3, RULE);
     CONFIG(w.rules[0].qty_rule = 3, RULE);
-    CONFIG(w.rules[0].flags = 8, RULE);
+    CONFIG(w.rules[0].flags = 16, RULE);
     CONFIG(w.rules[1].wallet = 1, WALLET);
     CONFIG(w.rules[0].participation_ppm = 1, PARTICIPATION);
     CONFIG(w.rules[0].qty_rule = TKS_QTY_VOLUME, PARTICIPATION);
@@ -580,6 +580,17 @@ static void test_ticks(void)
     TICK(tick.side = 2, TICK_SIDE);
     TICK((tick.flags = TKS_TICK_QUOTED, tick.bid_ticks = 100), TICK_QUOTE);
     TICK((tick.flags = TKS_TICK_QUOTED, tick.bid_ticks = 2, tick.ask_ticks = 1), TICK_QUOTE);
+    TICK((tick.flags = TKS_TICK_RANGE, tick.low_ticks = 101, tick.high_ticks = 102), TICK_RANGE);
+    TICK((tick.flags = TKS_TICK_RANGE, tick.low_ticks = 98, tick.high_ticks = 99), TICK_RANGE);
+    TICK((tick.flags = TKS_TICK_RANGE, tick.low_ticks = 0, tick.high_ticks = 100), TICK_RANGE);
+    TICK((tick.flags = TKS_TICK_RANGE, tick.low_ticks = 1, tick.high_ticks = TKS_PRICE_END),
+         TICK_RANGE);
+    TICK((tick.flags = TKS_TICK_RANGE | TKS_TICK_QUOTED, tick.low_ticks = 100,
+          tick.high_ticks = 100),
+         TICK_RANGE);
+    TICK(tick.flags = TKS_TICK_CONTINUES, TICK_RANGE);
+    TICK((tick.flags = TKS_TICK_RANGE, tick.low_ticks = tick.high_ticks = 100, tick.qty_lots = -1),
+         TICK_QTY);
     close_world(&w);
 }
 
@@ -711,7 +722,10 @@ static void test_feeds(void)
     FEED(feeds[1].qty_lots = NULL, COLUMN_MISSING);
     FEED(feeds[1].bid_ticks = NULL, COLUMN_MISSING);
     FEED(feeds[1].ask_ticks = NULL, COLUMN_MISSING);
-    FEED(feeds[1].flags = 2, RULE);
+    FEED(feeds[1].flags = 4, RULE);
+    FEED(feeds[1].flags = TKS_FEED_RANGES | 8, RULE);
+    FEED((feeds[1].flags = TKS_FEED_RANGES, feeds[1].low_ticks = feeds[1].high_ticks = NULL),
+         COLUMN_MISSING);
     FEED(feeds[1].reserved = 1, RULE);
     FEED((feeds[1].zone_map = map, feeds[1].zone_map_size = 64), ZONE_MAP);
     FEED((feeds[1].zone_map = map, feeds[1].zone_map_size = 1), ZONE_MAP);
@@ -1114,7 +1128,7 @@ static void test_foreign_states(void)
     EXPECT(load(&w, (const unsigned char *)&word, 8), STATE_FORMAT);
     memset(bytes + 8, 9, 1);
     EXPECT(load(&w, bytes, size), STATE_VERSION);
-    memset(bytes + 8, 1, 1);
+    memset(bytes + 8, 2, 1);
     size_t wallet_at = 8 * (5 + 13 * INSTRUMENTS + 6);
     bytes[wallet_at] ^= 1; /* cash that nobody earned, with a right checksum */
     correct_checksum(bytes, size);
@@ -1161,9 +1175,10 @@ static void test_extreme_states(void)
 
 /* An engine with an alert, an order that has a fill, one without, and a delayed amendment; and
  * where their words are. */
-enum { ORDERS_AT = 5 + 13 * INSTRUMENTS + 9 + 16 * INSTRUMENTS + 1, WORDS_OF_ORDER = 20 };
+enum { ORDERS_AT = 5 + 13 * INSTRUMENTS + 9 + 17 * INSTRUMENTS + 1, WORDS_OF_ORDER = 20 };
 enum { ID = 0, PRIORITY = 5, QTY = 6, FILLED = 7, TRAIL = 10, LIVE_FROM = 13, FEES = 15 };
 enum { RAW_FEE = 16, FROZEN_UNITS = 18, FROZEN_LOTS = 19 };
+enum { WORDS_OF_INSTRUMENT = 17, POOL_AT = 5 + 13 * INSTRUMENTS + 9 + 15 };
 enum { COMMANDS_AT = ORDERS_AT + 3 * WORDS_OF_ORDER + 1 };
 enum { DUE = 0, COMMAND_ID = 1, COMMAND_KIND = 2, COMMAND_SIDE = 4, COMMAND_QTY = 5 };
 
@@ -1242,6 +1257,9 @@ static void test_edited_commands(void)
     EXPECT(load_with(&w, COMMANDS_AT + COMMAND_SIDE, 0), STATE_INVALID); /* names no field */
     EXPECT(load_with(&w, COMMANDS_AT + COMMAND_QTY, 0), STATE_INVALID);
     EXPECT(load_with(&w, COMMANDS_AT - 1, 0), STATE_INVALID); /* words are left over */
+    EXPECT(load_with(&w, POOL_AT, INT64_MAX), STATE_INVALID);
+    EXPECT(load_with(&w, POOL_AT, UINT64_MAX), STATE_INVALID);
+    EXPECT(load_with(&w, POOL_AT + WORDS_OF_INSTRUMENT, 1), STATE_INVALID); /* not under VOLUME */
     close_world(&w);
 }
 

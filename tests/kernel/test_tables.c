@@ -34,7 +34,7 @@ typedef struct line {
 typedef struct rows { /* the columns of one feed */
     uint64_t count;
     uint64_t cursor;
-    bool is_quoted;
+    uint8_t flags; /* of every row: TKS_TICK_QUOTED, TKS_TICK_RANGE or 0 */
     uint64_t zones[ROWS_MAX]; /* room for a zone map */
     int64_t time[ROWS_MAX], price[ROWS_MAX], qty[ROWS_MAX], bid[ROWS_MAX], ask[ROWS_MAX];
     uint8_t side[ROWS_MAX];
@@ -182,6 +182,7 @@ static tks_instrument instrument_of(const line *at)
     uint32_t flags = (uint32_t)number(at, "flags", 0);
     if (has(at, "allow_negative")) flags |= TKS_INSTRUMENT_ALLOW_NEGATIVE;
     if (has(at, "no_short")) flags |= TKS_INSTRUMENT_NO_SHORT;
+    if (has(at, "limits_first")) flags |= TKS_INSTRUMENT_LIMITS_FIRST;
     if (value_of(at, "band_low")) flags |= TKS_INSTRUMENT_BAND;
     return (tks_instrument){
         .struct_size = sizeof(tks_instrument),
@@ -207,17 +208,38 @@ static tks_instrument instrument_of(const line *at)
     };
 }
 
+static uint8_t flags_of(const line *at)
+{
+    uint8_t flags = 0;
+    if (value_of(at, "bid")) flags |= TKS_TICK_QUOTED;
+    if (value_of(at, "low")) flags |= TKS_TICK_RANGE;
+    if (has(at, "continues")) flags |= TKS_TICK_CONTINUES;
+    return flags;
+}
+
+/* A row of columns: one thing lies in them for all rows, and a range may continue the row before. */
+static uint8_t column_flags(const tks_tick *tick)
+{
+    return tick->flags & (TKS_TICK_QUOTED | TKS_TICK_RANGE);
+}
+
+static uint8_t column_side(const tks_tick *tick)
+{
+    return tick->flags & TKS_TICK_CONTINUES ? tick->side | TKS_SIDE_CONTINUES : tick->side;
+}
+
 static tks_tick tick_of(const line *at)
 {
+    bool ranges = value_of(at, "low") != NULL;
     return (tks_tick){
         .time = number(at, "t", 0),
         .price_ticks = number(at, "p", 0),
         .qty_lots = number(at, "q", 1),
-        .bid_ticks = number(at, "bid", 0),
-        .ask_ticks = number(at, "ask", 0),
+        .bid_ticks = number(at, ranges ? "low" : "bid", 0),
+        .ask_ticks = number(at, ranges ? "high" : "ask", 0),
         .instrument = (uint32_t)number(at, "i", 0),
         .side = (uint8_t)choice(at, "side", sides, TKS_SIDE_BUY),
-        .flags = value_of(at, "bid") ? TKS_TICK_QUOTED : 0,
+        .flags = flags_of(at),
     };
 }
 
@@ -324,12 +346,11 @@ static void feed_row(const line *at, const tks_tick *tick)
     to->time[to->count] = tick->time;
     to->price[to->count] = tick->price_ticks;
     to->qty[to->count] = tick->qty_lots;
-    to->side[to->count] = tick->side;
+    to->side[to->count] = column_side(tick);
     to->bid[to->count] = tick->bid_ticks;
     to->ask[to->count] = tick->ask_ticks;
-    bool is_quoted = (tick->flags & TKS_TICK_QUOTED) != 0;
-    if (to->count > 0 && to->is_quoted != is_quoted) fail(at, "only some rows have a quote");
-    to->is_quoted = is_quoted;
+    if (to->count > 0 && to->flags != column_flags(tick)) fail(at, "the rows are not alike");
+    to->flags = column_flags(tick);
     to->count++;
 }
 
@@ -338,9 +359,11 @@ static void add_zone_map(tks_feed *feed, rows *from)
     feed->zone_map_size = tks_zone_map_size(from->count);
     if (feed->zone_map_size > sizeof from->zones) fail(run.command, "no room for a zone map");
     feed->zone_map = from->zones;
-    tks_status status =
-        tks_zone_map_build(from->zones, feed->zone_map_size, from->price, from->count);
-    require_ok(run.command, "tks_zone_map_build", status);
+    bool ranges = from->flags & TKS_TICK_RANGE;
+    tks_status status = tks_zone_map_build_ranges(
+        from->zones, feed->zone_map_size, ranges ? from->bid : from->price,
+        ranges ? from->ask : from->price, from->count);
+    require_ok(run.command, "tks_zone_map_build_ranges", status);
 }
 
 static uint32_t feeds_of_rows(tks_feed *feeds)
@@ -352,14 +375,15 @@ static uint32_t feeds_of_rows(tks_feed *feeds)
         feeds[count++] = (tks_feed){
             .struct_size = sizeof(tks_feed),
             .instrument = i,
+            .flags = from->flags & TKS_TICK_RANGE ? TKS_FEED_RANGES : 0,
             .cursor = from->cursor,
             .count = from->count,
             .time = from->time,
             .price_ticks = from->price,
             .qty_lots = from->qty,
             .side = from->side,
-            .bid_ticks = from->is_quoted ? from->bid : NULL,
-            .ask_ticks = from->is_quoted ? from->ask : NULL,
+            .bid_ticks = from->flags ? from->bid : NULL,
+            .ask_ticks = from->flags ? from->ask : NULL,
         };
         if (run.way == WAY_BATCH) add_zone_map(&feeds[count - 1], from);
     }
@@ -424,13 +448,15 @@ static tks_status run_schedule(void)
 static tks_status take_tick(const line *at)
 {
     tks_tick tick = tick_of(at);
-    if (run.way != WAY_BATCH) return tks_step(run.engine, &tick);
-    bool is_quoted = (tick.flags & TKS_TICK_QUOTED) != 0;
+    bool is_row = column_flags(&tick) || !tick.flags;
+    if (run.way != WAY_BATCH || !is_row) return tks_step(run.engine, &tick);
+    uint8_t side = column_side(&tick);
     tks_feed feed = {
         .struct_size = sizeof(tks_feed), .instrument = tick.instrument, .count = 1,
+        .flags = tick.flags & TKS_TICK_RANGE ? TKS_FEED_RANGES : 0,
         .time = &tick.time, .price_ticks = &tick.price_ticks, .qty_lots = &tick.qty_lots,
-        .side = &tick.side, .bid_ticks = is_quoted ? &tick.bid_ticks : NULL,
-        .ask_ticks = is_quoted ? &tick.ask_ticks : NULL,
+        .side = &side, .bid_ticks = tick.flags ? &tick.bid_ticks : NULL,
+        .ask_ticks = tick.flags ? &tick.ask_ticks : NULL,
     };
     return tks_step_batch(run.engine, &feed, 1, 0, &run.result);
 }
