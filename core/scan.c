@@ -76,8 +76,8 @@ static int32_t relative(int64_t price_ticks, int64_t base)
 }
 
 /* Four extremes side by side: one alone would wait for itself on every row. */
-static void zone_of_rows(const int64_t *lows, const int64_t *highs, uint64_t rows, int64_t base,
-                         int32_t *low_out, int32_t *high_out)
+static inline void zone_of_rows(const int64_t *lows, const int64_t *highs, uint64_t rows,
+                                int64_t base, int32_t *low_out, int32_t *high_out)
 {
     int64_t low[4] = {lows[0], lows[0], lows[0], lows[0]};
     int64_t high[4] = {highs[0], highs[0], highs[0], highs[0]};
@@ -95,8 +95,8 @@ static void zone_of_rows(const int64_t *lows, const int64_t *highs, uint64_t row
     *high_out = relative(tks__max(tks__max(high[0], high[1]), tks__max(high[2], high[3])), base);
 }
 
-static void zones_of_rows(zone_line *lines, const int64_t *low, const int64_t *high, uint64_t count,
-                          int64_t base)
+static inline void zones_over(zone_line *lines, const int64_t *low, const int64_t *high,
+                              uint64_t count, int64_t base)
 {
     uint64_t zones = div_up(count, ZONE_ROWS);
     for (uint64_t zone = 0; zone < zones; zone++) {
@@ -106,6 +106,16 @@ static void zones_of_rows(zone_line *lines, const int64_t *low, const int64_t *h
         zone_of_rows(low + first, high + first, rows, base, &line->low[zone % ZONE_FAN],
                      &line->high[zone % ZONE_FAN]);
     }
+}
+
+/* One column is read once. */
+static void zones_of_rows(zone_line *lines, const int64_t *low, const int64_t *high, uint64_t count,
+                          int64_t base)
+{
+    if (low == high)
+        zones_over(lines, low, low, count, base);
+    else
+        zones_over(lines, low, high, count, base);
 }
 
 static void zones_of_lines(zone_line *lines, const zone_line *below, uint64_t count)
@@ -357,7 +367,13 @@ static bool continues(const tks_feed *feed, uint64_t row)
     return has_ranges(feed) && feed->side && (feed->side[row] & TKS_SIDE_CONTINUES);
 }
 
-static tks_tick tick_of_row(const tks_feed *feed, uint64_t row)
+static void add_range(tks_tick *tick, const tks_feed *feed, uint64_t row)
+{
+    tick->flags = continues(feed, row) ? TKS_TICK_RANGE | TKS_TICK_CONTINUES : TKS_TICK_RANGE;
+    tick->side &= (uint8_t)~TKS_SIDE_CONTINUES;
+}
+
+static inline tks_tick tick_of_row(const tks_feed *feed, uint64_t row)
 {
     tks_tick tick = {.time = feed->time[row], .price_ticks = feed->price_ticks[row]};
     tick.instrument = feed->instrument;
@@ -368,10 +384,8 @@ static tks_tick tick_of_row(const tks_feed *feed, uint64_t row)
         tick.bid_ticks = feed->bid_ticks[row];
         tick.ask_ticks = feed->ask_ticks[row];
     }
-    if (has_ranges(feed)) {
-        tick.flags = continues(feed, row) ? TKS_TICK_RANGE | TKS_TICK_CONTINUES : TKS_TICK_RANGE;
-        tick.side &= (uint8_t)~TKS_SIDE_CONTINUES;
-    }
+    if (TKS_UNLIKELY(has_ranges(feed)))
+        add_range(&tick, feed, row);
     return tick;
 }
 

@@ -308,10 +308,12 @@ class CabiEngine:
     def _zone_map(self, feed: Any) -> Any:
         size = self.lib.tks_zone_map_size(feed.count)
         memory = self.ffi.new("uint64_t[]", size // 8)
-        build, prices = self.lib.tks_zone_map_build, (feed.price_ticks,)
         if feed.flags & FEED_RANGES:
-            build, prices = self.lib.tks_zone_map_build_ranges, (feed.low_ticks, feed.high_ticks)
-        self._check(build(memory, size, *prices, feed.count))
+            low, high = feed.low_ticks, feed.high_ticks
+            status = self.lib.tks_zone_map_build_ranges(memory, size, low, high, feed.count)
+        else:
+            status = self.lib.tks_zone_map_build(memory, size, feed.price_ticks, feed.count)
+        self._check(status)
         feed.zone_map, feed.zone_map_size = memory, size
         return memory
 

@@ -27,8 +27,12 @@ from records import (
     FLAG_REDUCE_ONLY,
     INSTRUMENT_ALLOW_NEGATIVE,
     INSTRUMENT_BAND,
+    INSTRUMENT_LIMITS_FIRST,
     INSTRUMENT_NO_SHORT,
+    SIDE_CONTINUES,
+    TICK_CONTINUES,
     TICK_QUOTED,
+    TICK_RANGE,
     Amend,
     BatchResult,
     BucketView,
@@ -53,6 +57,7 @@ from records import (
     Tick,
     TimeInForce,
 )
+from tickstep.barticks import BarTicks
 
 WAYS = ("step", "ticks", "bare", "saved", "forked")
 PPB = Decimal(10) ** -9
@@ -79,6 +84,7 @@ def instrument_of(index: int, rules: Instrument) -> ts.Instrument:
         fill="touch" if rules.fill_rule == FillRule.TOUCH else "through",
         quantity="volume" if is_volume else "full",
         participation=Decimal(rules.participation_ppm) / 10**6 if is_volume else None,
+        range_order=("limits_first" if rules.flags & INSTRUMENT_LIMITS_FIRST else "stops_first"),
         settle="spot" if rules.settle == Settle.SPOT else "mark",
         position="net" if rules.position_mode == PositionMode.NET else "hedge",
         allow_short=not rules.flags & INSTRUMENT_NO_SHORT,
@@ -157,6 +163,11 @@ class NativeEngine:
     # ---- Ticks -----------------------------------------------------------------------------------
 
     def step(self, tick: Tick) -> None:
+        if tick.flags & TICK_CONTINUES and not tick.flags & TICK_RANGE:
+            raise StatusError("TICK_RANGE")  # Python has no such thing
+        if tick.flags & TICK_RANGE:
+            self.step_batch([Feed(tick.instrument, [tick])])  # single steps have no range
+            return
         quote = (tick.bid_ticks, tick.ask_ticks) if tick.flags & TICK_QUOTED else ()
         self._do(
             lambda engine: engine.step(
@@ -165,7 +176,7 @@ class NativeEngine:
         )
 
     def step_batch(self, feeds: Sequence[Feed], stop_on: int = 0) -> BatchResult:
-        if self.way == "bare" and len(feeds) == 1 and not is_quoted(feeds[0]):
+        if self.way == "bare" and len(feeds) == 1 and not has_extent(feeds[0]):
             return self._step_bare(feeds[0], stop_on)
         result = self._bound(feeds, lambda engine: engine.advance(stop_on=names_of(stop_on)))
         return BatchResult(ticks_done=result.ticks_done, event_kinds=result.event_kinds)
@@ -203,7 +214,7 @@ class NativeEngine:
             feed.cursor += last - first
         return result
 
-    def _ticks_of(self, feed: Feed) -> ts.Ticks:
+    def _ticks_of(self, feed: Feed) -> ts.Ticks | BarTicks:
         rules = self._config.instruments[feed.instrument]
         return ticks_of(feed, bool(rules.flags & INSTRUMENT_ALLOW_NEGATIVE))
 
@@ -370,12 +381,14 @@ def view_of(found: ts.OpenOrder) -> OrderView:
     )
 
 
-def is_quoted(feed: Feed) -> bool:
-    return bool(feed.ticks) and bool(feed.ticks[0].flags & TICK_QUOTED)
+def has_extent(feed: Feed, flags: int = TICK_QUOTED | TICK_RANGE) -> bool:
+    return bool(feed.ticks) and bool(feed.ticks[0].flags & flags)
 
 
-def ticks_of(feed: Feed, allow_negative_prices: bool) -> ts.Ticks:
-    has_quotes = is_quoted(feed)
+def ticks_of(feed: Feed, allow_negative_prices: bool) -> ts.Ticks | BarTicks:
+    if has_extent(feed, TICK_RANGE):
+        return ranges_of(feed, allow_negative_prices)
+    has_quotes = has_extent(feed, TICK_QUOTED)
     return ts.Ticks(
         column_of(feed, "time"),
         column_of(feed, "price_ticks"),
@@ -386,6 +399,27 @@ def ticks_of(feed: Feed, allow_negative_prices: bool) -> ts.Ticks:
         symbol=symbol_of(feed.instrument),
         bid_ticks=column_of(feed, "bid_ticks") if has_quotes else None,
         ask_ticks=column_of(feed, "ask_ticks") if has_quotes else None,
+        allow_negative_prices=allow_negative_prices,
+    )
+
+
+def ranges_of(feed: Feed, allow_negative_prices: bool) -> BarTicks:
+    continues = column_of(feed, "flags") & TICK_CONTINUES != 0
+    columns = {
+        "time": column_of(feed, "time"),
+        "price_ticks": column_of(feed, "price_ticks"),
+        "low_ticks": column_of(feed, "bid_ticks"),
+        "high_ticks": column_of(feed, "ask_ticks"),
+        "qty_lots": column_of(feed, "qty_lots"),
+        "side": (column_of(feed, "side") + continues * SIDE_CONTINUES).astype(np.uint8),
+    }
+    return BarTicks.of_rows(
+        columns,
+        tick_size=1,
+        lot=1,
+        time_unit="ms",
+        symbol=symbol_of(feed.instrument),
+        source=None,
         allow_negative_prices=allow_negative_prices,
     )
 

@@ -815,7 +815,7 @@ def test_bound_ticks_must_fit_the_engine() -> None:
     named.bind({"BTC": ticks_of([1], symbol="ETH")})
     with pytest.raises(ts.ConfigError, match="the engine has no instrument 'XRP'"):
         named.bind({"XRP": ticks_of([1])})
-    with pytest.raises(ts.DataError, match="the data of BTC must be Ticks, was list"):
+    with pytest.raises(ts.DataError, match="the data of BTC must be Ticks or Bars, was list"):
         named.bind({"BTC": [1]})  # type: ignore[dict-item]
     pair = ts.Engine(ts.EngineConfig(instruments=[ts.Instrument("A"), ts.Instrument("B")]))
     with pytest.raises(ts.ConfigError, match="the engine has 2 instruments: A, B"):

@@ -235,6 +235,7 @@ class TickColumns:
         bid_ticks: npt.NDArray[Any] | None,
         ask_ticks: npt.NDArray[Any] | None,
         allow_negative_prices: bool,
+        has_ranges: bool = False,
     ) -> Self: ...
     @property
     def time(self) -> _Int64Array: ...

@@ -24,9 +24,12 @@ from tickstep._kernel import (
     Order,
     Snapshot,
     Tick,
+    TickColumns,
     TickCursor,
     units_per_tick_lot,
 )
+from tickstep.bars import Bars
+from tickstep.barticks import BarTicks
 from tickstep.errors import ConfigError, DataError, OrderError, StateError
 from tickstep.ticks import (
     Int64Array,
@@ -57,6 +60,7 @@ __all__ = [
     "Snapshot",
     "Tick",
 ]
+Bindable = Ticks | Bars | BarTicks
 
 SYMBOL_DEFAULT = "ASSET"  # the one instrument of an engine that was given no instruments
 
@@ -91,6 +95,7 @@ PRICE_TICKS_MAX = 2**48 - 1
 CHOICES = {
     "fill": ("touch", "through"),
     "quantity": ("full", "volume"),
+    "range_order": ("stops_first", "limits_first"),
     "settle": ("spot", "mark"),
     "position": ("net", "hedge"),
 }
@@ -203,8 +208,8 @@ class Instrument:
     symbol : str
         Name by which orders and data refer to it.
     tick_size, lot, multiplier, spread_bps, maker_fee, taker_fee, maker_fee_per_lot, \
-taker_fee_per_lot, fee_min, fill, quantity, participation, settle, position, allow_short, qty_step, \
-qty_min, price_band, allow_negative_prices
+taker_fee_per_lot, fee_min, fill, quantity, participation, range_order, settle, position, allow_short, \
+qty_step, qty_min, price_band, allow_negative_prices
         As in `EngineConfig`.
 
     Examples
@@ -232,6 +237,7 @@ qty_min, price_band, allow_negative_prices
     fill: str | None = None
     quantity: str | None = None
     participation: Number | None = None
+    range_order: str | None = None
     settle: str | None = None
     position: str | None = None
     allow_short: bool | None = None
@@ -274,6 +280,9 @@ class EngineConfig:
         How much trades on one tick: all of it, or at most `participation` of the tick's quantity.
     participation : number, fraction
         Share of each tick's quantity that own orders can get; only with quantity="volume".
+    range_order : {"stops_first", "limits_first"}
+        What trades first of a stop and a limit that one bar reaches both: the bar does not tell. The
+        truth lies between the results of the two.
     account : {None, "cash"}
         "cash" checks and reserves cash for each order; None lets cash go below zero.
     allow_short : bool
@@ -326,6 +335,7 @@ class EngineConfig:
     fill: str = "touch"
     quantity: str = "full"
     participation: Number | None = None
+    range_order: str = "stops_first"
     account: str | None = None
     allow_short: bool = True
     latency: int = 0
@@ -847,15 +857,17 @@ class Engine(_kernel.Engine):
             stop_on=stop_on,
         )
 
-    def bind(self, data: Ticks | Mapping[str, Ticks]) -> None:
-        """Attach ticks for `cursor`, `advance` and `run_orders`, from their first row on.
+    def bind(self, data: Bindable | Mapping[str, Bindable]) -> None:
+        """Attach ticks or bars for `cursor`, `advance` and `run_orders`, from their first row on.
 
-        Binding again replaces what was bound; the engine's clock stays, so data can come in pieces.
+        Of each bar the engine takes two ticks: its open, and all that follows as one over the range
+        from low to high, in the bar's last moment. Binding again replaces what was bound; the
+        engine's clock stays, so data can come in pieces.
 
         Parameters
         ----------
-        data : Ticks or mapping of str to Ticks
-            The ticks of the one instrument, or of several by symbol.
+        data : Ticks or Bars, or a mapping of str to them
+            The data of the one instrument, or of several by symbol.
 
         Raises
         ------
@@ -871,18 +883,20 @@ class Engine(_kernel.Engine):
         >>> engine.advance().ticks_done
         2
         """
-        if isinstance(data, Ticks):
+        if isinstance(data, Ticks | Bars | BarTicks):
             data = {self._only_symbol(data): data}
         bound = []
-        for symbol, ticks in data.items():
-            if not isinstance(ticks, Ticks):
+        for symbol, rows in data.items():
+            instrument = self._index_of(symbol)
+            if isinstance(rows, Bars):
+                rows = BarTicks(rows)
+            elif not isinstance(rows, Ticks | BarTicks):
                 raise DataError(
-                    f"the data of {symbol} must be Ticks, was {type(ticks).__name__}",
+                    f"the data of {symbol} must be Ticks or Bars, was {type(rows).__name__}",
                     hint="Ticks.from_arrays(...) makes them from arrays or lists",
                 )
-            instrument = self._index_of(symbol)
-            self._check_same_grids(instrument, ticks)
-            bound.append((instrument, ticks._columns, ticks._start, ticks._stop))
+            self._check_same_grids(instrument, rows)
+            bound.append((instrument, *_feed_of(rows)))
         self._bind(sorted(bound, key=lambda each: each[0]))
 
     def advance(
@@ -1187,7 +1201,7 @@ class Engine(_kernel.Engine):
     def _money(self) -> Grid:
         return Grid(self.config._numbers["money_unit"], "money_unit")
 
-    def _only_symbol(self, ticks: Ticks | None) -> str:
+    def _only_symbol(self, ticks: Bindable | None) -> str:
         symbol, *others = self.symbols
         if others:
             raise ConfigError(
@@ -1202,7 +1216,7 @@ class Engine(_kernel.Engine):
             )
         return symbol
 
-    def _check_same_grids(self, instrument: int, ticks: Ticks) -> None:
+    def _check_same_grids(self, instrument: int, ticks: Ticks | BarTicks) -> None:
         numbers = self.config._numbers["instruments"][instrument]
         ours = (numbers["tick_size"], numbers["lot"], self.config.time_unit)
         theirs = (ticks._tick.step, ticks._lot.step, ticks.time_unit)
@@ -1221,6 +1235,13 @@ class Engine(_kernel.Engine):
             return np.ascontiguousarray(array)
         numbers = self.config._numbers["instruments"][self._index_of(symbol)]
         return grid_column(array, Grid(numbers["lot"], "lot"), "qtys")
+
+
+def _feed_of(rows: Ticks | BarTicks) -> tuple[TickColumns, int, int]:
+    """Columns that the kernel reads, and which of their rows."""
+    if isinstance(rows, BarTicks):
+        return rows._feed, 0, len(rows)
+    return rows._columns, rows._start, rows._stop
 
 
 def _opened(saved: bytes) -> tuple[EngineConfig, bytes]:

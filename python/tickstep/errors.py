@@ -171,6 +171,7 @@ STATUSES = (
     Status(62, "AMOUNT", OrderError, "deposits are positive, withdrawals negative, none is 0"),
     Status(63, "SETTLE_PRICE", OrderError),
     Status(64, "ENTRY_KIND", OrderError),
+    Status(65, "TICK_RANGE", DataError, "of each bar: low <= open, close <= high"),
     Status(70, "CAPACITY", CapacityError, "drain events and close orders you do not need"),
     Status(71, "OVERFLOW", MoneyOverflowError, "trade less, or choose a coarser money_unit"),
     Status(80, "STATE_FORMAT", StateError, "give the bytes that Engine.save() returned"),

@@ -35,6 +35,7 @@ struct InstrumentNumbers {
     settle: String,
     position: String,
     allow_short: bool,
+    range_order: String,
     allow_negative_prices: bool,
     band_ticks: Option<(i64, i64)>,
     spread_ppb: i64,
@@ -99,6 +100,7 @@ impl InstrumentNumbers {
         )?;
         made.participation_ppm = self.participation_ppm;
         made.no_short = !self.allow_short;
+        made.limits_first = self.range_order == "limits_first";
         made.allow_negative = self.allow_negative_prices;
         made.band_ticks = self.band_ticks;
         Ok(made)

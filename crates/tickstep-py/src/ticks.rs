@@ -237,7 +237,7 @@ impl Tick {
     /// A tick of a column, in lots of this size.
     pub fn of_lots(tick: &tickstep::Tick, lot: Steps) -> Tick {
         let quote = tick
-            .is_quoted
+            .is_quoted()
             .then(|| (tick.bid_ticks.into(), tick.ask_ticks.into()));
         Tick {
             time: tick.time.into(),
@@ -260,7 +260,7 @@ impl Tick {
         self.price_ticks.store(tick.price_ticks, Relaxed);
         self.qty.store(tick.qty_lots, Relaxed);
         self.side.store(tick.side.number(), Relaxed);
-        if tick.is_quoted {
+        if tick.is_quoted() {
             if let Some((bid, ask)) = self.quote() {
                 bid.store(tick.bid_ticks, Relaxed);
                 ask.store(tick.ask_ticks, Relaxed);
@@ -314,6 +314,9 @@ pub fn read_side(value: &Bound<'_, PyAny>, kind: Kind) -> PyResult<Side> {
     let message = format!("side {} is not known", value.repr()?);
     Err(kind.error(value.py(), &message, "side is 'BUY' or 'SELL'"))
 }
+
+/// Added to the side of a row with a range: it continues the row before.
+const SIDE_CONTINUES: u8 = 2;
 
 /// A read-only array, kept alive and addressed directly.
 struct Column<T> {
@@ -414,6 +417,8 @@ pub struct TickColumns {
     qty_lots: Column<i64>,
     side: Column<u8>,
     quotes: Option<(Column<i64>, Column<i64>)>,
+    /// Whether the quotes are lows and highs.
+    has_ranges: bool,
     zone_map: ZoneMap,
     allow_negative_prices: bool,
 }
@@ -422,8 +427,10 @@ pub struct TickColumns {
 impl TickColumns {
     #[new]
     #[pyo3(signature = (
-        time, price_ticks, qty_lots, side, bid_ticks, ask_ticks, allow_negative_prices
+        time, price_ticks, qty_lots, side, bid_ticks, ask_ticks, allow_negative_prices,
+        has_ranges=false
     ))]
+    #[expect(clippy::too_many_arguments, reason = "the columns")]
     fn new(
         time: &Bound<'_, PyAny>,
         price_ticks: &Bound<'_, PyAny>,
@@ -432,6 +439,7 @@ impl TickColumns {
         bid_ticks: Option<&Bound<'_, PyAny>>,
         ask_ticks: Option<&Bound<'_, PyAny>>,
         allow_negative_prices: bool,
+        has_ranges: bool,
     ) -> PyResult<TickColumns> {
         let py = time.py();
         let quotes = quote_of(py, bid_ticks, ask_ticks)?;
@@ -442,6 +450,7 @@ impl TickColumns {
             qty_lots: Column::new(qty_lots, "qty_lots")?,
             side: Column::new(side, "side")?,
             quotes: quotes.map(quote_columns).transpose()?,
+            has_ranges,
             zone_map: no_map,
             allow_negative_prices,
         };
@@ -482,6 +491,7 @@ impl TickColumns {
             qty_lots: Column::new(qty_lots, "qty_lots")?,
             side: Column::new(side, "side")?,
             quotes: quotes.map(quote_columns).transpose()?,
+            has_ranges: false,
             zone_map: zone_map.map_err(|fault| raised(py, &fault, Kind::Data))?,
             price_ticks,
             allow_negative_prices,
@@ -601,7 +611,7 @@ impl TickColumns {
     fn checked_map(&self) -> Result<ZoneMap, RowError> {
         let columns = self.columns();
         Feed::new(0, columns)?.checked(&rules(self.allow_negative_prices))?;
-        ZoneMap::build(columns.price_ticks).map_err(Into::into)
+        ZoneMap::of(&columns).map_err(Into::into)
     }
 
     pub fn columns(&self) -> Columns<'_> {
@@ -613,7 +623,11 @@ impl TickColumns {
             quotes,
             ..
         } = self;
-        columns_of(time, price_ticks, qty_lots, side, quotes.as_ref())
+        let columns = columns_of(time, price_ticks, qty_lots, side, quotes.as_ref());
+        Columns {
+            has_ranges: self.has_ranges,
+            ..columns
+        }
     }
 
     pub fn times(&self) -> &[i64] {
@@ -644,17 +658,19 @@ impl TickColumns {
     /// One row; the caller has seen that it exists.
     #[inline(always)]
     pub fn row(&self, row: usize, instrument: u32) -> tickstep::Tick {
-        let side = if self.side.as_slice()[row] == 0 {
-            Side::Buy
-        } else {
-            Side::Sell
-        };
+        let side = self.side.as_slice()[row];
+        let aggressor = if side & 1 == 0 { Side::Buy } else { Side::Sell };
         let (time, price) = (self.time.as_slice()[row], self.price_ticks.as_slice()[row]);
-        let tick = tickstep::Tick::new(time, price, self.qty_lots.as_slice()[row], side)
+        let tick = tickstep::Tick::new(time, price, self.qty_lots.as_slice()[row], aggressor)
             .instrument(instrument);
-        match &self.quotes {
-            Some((bid, ask)) => tick.quote(bid.as_slice()[row], ask.as_slice()[row]),
-            None => tick,
+        let Some((bid, ask)) = &self.quotes else {
+            return tick;
+        };
+        let (bid, ask) = (bid.as_slice()[row], ask.as_slice()[row]);
+        match (self.has_ranges, side >= SIDE_CONTINUES) {
+            (false, _) => tick.quote(bid, ask),
+            (true, false) => tick.range(bid, ask),
+            (true, true) => tick.range(bid, ask).continuing(),
         }
     }
 }

@@ -133,6 +133,7 @@ pub const TKS_QTY_VOLUME: u8 = 2;
 pub const TKS_INSTRUMENT_ALLOW_NEGATIVE: u32 = 1;
 pub const TKS_INSTRUMENT_NO_SHORT: u32 = 2;
 pub const TKS_INSTRUMENT_BAND: u32 = 4;
+pub const TKS_INSTRUMENT_LIMITS_FIRST: u32 = 8;
 
 pub const TKS_CONFIG_CASH_ACCOUNT: u32 = 1;
 
@@ -171,7 +172,11 @@ pub const TKS_AMEND_TRIGGER: u32 = 4;
 pub const TKS_AMEND_TRAIL: u32 = 8;
 
 pub const TKS_TICK_QUOTED: u8 = 1;
+pub const TKS_TICK_RANGE: u8 = 2;
+pub const TKS_TICK_CONTINUES: u8 = 4;
 pub const TKS_FEED_CHECKED: u32 = 1;
+pub const TKS_FEED_RANGES: u32 = 2;
+pub const TKS_SIDE_CONTINUES: u8 = 2;
 pub const TKS_SCHEDULE_CHECKED: u32 = 1;
 
 pub const TKS_LONG_TODAY: usize = 0;
@@ -266,7 +271,9 @@ pub struct tks_tick {
     pub time: i64,
     pub price_ticks: i64,
     pub qty_lots: i64,
+    /// Or the low, of ranges.
     pub bid_ticks: i64,
+    /// Or the high, of ranges.
     pub ask_ticks: i64,
     pub instrument: u32,
     pub side: u8,
@@ -287,7 +294,9 @@ pub struct tks_feed {
     pub price_ticks: *const i64,
     pub qty_lots: *const i64,
     pub side: *const u8,
+    /// Or the low, of ranges.
     pub bid_ticks: *const i64,
+    /// Or the high, of ranges.
     pub ask_ticks: *const i64,
     pub zone_map: *const c_void,
     pub zone_map_size: u64,
@@ -468,6 +477,13 @@ unsafe extern "C" {
         bad_row_out: *mut u64,
     ) -> tks_status;
     pub safe fn tks_zone_map_size(count: u64) -> u64;
+    pub fn tks_zone_map_build_ranges(
+        memory: *mut c_void,
+        size: u64,
+        low_ticks: *const i64,
+        high_ticks: *const i64,
+        count: u64,
+    ) -> tks_status;
     pub fn tks_zone_map_build(
         memory: *mut c_void,
         size: u64,

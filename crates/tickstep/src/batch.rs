@@ -268,7 +268,7 @@ impl Engine {
                     match self.make_room(part.limit, &mut growths) {
                         Ok(()) => {
                             raw.iter_mut()
-                                .for_each(|feed| feed.flags = sys::TKS_FEED_CHECKED);
+                                .for_each(|feed| feed.flags |= sys::TKS_FEED_CHECKED);
                             continue;
                         }
                         Err(error) => error,

@@ -26,12 +26,14 @@ pub struct Columns<'a> {
     pub price_ticks: &'a [i64],
     /// Quantity; needed where the instrument's rule is VOLUME.
     pub qty_lots: Option<&'a [i64]>,
-    /// Aggressor: 0 buy, 1 sell.
+    /// Aggressor: 0 buy, 1 sell. Of ranges 2 more for a row that continues the one before.
     pub side: Option<&'a [u8]>,
-    /// Best bid; with the ask or not at all.
+    /// Best bid, or the low; with the other or not at all.
     pub bid_ticks: Option<&'a [i64]>,
-    /// Best ask; with the bid or not at all.
+    /// Best ask, or the high; with the other or not at all.
     pub ask_ticks: Option<&'a [i64]>,
+    /// Whether these are lows and highs: every row is a stretch of trading.
+    pub has_ranges: bool,
 }
 
 impl<'a> Columns<'a> {
@@ -67,6 +69,16 @@ impl<'a> Columns<'a> {
         self
     }
 
+    /// Adds lows and highs: every row stands for the trading since the row before, of which only
+    /// the ends are known.
+    #[must_use]
+    pub fn ranges(self, low_ticks: &'a [i64], high_ticks: &'a [i64]) -> Self {
+        Columns {
+            has_ranges: true,
+            ..self.quotes(low_ticks, high_ticks)
+        }
+    }
+
     /// Rows.
     #[must_use]
     pub fn len(&self) -> usize {
@@ -92,6 +104,15 @@ impl<'a> Columns<'a> {
             side: self.side.map(|column| &column[rows.clone()]),
             bid_ticks: self.bid_ticks.map(|column| &column[rows.clone()]),
             ask_ticks: self.ask_ticks.map(|column| &column[rows.clone()]),
+            has_ranges: self.has_ranges,
+        }
+    }
+
+    /// The lowest and highest prices of the rows: the prices, but for ranges.
+    fn reach(&self) -> (&'a [i64], &'a [i64]) {
+        match (self.has_ranges, self.bid_ticks, self.ask_ticks) {
+            (true, Some(low), Some(high)) => (low, high),
+            _ => (self.price_ticks, self.price_ticks),
         }
     }
 
@@ -119,6 +140,7 @@ impl<'a> Columns<'a> {
             Status::TickPrice => cell("price_ticks", Some(self.price_ticks)),
             Status::TickQty => cell("qty_lots", self.qty_lots),
             Status::TickQuote => cell("bid_ticks", self.bid_ticks),
+            Status::TickRange => cell("low_ticks", self.bid_ticks),
             Status::TickSide => {
                 let side = self.side.and_then(|column| column.get(row));
                 side.map(|side| ("side", i128::from(*side)))
@@ -337,11 +359,13 @@ impl<'a> Feed<'a> {
     /// at least `count` rows, and the zone map as many bytes as it says.
     pub(crate) fn raw(&self, rules: Option<&Instrument>) -> sys::tks_feed {
         let is_checked = rules.is_some_and(|rules| self.is_checked_for(rules));
+        let flag = |is_set: bool, bit: u32| if is_set { bit } else { 0 };
         let zone_map = self.zone_map.map_or(&[][..], ZoneMap::words);
         sys::tks_feed {
             struct_size: size_of::<sys::tks_feed>() as u32,
             instrument: self.instrument,
-            flags: if is_checked { sys::TKS_FEED_CHECKED } else { 0 },
+            flags: flag(is_checked, sys::TKS_FEED_CHECKED)
+                | flag(self.columns.has_ranges, sys::TKS_FEED_RANGES),
             reserved: 0,
             cursor: self.cursor as u64,
             count: self.end as u64,
@@ -409,22 +433,33 @@ impl ZoneMap {
     /// # Errors
     /// The kernel's refusal of these prices.
     pub fn build(price_ticks: &[i64]) -> Result<ZoneMap, Error> {
-        let bytes = sys::tks_zone_map_size(price_ticks.len() as u64);
+        ZoneMap::of(&Columns::new(price_ticks, price_ticks))
+    }
+
+    /// Reads the prices of the columns once; of ranges, the lows and highs.
+    ///
+    /// # Errors
+    /// [`Error::ColumnLength`].
+    pub fn of(columns: &Columns<'_>) -> Result<ZoneMap, Error> {
+        columns.check_lengths()?;
+        let (low, high) = columns.reach();
+        let bytes = sys::tks_zone_map_size(low.len() as u64);
         let mut words = vec![0_u64; bytes.div_ceil(8) as usize];
-        // SAFETY: the block is 8-byte aligned and has the size asked for; the prices are borrowed
-        // for the call.
+        // SAFETY: the block is 8-byte aligned and has the size asked for; low and high have one
+        // length and are borrowed for the call.
         let status = unsafe {
-            sys::tks_zone_map_build(
+            sys::tks_zone_map_build_ranges(
                 words.as_mut_ptr().cast(),
                 size_of_val(&*words) as u64,
-                price_ticks.as_ptr(),
-                price_ticks.len() as u64,
+                low.as_ptr(),
+                high.as_ptr(),
+                low.len() as u64,
             )
         };
         Status::check(status)?;
         Ok(ZoneMap {
             words: Words::Owned(words),
-            rows: price_ticks.len(),
+            rows: low.len(),
         })
     }
 

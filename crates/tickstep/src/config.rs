@@ -63,6 +63,8 @@ pub struct Instrument {
     pub allow_negative: bool,
     /// Lots to sell or close are checked and reserved.
     pub no_short: bool,
+    /// Over a range, limit and touch orders trade before stops instead of after them.
+    pub limits_first: bool,
     /// Prices of orders outside (low, high), in ticks, are refused.
     pub band_ticks: Option<(i64, i64)>,
     /// Share of the tick's quantity under VOLUME, from 1 to 1000000; else 0.
@@ -100,6 +102,7 @@ impl Instrument {
             qty_rule: QtyRule::Full,
             allow_negative: false,
             no_short: false,
+            limits_first: false,
             band_ticks: None,
             participation_ppm: 0,
             units_per_tick_lot,
@@ -155,6 +158,14 @@ impl Instrument {
     #[must_use]
     pub fn no_short(mut self) -> Self {
         self.no_short = true;
+        self
+    }
+
+    /// Lets limit and touch orders trade before stops over a range: of a stop and a target in one
+    /// bar, the target.
+    #[must_use]
+    pub fn limits_first(mut self) -> Self {
+        self.limits_first = true;
         self
     }
 
@@ -215,6 +226,7 @@ impl Instrument {
         flag(self.allow_negative, sys::TKS_INSTRUMENT_ALLOW_NEGATIVE)
             | flag(self.no_short, sys::TKS_INSTRUMENT_NO_SHORT)
             | flag(self.band_ticks.is_some(), sys::TKS_INSTRUMENT_BAND)
+            | flag(self.limits_first, sys::TKS_INSTRUMENT_LIMITS_FIRST)
     }
 
     pub(crate) fn raw(&self) -> sys::tks_instrument {
@@ -252,6 +264,7 @@ impl Instrument {
             qty_rule: QtyRule::from_number(raw.qty_rule)?,
             allow_negative: has(sys::TKS_INSTRUMENT_ALLOW_NEGATIVE),
             no_short: has(sys::TKS_INSTRUMENT_NO_SHORT),
+            limits_first: has(sys::TKS_INSTRUMENT_LIMITS_FIRST),
             band_ticks: has(sys::TKS_INSTRUMENT_BAND)
                 .then_some((raw.band_low_ticks, raw.band_high_ticks)),
             participation_ppm: raw.participation_ppm,

@@ -74,6 +74,8 @@ numbered! {
             "the amount is 0, has the wrong sign for its kind, or is beyond 2^61";
         SettlePrice = 63, "SETTLE_PRICE", "a settlement price is missing or out of range";
         EntryKind = 64, "ENTRY_KIND", "unknown ledger entry kind";
+        TickRange = 65, "TICK_RANGE",
+            "low and high are out of range or do not enclose the price, or the tick has quotes too";
         Capacity = 70, "CAPACITY",
             "no room for orders, commands or events: drain, or move to a larger block";
         Overflow = 71, "OVERFLOW", "money would pass 2^62 units";

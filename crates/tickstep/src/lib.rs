@@ -56,7 +56,7 @@ pub use order::{Amend, Offset, Order, OrderType, OrderView, Side, TimeInForce};
 pub use pyramid::Extremes;
 pub use schedule::{Schedule, ScheduleColumns, When};
 pub use snapshot::{Bucket, Snapshot};
-pub use ticks::{OwnedColumns, Tick, Ticks};
+pub use ticks::{Extent, OwnedColumns, Tick, Ticks};
 
 /// Version of the kernel in this build: major × 10000 + minor × 100 + patch.
 #[must_use]

@@ -14,7 +14,7 @@ use crate::order::Side;
 /// ```
 /// use tickstep::{Side, Tick};
 /// let tick = Tick::new(1_000, 10_050, 3, Side::Buy).instrument(1).quote(10_049, 10_051);
-/// assert!(tick.is_quoted);
+/// assert!(tick.is_quoted());
 /// ```
 #[repr(C)]
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -23,24 +23,38 @@ pub struct Tick {
     pub time: i64,
     /// Last price.
     pub price_ticks: i64,
-    /// Its quantity, above 0.
+    /// Its quantity, above 0; of a range it may be 0.
     pub qty_lots: i64,
-    /// Best bid, if quoted.
+    /// Best bid, if quoted; low of a range.
     pub bid_ticks: i64,
-    /// Best ask, if quoted.
+    /// Best ask, if quoted; high of a range.
     pub ask_ticks: i64,
     /// Index of the instrument.
     pub instrument: u32,
     /// The aggressor.
     pub side: Side,
-    /// Bid and ask are given.
-    pub is_quoted: bool,
+    /// What is known besides the price.
+    pub extent: Extent,
     /// 0.
     pub reserved: u16,
 }
 
+/// What a tick tells besides its price.
+#[repr(u8)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Extent {
+    /// Nothing: orders take at the price ± half the spread.
+    Point = 0,
+    /// Best bid and ask, at which orders take.
+    Quoted = sys::TKS_TICK_QUOTED,
+    /// Low and high: the tick stands for a stretch of trading of which only the ends are known.
+    Range = sys::TKS_TICK_RANGE,
+    /// The same, and its quantity is that of the tick before: under VOLUME both share one pool.
+    ContinuedRange = sys::TKS_TICK_RANGE | sys::TKS_TICK_CONTINUES,
+}
+
 /// Proves that `Tick` and `tks_tick` are one layout, field by field. `Side` is a `u8` of 0 or 1,
-/// and `is_quoted` lies where the flags do with TKS_TICK_QUOTED as its `true`.
+/// and `Extent` one of the flags.
 macro_rules! same_layout {
     ($($field:ident $raw:ident),+) => {
         const _: () = assert!(size_of::<Tick>() == size_of::<sys::tks_tick>());
@@ -50,9 +64,9 @@ macro_rules! same_layout {
 }
 same_layout!(
     time time, price_ticks price_ticks, qty_lots qty_lots, bid_ticks bid_ticks,
-    ask_ticks ask_ticks, instrument instrument, side side, is_quoted flags, reserved reserved
+    ask_ticks ask_ticks, instrument instrument, side side, extent flags, reserved reserved
 );
-const _: () = assert!(size_of::<Side>() == 1 && true as u8 == sys::TKS_TICK_QUOTED);
+const _: () = assert!(size_of::<Side>() == 1 && size_of::<Extent>() == 1);
 
 impl Tick {
     /// A trade of instrument 0 without quotes.
@@ -66,7 +80,7 @@ impl Tick {
             ask_ticks: 0,
             instrument: 0,
             side,
-            is_quoted: false,
+            extent: Extent::Point,
             reserved: 0,
         }
     }
@@ -83,8 +97,30 @@ impl Tick {
     pub const fn quote(mut self, bid_ticks: i64, ask_ticks: i64) -> Self {
         self.bid_ticks = bid_ticks;
         self.ask_ticks = ask_ticks;
-        self.is_quoted = true;
+        self.extent = Extent::Quoted;
         self
+    }
+
+    /// Makes it a stretch of trading from the price before it to its own, between low and high.
+    #[must_use]
+    pub const fn range(mut self, low_ticks: i64, high_ticks: i64) -> Self {
+        self.bid_ticks = low_ticks;
+        self.ask_ticks = high_ticks;
+        self.extent = Extent::Range;
+        self
+    }
+
+    /// Of a range: says that its quantity is that of the tick before.
+    #[must_use]
+    pub const fn continuing(mut self) -> Self {
+        self.extent = Extent::ContinuedRange;
+        self
+    }
+
+    /// Whether bid and ask are given.
+    #[must_use]
+    pub const fn is_quoted(&self) -> bool {
+        matches!(self.extent, Extent::Quoted)
     }
 
     #[inline]
@@ -100,6 +136,7 @@ impl Tick {
             Status::TickPrice => Some(("price_ticks", self.price_ticks.into())),
             Status::TickQty => Some(("qty_lots", self.qty_lots.into())),
             Status::TickQuote => Some(("bid_ticks", self.bid_ticks.into())),
+            Status::TickRange => Some(("low_ticks", self.bid_ticks.into())),
             _ => None,
         }
     }
@@ -124,10 +161,12 @@ pub struct OwnedColumns {
     pub qty_lots: Option<Vec<i64>>,
     /// Aggressor: 0 buy, 1 sell.
     pub side: Option<Vec<u8>>,
-    /// Best bid; with the ask or not at all.
+    /// Best bid, or the low; with the other or not at all.
     pub bid_ticks: Option<Vec<i64>>,
-    /// Best ask; with the bid or not at all.
+    /// Best ask, or the high; with the other or not at all.
     pub ask_ticks: Option<Vec<i64>>,
+    /// Whether these are lows and highs.
+    pub has_ranges: bool,
 }
 
 impl OwnedColumns {
@@ -141,6 +180,7 @@ impl OwnedColumns {
             side: self.side.as_deref(),
             bid_ticks: self.bid_ticks.as_deref(),
             ask_ticks: self.ask_ticks.as_deref(),
+            has_ranges: self.has_ranges,
         }
     }
 }
@@ -194,7 +234,7 @@ impl<'a> Ticks<'a> {
     fn checked(storage: Storage<'a>, rules: &Instrument) -> Result<Ticks<'a>, RowError> {
         let columns = storage.columns();
         Feed::new(0, columns)?.check(rules)?;
-        let zone_map = ZoneMap::build(columns.price_ticks)?;
+        let zone_map = ZoneMap::of(&columns)?;
         Ok(Ticks {
             zone_map,
             prices: Prices::of(rules),

@@ -9,9 +9,10 @@ use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
 
 use tickstep::{
-    Amend, BatchError, BatchResult, Columns, Config, Engine, Entry, Error, Event, EventKind, Feed,
-    FillRule, Instrument, Liquidity, Offset, Order, OrderType, OrderView, PositionMode, QtyRule,
-    Reason, Schedule, ScheduleColumns, Settle, Side, Snapshot, Status, Tick, TimeInForce, When,
+    Amend, BatchError, BatchResult, Columns, Config, Engine, Entry, Error, Event, EventKind,
+    Extent, Feed, FillRule, Instrument, Liquidity, Offset, Order, OrderType, OrderView,
+    PositionMode, QtyRule, Reason, Schedule, ScheduleColumns, Settle, Side, Snapshot, Status, Tick,
+    TimeInForce, When,
 };
 
 /// One command: its verb, bare words, and keys.
@@ -169,6 +170,7 @@ fn instrument_of(line: &Line) -> Result<Instrument, Status> {
         qty_rule: QtyRule::from_number(qty).ok_or(Status::Rule)?,
         allow_negative: line.has("allow_negative"),
         no_short: line.has("no_short"),
+        limits_first: line.has("limits_first"),
         band_ticks: line
             .value("band_low")
             .map(|_| (line.number("band_low"), line.number("band_high"))),
@@ -211,9 +213,16 @@ fn tick_of(line: &Line) -> Result<Tick, Status> {
         side,
     )
     .instrument(line.number("i"));
-    match line.value("bid") {
-        Some(_) => Ok(tick.quote(line.number("bid"), line.number("ask"))),
-        None => Ok(tick),
+    let tick = match (line.value("bid"), line.value("low")) {
+        (Some(_), _) => tick.quote(line.number("bid"), line.number("ask")),
+        (None, Some(_)) => tick.range(line.number("low"), line.number("high")),
+        (None, None) => tick,
+    };
+    match (line.has("continues"), tick.extent) {
+        (false, _) => Ok(tick),
+        (true, Extent::Range) => Ok(tick.continuing()),
+        // A `Tick` has no such flag apart from a range.
+        (true, _) => Err(Status::TickRange),
     }
 }
 
@@ -284,6 +293,7 @@ struct Rows {
     side: Vec<u8>,
     bid: Vec<i64>,
     ask: Vec<i64>,
+    has_ranges: bool,
     cursor: usize,
 }
 
@@ -292,10 +302,18 @@ impl Rows {
         self.time.push(line.number("t"));
         self.price.push(line.number("p"));
         self.qty.push(line.number_or("q", 1));
-        self.side.push(line.named_key("side", &names!(Side), 0));
-        if line.value("bid").is_some() {
-            self.bid.push(line.number("bid"));
-            self.ask.push(line.number("ask"));
+        let side: u8 = line.named_key("side", &names!(Side), 0);
+        let continues = if line.has("continues") { 2 } else { 0 };
+        self.side.push(side | continues);
+        self.has_ranges = line.value("low").is_some();
+        let (bid, ask) = if self.has_ranges {
+            ("low", "high")
+        } else {
+            ("bid", "ask")
+        };
+        if line.value(bid).is_some() {
+            self.bid.push(line.number(bid));
+            self.ask.push(line.number(ask));
         }
     }
 
@@ -303,7 +321,9 @@ impl Rows {
         let columns = Columns::new(&self.time, &self.price)
             .qty_lots(&self.qty)
             .side(&self.side);
-        let columns = if self.bid.is_empty() {
+        let columns = if self.has_ranges {
+            columns.ranges(&self.bid, &self.ask)
+        } else if self.bid.is_empty() {
             columns
         } else {
             columns.quotes(&self.bid, &self.ask)
