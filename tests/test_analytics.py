@@ -925,6 +925,23 @@ def test_a_refused_piece_leaves_a_stream_as_it_was() -> None:
     assert profile.result()["total_volume"].size == 0
 
 
+@pytest.mark.parametrize("kind", an.VOLATILITY_COLUMNS)
+@pytest.mark.parametrize("window", [50, 1_000])
+def test_a_refused_piece_leaves_a_volatility_as_it_was(kind: str, window: int) -> None:
+    names = ("open", "high", "low", "close")
+    columns = dict(zip(names, Walk(rows=1_500).bars(), strict=True))
+    given = [columns[name] for name in an.VOLATILITY_COLUMNS[kind]]
+    refused, clean = (an.RollingVolatility(kind, window) for _ in range(2))
+    for rolling in (refused, clean):
+        rolling.push(*(column[:700] for column in given))
+    bad = [column[700:].copy() for column in given]
+    bad[0][650] = 0
+    with pytest.raises(ts.DataError, match="row 650: price"):
+        refused.push(*bad)
+    rest = [column[700:] for column in given]
+    same_bits([refused.push(*rest)], [clean.push(*rest)])
+
+
 def test_a_look_at_what_has_not_ended_changes_nothing() -> None:
     walk = Walk(rows=900)
     makers: tuple[Callable[..., Any], ...] = (an.CandleBuilder, an.FootprintBuilder)

@@ -266,15 +266,25 @@ impl RollingVolatility {
         for column in columns {
             check_length("a column of prices", columns[0].len(), column.len())?;
         }
-        // First, so that a bad row leaves the window as it was: a copy of it would be dear.
-        check_rows(columns)?;
         reserve(out, columns[0].len())?;
-        run_wide(Push {
+        // A bad row leaves the window as it was. Few rows are checked first, for a copy of the window
+        // would be dear; many are checked when they are used, for reading them twice would be.
+        let saved = (columns[0].len() > self.rows).then(|| self.clone());
+        if saved.is_none() {
+            check_rows(columns)?;
+        }
+        let before = out.len();
+        let done = run_wide(Push {
             state: self,
             columns,
+            is_checked: saved.is_none(),
             out,
         });
-        Ok(())
+        if let (Err(_), Some(saved)) = (&done, saved) {
+            out.truncate(before);
+            *self = saved;
+        }
+        done
     }
 
     #[inline(always)]
@@ -453,21 +463,27 @@ impl Work for CheckRows<'_> {
         let mut start = 0;
         while start < total {
             let rows = BLOCK_ROWS.min(total - start);
-            for column in self.columns {
-                let checked = column.check(start, rows);
-                checked.map_err(|fault| fault.shifted(start))?;
-            }
-            if self.columns.len() > 1 {
-                let prices = read_block(self.columns, start, rows);
-                let is_wrong = |row: &usize| is_out_of_range(&prices, self.columns.len(), *row);
-                if let Some(row) = (0..rows).find(is_wrong) {
-                    return Err(Fault::at(start + row, FaultRule::Range));
-                }
-            }
+            check_block(self.columns, start, rows)?;
             start += rows;
         }
         Ok(())
     }
+}
+
+#[inline(always)]
+fn check_block(columns: &[PriceColumn<'_>], start: usize, rows: usize) -> Result<(), Fault> {
+    for column in columns {
+        let checked = column.check(start, rows);
+        checked.map_err(|fault| fault.shifted(start))?;
+    }
+    if columns.len() > 1 {
+        let prices = read_block(columns, start, rows);
+        let is_wrong = |row: &usize| is_out_of_range(&prices, columns.len(), *row);
+        if let Some(row) = (0..rows).find(is_wrong) {
+            return Err(Fault::at(start + row, FaultRule::Range));
+        }
+    }
+    Ok(())
 }
 
 /// Whether the low, or open or close, is above the high, or below the low; columns are high and low,
@@ -485,21 +501,26 @@ fn is_out_of_range(prices: &[[f64; BLOCK_ROWS]; 4], columns: usize, row: usize) 
 struct Push<'a> {
     state: &'a mut RollingVolatility,
     columns: &'a [PriceColumn<'a>],
+    is_checked: bool,
     out: &'a mut Vec<f64>,
 }
 
 impl Work for Push<'_> {
-    type Out = ();
+    type Out = Result<(), Fault>;
 
     #[inline(always)]
-    fn run(self) {
+    fn run(self) -> Self::Out {
         let total = self.columns[0].len();
         let mut start = 0;
         while start < total {
             let rows = BLOCK_ROWS.min(total - start);
+            if !self.is_checked {
+                check_block(self.columns, start, rows)?;
+            }
             self.state.push_block(self.columns, start, rows, self.out);
             start += rows;
         }
+        Ok(())
     }
 }
 
