@@ -166,16 +166,27 @@ fn with_rows<'py, Q: Amount + numpy::Element, T: Send>(
     call: impl FnOnce(Rows<'_, Q>) -> Result<T, Fault> + Send,
 ) -> PyResult<T> {
     let time = column::<i64>(time, "timestamps")?;
+    let time = time.as_slice()?;
+    with_trades(py, (price_ticks, qtys, sides), |price_ticks, qty, side| {
+        call(Rows {
+            time,
+            price_ticks,
+            qty,
+            side,
+        })
+    })
+}
+
+fn with_trades<'py, Q: Amount + numpy::Element, T: Send>(
+    py: Python<'py>,
+    (price_ticks, qtys, sides): (Any<'_, 'py>, Any<'_, 'py>, Any<'_, 'py>),
+    call: impl FnOnce(&[i64], &[Q], &[u8]) -> Result<T, Fault> + Send,
+) -> PyResult<T> {
     let price_ticks = column::<i64>(price_ticks, "price_ticks")?;
     let qtys = column::<Q>(qtys, "qtys")?;
     let sides = column::<u8>(sides, "sides")?;
-    let rows = Rows {
-        time: time.as_slice()?,
-        price_ticks: price_ticks.as_slice()?,
-        qty: qtys.as_slice()?,
-        side: sides.as_slice()?,
-    };
-    without_gil(py, rows.time.len(), || call(rows))
+    let (price_ticks, qtys, sides) = (price_ticks.as_slice()?, qtys.as_slice()?, sides.as_slice()?);
+    without_gil(py, qtys.len(), || call(price_ticks, qtys, sides))
 }
 
 fn candle_columns<Q: numpy::Element>(
@@ -302,13 +313,13 @@ impl ProfileState {
         qtys: Any<'_, 'py>,
         sides: Any<'_, 'py>,
     ) -> PyResult<()> {
-        let times = price_ticks; // any column of the length: times are not looked at
+        let columns = (price_ticks, qtys, sides);
         match &mut self.profile {
-            Either::Whole(profile) => with_rows(py, (times, price_ticks, qtys, sides), |rows| {
-                profile.push(rows.price_ticks, rows.qty, rows.side)
+            Either::Whole(profile) => with_trades(py, columns, |prices, qtys, sides| {
+                profile.push(prices, qtys, sides)
             }),
-            Either::Float(profile) => with_rows(py, (times, price_ticks, qtys, sides), |rows| {
-                profile.push(rows.price_ticks, rows.qty, rows.side)
+            Either::Float(profile) => with_trades(py, columns, |prices, qtys, sides| {
+                profile.push(prices, qtys, sides)
             }),
         }
     }

@@ -3,7 +3,7 @@
 use std::collections::BTreeMap;
 use std::num::NonZeroU64;
 
-use crate::analytics::candles::{Amount, Rows};
+use crate::analytics::candles::Amount;
 use crate::analytics::check::{
     Fault, FaultRule, bits_of, bits_of_count, check_length, check_sides,
 };
@@ -93,18 +93,14 @@ impl<Q: Amount> VolumeProfile<Q> {
         let rows = price_ticks.len();
         check_length("qtys", rows, qtys.len())?;
         check_length("sides", rows, sides.len())?;
-        let rows = Rows {
-            time: price_ticks, // not looked at
-            price_ticks,
-            qty: qtys,
-            side: sides,
-        };
         // One block is checked before it is counted; of several, an early one may be counted when
         // a later one is found wrong.
         let saved = (price_ticks.len() > BLOCK_ROWS).then(|| self.clone());
         let done = run_wide(Push {
             profile: self,
-            rows,
+            price_ticks,
+            qtys,
+            sides,
         });
         if let (Err(_), Some(saved)) = (&done, saved) {
             *self = saved;
@@ -180,18 +176,18 @@ impl<Q: Amount> VolumeProfile<Q> {
     }
 
     #[inline(always)]
-    fn push_block(&mut self, rows: Rows<'_, Q>) -> Result<(), Fault> {
-        check_sides(rows.side)?;
-        Q::check(rows.qty)?;
+    fn push_block(&mut self, price_ticks: &[i64], qtys: &[Q], sides: &[u8]) -> Result<(), Fault> {
+        check_sides(sides)?;
+        Q::check(qtys)?;
         let (mut low, mut high) = (i64::MAX, i64::MIN);
-        for price in rows.price_ticks {
+        for price in price_ticks {
             low = low.min(*price);
             high = high.max(*price);
         }
         if low < -PRICE_MAX || high > PRICE_MAX {
-            return Err(find_price_fault(rows.price_ticks));
+            return Err(find_price_fault(price_ticks));
         }
-        let volume = Q::total(self.volume, rows.qty).ok_or_else(|| Fault::sum("qtys"))?;
+        let volume = Q::total(self.volume, qtys).ok_or_else(|| Fault::sum("qtys"))?;
         if let Some((lowest, highest)) = self.range {
             (low, high) = (low.min(lowest), high.max(highest));
         }
@@ -199,11 +195,14 @@ impl<Q: Amount> VolumeProfile<Q> {
         self.range = Some((low, high));
         self.volume = volume;
         match &mut self.tree {
-            Some(tree) => push_tree(tree, rows),
+            Some(tree) => push_tree(tree, price_ticks, qtys, sides),
             None => {
                 // Only whole numbers may be summed in another order.
                 let lanes = if Q::IS_EXACT { LANES } else { 1 };
-                push_cells(&mut self.cells, self.base, rows, lanes);
+                let places = price_ticks
+                    .iter()
+                    .map(|price| price.wrapping_sub(self.base) as usize);
+                push_cells(&mut self.cells, places, qtys, sides, lanes);
                 Ok(())
             }
         }
@@ -250,7 +249,9 @@ fn find_price_fault(price_ticks: &[i64]) -> Fault {
 
 struct Push<'a, Q> {
     profile: &'a mut VolumeProfile<Q>,
-    rows: Rows<'a, Q>,
+    price_ticks: &'a [i64],
+    qtys: &'a [Q],
+    sides: &'a [u8],
 }
 
 impl<Q: Amount> Work for Push<'_, Q> {
@@ -258,31 +259,41 @@ impl<Q: Amount> Work for Push<'_, Q> {
 
     #[inline(always)]
     fn run(self) -> Self::Out {
-        let rows = self.rows.time.len();
-        let mut start = 0;
-        while start < rows {
-            let end = rows.min(start + BLOCK_ROWS);
+        let columns = self
+            .qtys
+            .chunks(BLOCK_ROWS)
+            .zip(self.sides.chunks(BLOCK_ROWS));
+        let blocks = self.price_ticks.chunks(BLOCK_ROWS).zip(columns);
+        for (block, (price_ticks, (qtys, sides))) in blocks.enumerate() {
             self.profile
-                .push_block(self.rows.part(start, end))
-                .map_err(|fault| fault.shifted(start))?;
-            start = end;
+                .push_block(price_ticks, qtys, sides)
+                .map_err(|fault| fault.shifted(block * BLOCK_ROWS))?;
         }
         Ok(())
     }
 }
 
 #[inline(always)]
-fn push_cells<Q: Amount>(cells: &mut [Cell<Q>], base: i64, rows: Rows<'_, Q>, lanes: usize) {
-    let columns = rows.price_ticks.iter().zip(rows.qty).zip(rows.side);
-    for (row, ((price, qty), side)) in columns.enumerate() {
-        let cell = &mut cells[price.wrapping_sub(base) as usize];
-        let sum = &mut cell[row & (lanes - 1)][usize::from(side & 1)];
+fn push_cells<Q: Amount>(
+    cells: &mut [Cell<Q>],
+    places: impl Iterator<Item = usize>,
+    qtys: &[Q],
+    sides: &[u8],
+    lanes: usize,
+) {
+    for (row, ((place, qty), side)) in places.zip(qtys).zip(sides).enumerate() {
+        let sum = &mut cells[place][row & (lanes - 1)][usize::from(side & 1)];
         *sum = sum.add_within(*qty);
     }
 }
 
-fn push_tree<Q: Amount>(tree: &mut BTreeMap<i64, [Q; 2]>, rows: Rows<'_, Q>) -> Result<(), Fault> {
-    for ((price, qty), side) in rows.price_ticks.iter().zip(rows.qty).zip(rows.side) {
+fn push_tree<Q: Amount>(
+    tree: &mut BTreeMap<i64, [Q; 2]>,
+    price_ticks: &[i64],
+    qtys: &[Q],
+    sides: &[u8],
+) -> Result<(), Fault> {
+    for ((price, qty), side) in price_ticks.iter().zip(qtys).zip(sides) {
         let sums = tree.entry(*price).or_default();
         let sum = &mut sums[usize::from(*side)];
         *sum = sum.add(*qty).ok_or_else(|| Fault::sum("qtys"))?;
