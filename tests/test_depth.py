@@ -115,7 +115,7 @@ def test_arguments_and_bad_messages(tmp_path: Path) -> None:
     with pytest.raises(DataError, match="no book updates in 1 lines"):
         ts.read_book(written(tmp_path / "z.feed", '1 {"e":"trade"}\n'))
     table = written(tmp_path / "t.csv", "time,side,price,qty\n1704067200000,bid,1,1\n")
-    with pytest.raises(ConfigError, match="kind='depth' does not fit"):
+    with pytest.raises(DataError, match="line 1: the line is not a receive time"):
         ts.read_book(table, kind="depth")
 
 

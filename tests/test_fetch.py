@@ -153,7 +153,7 @@ def test_what_fails_leaves_a_report_and_not_half_a_day(
     ("change", "match"),
     [
         ({".zip.CHECKSUM": None}, "has no checksum"),
-        ({".zip": b"PK\x03\x04", "sum": True}, "is no archive of one CSV file"),
+        ({".zip": b"PK\x03\x04", "sum": True}, "the packed file is damaged or cut off"),
         ({"cut": True}, "RemoteProtocolError"),
     ],
 )

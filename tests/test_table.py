@@ -293,6 +293,21 @@ def test_disorder_and_repeats_are_mended_on_request_only(tmp_path: Path) -> None
     assert source_of(bars)["repaired"] == {"rows moved": 1, "duplicates": 1}
 
 
+def test_disorder_within_one_of_several_files_is_no_less_bad(tmp_path: Path) -> None:
+    head = "time,open,high,low,close,volume,24h_volume\n"  # a name that begins as a number
+    good = written(tmp_path / "a.csv", head + f"{START_MS},1,1,1,1,1,9\n")
+    rows = [f"{START_MS + 60_000 * at},1,1,1,1,1,9\n" for at in (2, 1)]
+    bad = written(tmp_path / "b.csv", head + "".join(rows))
+    with pytest.raises(DataError, match="b.csv: line 3: time goes backwards"):
+        ts.read_bars([good, bad])
+    assert len(ts.read_bars([good, bad], sort=True)) == 3
+    times = ("2024-11-03 01:30:00", "2024-11-03 01:20:00")
+    dates = [f"{time},1,1,1,1,1,9\n" for time in times]
+    local = written(tmp_path / "c.csv", head + "".join(dates))
+    with pytest.raises(DataError, match="c.csv: time goes backwards, from 2024-11-03T01:30"):
+        ts.read_bars(local, tz="America/New_York")
+
+
 def test_files_are_joined_in_order_of_time(tmp_path: Path) -> None:
     day = FUTURES_ROWS.splitlines(keepends=True)
     us_rows = day[1].replace("260000,", "320000000,", 1).replace("42350.40", "42350.455")
@@ -331,7 +346,7 @@ def test_files_are_joined_in_order_of_time(tmp_path: Path) -> None:
         ("时间,开盘\n".encode("gbk"), "not text in UTF-8"),
         (b"time;open;high;low;close\n1;2;3;4;5\n", "no column is known as volume"),
         (b"1704067200000,1,2,1,2,5\n", "a table of 6 columns without a header"),
-        (b"[1,2]\n", "a table of 2 columns without a header"),
+        (b"[1,2]\n", "no column is known as time"),
         (b"{1,2}\n", "not one JSON object"),
         (b'{"a":' * 100_000 + b"\n", "not one JSON object"),
         (b"time,open,high,low,close,volume\n", "no rows in 1 lines"),

@@ -1235,8 +1235,8 @@ class TableParser:
 
     Parameters
     ----------
-    columns : sequence of (str, int, sequence of str)
-        Name of the field, its column from 0, and its keys in JSON lines.
+    columns : sequence of (str, int, str)
+        Name of the field, its column from 0, and its key in JSON lines.
     delimiter : str or None
         Between two cells; None for a JSON object in each line.
     width : int
@@ -1245,7 +1245,7 @@ class TableParser:
 
     def __new__(
         cls,
-        columns: Sequence[tuple[str, int, Sequence[str]]],
+        columns: Sequence[tuple[str, int, str]],
         *,
         delimiter: str | None = None,
         width: int = 0,

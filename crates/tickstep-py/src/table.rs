@@ -30,7 +30,7 @@ impl TableParser {
     ))]
     #[expect(clippy::too_many_arguments, reason = "keywords of one Python call")]
     fn new(
-        columns: Vec<(String, usize, Vec<String>)>,
+        columns: Vec<(String, usize, String)>,
         delimiter: Option<char>,
         width: usize,
         has_header: bool,
@@ -145,10 +145,10 @@ fn form_of(delimiter: Option<char>, columns: usize, has_header: bool) -> PyResul
     })
 }
 
-fn column_of((name, at, keys): (String, usize, Vec<String>)) -> PyResult<Column> {
+fn column_of((name, at, key): (String, usize, String)) -> PyResult<Column> {
     let field = Field::from_name(&name)
         .ok_or_else(|| PyValueError::new_err(format!("column {name:?} is not known")))?;
-    Ok(Column { field, at, keys })
+    Ok(Column { field, at, key })
 }
 
 fn unit_of(name: &str) -> PyResult<TimeUnit> {

@@ -39,8 +39,8 @@ pub struct Column {
     pub field: Field,
     /// Its column, from 0, of a delimited table.
     pub at: usize,
-    /// Its keys in the objects of JSON lines; the first that is there counts.
-    pub keys: Vec<String>,
+    /// Its key in the objects of JSON lines.
+    pub key: String,
 }
 
 /// How the times of the rows of one symbol may follow each other.
@@ -106,7 +106,7 @@ const OTHER_SYMBOL: &str = "other symbol";
 /// use tickstep::table::{Column, Field, Form, TableOptions, TableParser};
 ///
 /// let fields = [Field::Time, Field::Price, Field::Qty, Field::Side];
-/// let column = |(at, field)| Column { field, at, keys: Vec::new() };
+/// let column = |(at, field)| Column { field, at, key: String::new() };
 /// let options = TableOptions {
 ///     form: Form::Delimited { delimiter: b';', columns: 4, has_header: true },
 ///     columns: fields.into_iter().enumerate().map(column).collect(),

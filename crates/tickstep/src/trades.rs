@@ -329,7 +329,9 @@ impl TradesParser {
             .and_then(|()| pages::reserve(&mut self.price.values, rows))
             .and_then(|()| pages::reserve(&mut self.qty.values, rows))
             .and_then(|()| pages::reserve(&mut self.side, rows));
-        reserved.map_err(|_| TradesError::Memory { rows: self.rows() })
+        reserved.map_err(|_| TradesError::Memory {
+            lines: self.rows() as u64,
+        })
     }
 
     fn into_trades(self, format: &'static str, time_unit: TimeUnit) -> Trades {

@@ -17,6 +17,7 @@ from tickstep.data.table import (
     checked,
     read_parts,
     repaired_part,
+    shown,
     source_of,
 )
 from tickstep.errors import DataError
@@ -115,9 +116,9 @@ def read_bars(
     reads = _read_all(path, symbol, options)
     names = _symbols_of(reads)
     if len(names) > 1:
-        shown = ", ".join(str(name) for name in sorted(names, key=str)[:20])
         raise DataError(
-            f"{reads[0].text.name}: the rows are of {len(names)} symbols: {shown}",
+            f"{reads[0].text.name}: the rows are of {len(names)} symbols:"
+            f" {shown(sorted(map(str, names)))}",
             hint="symbol= takes one of them; read_bars_by_symbol() reads all",
         )
     return _as_bars(reads, names[0], symbol, interval, options)
@@ -202,12 +203,12 @@ def _read_all(
     for text in texts:
         is_told = not needs_symbol or _BINANCE_NAME.match(text.name)
         kind = BARS if is_told else BARS._replace(needs=(*BARS.needs, "symbol"))
-        parts, told = read_parts(text, kind, options, symbol=symbol, any_order=len(texts) > 1)
-        reads.append(_Read(text, [_labelled(part, text, told) for part in parts], told))
+        parts, told = read_parts(text, kind, options, symbol=symbol)
+        reads.append(_Read(text, [_labelled(part, text) for part in parts], told))
     return sorted(reads, key=lambda read: begin_ns(read.parts[0]))
 
 
-def _labelled(part: Part, text: Text, told: Told) -> Part:
+def _labelled(part: Part, text: Text) -> Part:
     """Complete what Binance tells by the file's name alone."""
     found = _BINANCE_NAME.match(text.name)
     if found is None:

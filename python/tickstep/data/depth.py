@@ -124,13 +124,8 @@ def read_book(
     ('BTCUSDT', [417325], [4])
     """
     texts = texts_of(path)
-    if is_feed(texts[0]):
+    if kind is not None or is_feed(texts[0]):
         return _of_feed(texts, kind, symbol, options)
-    if kind is not None:
-        raise ConfigError(
-            f"kind={kind!r} does not fit {texts[0].name}: its columns tell what it holds",
-            hint="leave kind out",
-        )
     names, row = first_cells(texts[0], options)
     if "update_type" in names:
         return _of_archive(texts, symbol, options)

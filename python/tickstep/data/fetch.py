@@ -6,12 +6,10 @@ time after twice the wait, and then the next one is asked. What all have answere
 noted, so that it is not asked for again. How it went is a `Backfill`, never an exception.
 """
 
-import csv
 import hashlib
 import io
 import tempfile
 import time
-import zipfile
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
@@ -21,6 +19,7 @@ from typing import IO, Any, NamedTuple, Protocol
 import numpy as np
 
 from tickstep.bars import Bars, interval_text
+from tickstep.data.bars import read_bars
 from tickstep.data.calendar import Align, Calendar, calendar_for
 from tickstep.data.china import read_akshare, read_tushare, read_xtdata
 from tickstep.data.store import Gap, Store
@@ -361,32 +360,33 @@ class BinanceArchive:
 
     def bars(self, of: Symbol, interval: str, start: int, stop: int) -> Bars | None:
         """Return bars from the files of the days, or of the month when all of it is asked for."""
-        rows: list[list[str]] = []
         days = [str(day) for day in _utc_days(start, stop)]
-        month = days[0][:7]
-        if _is_whole_month(start, stop):
-            found = self._rows(self.path(of, interval, month))
-            if found is not None:
-                rows, days = found, []
-        for day in days:
-            rows += self._rows(self.path(of, interval, day)) or []
-        return _klines(rows, interval) if rows else None
+        with tempfile.TemporaryDirectory() as folder:
+            month = self.path(of, interval, days[0][:7]) if _is_whole_month(start, stop) else None
+            files = [] if month is None else self._verified([month], folder)
+            if not files:
+                files = self._verified([self.path(of, interval, day) for day in days], folder)
+            return _in_ms(read_bars(files, interval=interval)) if files else None
 
-    def _rows(self, path: str) -> list[list[str]] | None:
-        with tempfile.TemporaryFile() as file:
-            if not self._fetch(path, file):
-                return None
+    def _verified(self, paths: Sequence[str], folder: str) -> list[Path]:
+        """Fetch the files that there are, each compared with its checksum."""
+        files = []
+        for path in paths:
+            target = Path(folder, Path(path).name)
+            with target.open("w+b") as file:
+                if not self._fetch(path, file):
+                    continue
+                file.seek(0)
+                digest = hashlib.file_digest(file, "sha256").hexdigest()
             told = self._text(f"{path}.CHECKSUM")
             if told is None:
                 raise FetchError(f"{path} has no checksum", hint="mirror the .CHECKSUM files too")
-            file.seek(0)
-            digest = hashlib.file_digest(file, "sha256").hexdigest()
             if told.split()[:1] != [digest]:
                 raise FetchError(
                     f"{path} does not match its checksum", hint="the file is damaged or cut off"
                 )
-            file.seek(0)
-            return _unzipped(file, path, _FILE_BYTES_MAX)
+            files.append(target)
+        return files
 
     def _text(self, path: str) -> str | None:
         with io.BytesIO() as file:
@@ -439,40 +439,13 @@ def _is_whole_month(start: int, stop: int) -> bool:
     return start == begin and stop == _next_month(start)
 
 
-def _unzipped(file: IO[bytes], path: str, bytes_max: int) -> list[list[str]]:
-    try:
-        with zipfile.ZipFile(file) as archive:
-            (member,) = archive.infolist()
-            if member.file_size > bytes_max:
-                raise FetchError(f"{path} unpacks to more than 2 GB", is_final=True)
-            with archive.open(member) as packed:
-                rows = list(csv.reader(io.TextIOWrapper(packed, "ascii")))
-    except (zipfile.BadZipFile, ValueError, EOFError) as fault:
-        raise FetchError(f"{path} is no archive of one CSV file: {fault}") from fault
-    # Newer files of futures have a header.
-    return rows[1:] if rows and not rows[0][0].isdigit() else rows
-
-
-def _klines(rows: list[list[str]], interval: str) -> Bars:
-    columns = list(zip(*rows, strict=True))
-    if len(columns) < 11:
-        raise FetchError(f"a kline has 12 columns, was {len(columns)}", is_final=True)
-    opens = np.array(columns[0], dtype=np.int64)
-    # Microseconds since 2025 at the spot market, told by their digits.
-    is_us = len(columns[0][0]) > 14
-    return Bars.from_arrays(
-        opens // 1000 if is_us else opens,
-        columns[1],
-        columns[2],
-        columns[3],
-        columns[4],
-        columns[5],
-        interval=interval,
-        time_unit="ms",
-        turnover=np.array(columns[7], dtype=np.float64),
-        trade_count=np.array(columns[8], dtype=np.int64),
-        buy_volume=columns[9],
-    )
+def _in_ms(bars: Bars) -> Bars:
+    """Put times in ms, as all klines were before those of the spot market came in us in 2025."""
+    if bars.time_unit == "ms":
+        return bars
+    columns: dict[str, Any] = dict(bars.columns)
+    columns["time"] = bars.datetimes.astype("datetime64[ms]").view(np.int64)
+    return Bars(**columns, **bars._labels() | {"time_unit": "ms"})
 
 
 # China.

@@ -32,13 +32,14 @@ __all__ = [
     "read_parts",
     "read_rows",
     "repaired_part",
+    "shown",
     "source_of",
     "summed",
 ]
 
 _HEAD_BYTES = 1 << 16
 _DELIMITERS = ",;\t|"
-_NUMBER = re.compile(r"[+-]?(\d|\.\d)")
+_NUMBER = re.compile(r"[-+]?\.?\d[-+.:/ \deETZ]*")  # or a date
 
 # Names of columns in lower case, letters and digits alone; of several in one header the first counts.
 ALIASES = {
@@ -168,17 +169,18 @@ def checked(options: TableOptions) -> TableOptions:
 
 
 def read_parts(
-    text: Text, kind: Kind, options: TableOptions, *, symbol: str | None, any_order: bool
+    text: Text, kind: Kind, options: TableOptions, *, symbol: str | None
 ) -> tuple[list[Part], Told]:
     """Read one text: the rows of each symbol, and how it went."""
     layout = _layout_of(text, kind, options)
-    parser = _made_parser(layout, kind, options, symbol=symbol, any_order=any_order)
+    parser = _made_parser(layout, kind, options, symbol)
     feed(parser, text, options.get("progress"))
     with faults_of(text):
         found, report = parser.finish()
     parts = [_as_part(part) for part in found]
     if "tz" in options:
-        parts = [_in_utc(part, options["tz"], report, text) for part in parts]
+        _check_naive(report, options["tz"], text)
+        parts = [_in_utc(part, options, text) for part in parts]
     return parts, Told(layout, report)
 
 
@@ -192,14 +194,12 @@ def read_rows(
 ) -> tuple[Part, dict[str, Any]]:
     """Read all rows of one instrument: columns, and the labels that go with them.
 
-    `constants` tells columns that have one value in all rows of a text; with it, rows may be in any
-    order.
+    `constants` tells columns that have one value in all rows of a text.
     """
     checked(options)
-    any_order = len(texts) > 1 or constants is not None
     parts, told = [], []
     for text in texts:
-        found, how = read_parts(text, kind, options, symbol=symbol, any_order=any_order)
+        found, how = read_parts(text, kind, options, symbol=symbol)
         told.append((text, how))
         for part in found:
             for name, value in (constants(text) if constants else {}).items():
@@ -222,7 +222,7 @@ def _check_one_symbol(parts: Sequence[Part], text: Text) -> None:
     names = sorted({str(part.symbol) for part in parts})
     if len(names) > 1:
         raise DataError(
-            f"{text.name}: the rows are of {len(names)} symbols: {', '.join(names[:20])}",
+            f"{text.name}: the rows are of {len(names)} symbols: {shown(names)}",
             hint="symbol= takes one of them; read_bars_by_symbol() reads all",
         )
 
@@ -259,6 +259,12 @@ def summed(reports: Sequence[Mapping[str, Any]]) -> dict[str, Any]:
     }
 
 
+def shown(names: Sequence[str]) -> str:
+    """List the first names of a file as they can be printed."""
+    printable = (name if name.isprintable() else ascii(name) for name in names[:20])
+    return ", ".join(printable)[:200]
+
+
 def decimal_text(name: str, size: Number | None) -> str | None:
     """Spell the size of a grid exactly; a float stands for its shortest text."""
     if size is None or isinstance(size, str):
@@ -272,12 +278,12 @@ def decimal_text(name: str, size: Number | None) -> str | None:
 
 
 def _made_parser(
-    layout: Layout, kind: Kind, options: TableOptions, *, symbol: str | None, any_order: bool
+    layout: Layout, kind: Kind, options: TableOptions, symbol: str | None
 ) -> TableParser:
-    is_free = any_order or "tz" in options or options.get("sort") or options.get("drop_duplicates")
+    is_free = "tz" in options or options.get("sort") or options.get("drop_duplicates")
     try:
         return TableParser(
-            [(field, at, [key]) for field, at, key in layout.columns],
+            layout.columns,
             delimiter=layout.delimiter,
             width=layout.width,
             has_header=layout.names is not None and layout.delimiter is not None,
@@ -301,15 +307,25 @@ def _as_part(found: dict[str, Any]) -> Part:
     return Part(columns, **labels | {"symbol": labels["symbol"] or None})
 
 
-def _in_utc(part: Part, zone: str, report: Mapping[str, Any], text: Text) -> Part:
+def _check_naive(report: Mapping[str, Any], zone: str, text: Text) -> None:
     if not report["is_naive"]:
         raise ConfigError(
             f"tz={zone!r} does not fit {text.name}: its times tell their offset from UTC already",
             hint="leave tz out",
         )
+
+
+def _in_utc(part: Part, options: TableOptions, text: Text) -> Part:
     unit = f"datetime64[{part.time_unit}]"
-    moments = zone_to_utc(part.columns["time"].view(unit), zone)
-    return part._replace(columns=part.columns | {"time": moments.astype(unit).view(np.int64)})
+    local = part.columns["time"].view(unit)
+    moments = zone_to_utc(local, options["tz"]).astype(unit)
+    back = np.flatnonzero(moments[1:] < moments[:-1])
+    if back.size and not options.get("sort"):
+        raise DataError(
+            f"{text.name}: time goes backwards, from {local[back[0]]} to {local[back[0] + 1]}",
+            hint="sort=True sorts the rows; an hour that summer time repeats needs times in UTC",
+        )
+    return part._replace(columns=part.columns | {"time": moments.view(np.int64)})
 
 
 # The layout of a text, told by its first line.
@@ -341,7 +357,7 @@ def _layout_of(text: Text, kind: Kind, options: TableOptions) -> Layout:
 
 
 def _is_header(cells: Sequence[str], options: TableOptions) -> bool:
-    return options.get("header", not any(_NUMBER.match(cell) for cell in cells))
+    return options.get("header", not any(_NUMBER.fullmatch(cell) for cell in cells))
 
 
 def _first_line(text: Text) -> str:
@@ -423,14 +439,15 @@ def _found(
 
 
 def _place_of(where: str | int, names: Sequence[str] | None, width: int, text: Text) -> int:
-    if isinstance(where, int) and 0 <= where < (width or len(names or ())):
+    count = width or len(names or ())
+    if isinstance(where, int) and 0 <= where < count:
         return where
     if names is not None and where in names:
         return list(names).index(str(where))
-    shown = "the file has no header" if names is None else f"its columns: {', '.join(names)}"
+    told = "the file has no header" if names is None else f"its columns: {shown(names)}"
     raise ConfigError(
         f"{text.name} has no column {where!r}",
-        hint=f"columns= takes names of the header or places from 0 to {width - 1}; {shown}",
+        hint=f"columns= takes names of the header or places from 0 to {count - 1}; {told}",
     )
 
 
@@ -466,8 +483,8 @@ def _check_fields(
     if kind.one_of and not any(field in places for field in kind.one_of):
         missing.append(" or ".join(kind.one_of))
     if missing:
-        shown = "" if names is None else f"; its columns: {', '.join(names)[:200]}"
+        told = "" if names is None else f"; its columns: {shown(names)}"
         raise DataError(
-            f"{text.name}: no column is known as {missing[0]}{shown}",
+            f"{text.name}: no column is known as {missing[0]}{told}",
             hint=f"name it: columns={{{missing[0].split()[0]!r}: its name or place, ...}}",
         )

@@ -5,7 +5,7 @@
 //! the id it stands at: it is put there, before the updates that follow it in the sequence although
 //! they were received earlier, and later ones up to that id are left out as known.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, TryReserveError};
 use std::io::Read;
 
 use super::message::{Message, Update, read_message};
@@ -16,6 +16,7 @@ use crate::text::grid::{GridColumn, Place, grid_of, misplaced};
 use crate::text::lines::{BYTE_ORDER_MARK, Lines, TakeLines, check_line};
 use crate::text::message::MessageCounts;
 use crate::text::moment::{Moment, TimeUnit};
+use crate::text::pages;
 use crate::text::source::{ReadError, push_from};
 use crate::trades::{PRICE_TICKS_MAX, QTY_LOTS_MAX};
 
@@ -348,6 +349,7 @@ impl BookParser {
         if count == 0 {
             return Ok(());
         }
+        self.reserve(count).map_err(|_| Rule::Memory)?;
         for (price, qty) in self.places[0].iter().zip(&self.places[1]) {
             self.price.push(*price);
             self.qty.push(*qty);
@@ -366,6 +368,15 @@ impl BookParser {
             self.report.symbol = Some(excerpt(update.symbol));
         }
         Ok(())
+    }
+
+    fn reserve(&mut self, rows: usize) -> Result<(), TryReserveError> {
+        pages::reserve(&mut self.time, rows)?;
+        pages::reserve(&mut self.side, rows)?;
+        pages::reserve(&mut self.price.values, rows)?;
+        pages::reserve(&mut self.qty.values, rows)?;
+        pages::reserve(&mut self.flags, rows)?;
+        pages::reserve(&mut self.begins, 1)
     }
 
     fn check_symbol(&self, found: &[u8]) -> Result<(), Rule> {

@@ -107,7 +107,7 @@ impl Cells {
             let wanted = options
                 .columns
                 .iter()
-                .position(|column| column.keys.iter().any(|name| name.as_bytes() == key));
+                .position(|column| column.key.as_bytes() == key);
             if let Some(at) = wanted {
                 let start = value.as_ptr() as usize - line.as_ptr() as usize;
                 let text = if value == b"null" { 0 } else { value.len() };

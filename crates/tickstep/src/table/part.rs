@@ -1,5 +1,7 @@
 //! The columns of one symbol, and the way of a row into them.
 
+use std::collections::TryReserveError;
+
 use super::cells::Cells;
 use super::field::Role;
 use super::snap::snapped;
@@ -8,6 +10,7 @@ use crate::text::decimal::Decimal;
 use crate::text::fault::{Quantity, Rule, excerpt, off_grid, read_number};
 use crate::text::grid::{Grid, GridColumn, Place, misplaced};
 use crate::text::moment::{Moment, Spelling, TimeUnit, within};
+use crate::text::pages;
 
 /// The grids as they are before the first row.
 #[derive(Debug)]
@@ -111,6 +114,7 @@ impl Part {
     pub(super) fn take(&mut self, row: &mut Row, order: Order) -> Result<(), Rule> {
         let time = self.time_of(row.moment, &row.time_text)?;
         self.check_order(row.moment, order)?;
+        self.reserve(row).map_err(|_| Rule::Memory)?;
         place_all(&mut self.prices, &mut row.prices)?;
         place_all(&mut self.qtys, &mut row.qtys)?;
         self.refine_time(row.moment.unit);
@@ -121,6 +125,15 @@ impl Part {
         self.money.extend_from_slice(&row.money);
         self.side.extend(row.side);
         Ok(())
+    }
+
+    fn reserve(&mut self, row: &Row) -> Result<(), TryReserveError> {
+        pages::reserve(&mut self.time, 1)?;
+        pages::reserve(&mut self.side, 1)?;
+        pages::reserve(&mut self.prices.values, row.prices.values.len())?;
+        pages::reserve(&mut self.qtys.values, row.qtys.values.len())?;
+        pages::reserve(&mut self.counts, row.counts.len())?;
+        pages::reserve(&mut self.money, row.money.len())
     }
 
     /// The time in the unit that the column will have.

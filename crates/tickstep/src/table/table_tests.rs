@@ -15,7 +15,7 @@ fn options_of(fields: &[Field], form: Form) -> TableOptions {
     let column = |(at, field): (usize, &Field)| Column {
         field: *field,
         at,
-        keys: vec![field.name().to_owned()],
+        key: field.name().to_owned(),
     };
     TableOptions {
         form,

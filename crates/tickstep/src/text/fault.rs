@@ -46,8 +46,8 @@ pub enum TextError {
     },
     /// No memory for more rows.
     Memory {
-        /// Rows read before.
-        rows: usize,
+        /// Lines read before.
+        lines: u64,
     },
     /// The parser has already ended, by `finish` or by an error.
     Ended,
@@ -217,6 +217,8 @@ pub enum Rule {
         /// The field's key.
         key: &'static str,
     },
+    /// There is memory for the row.
+    Memory,
     /// All trades of a file are of one symbol.
     Symbol {
         /// Symbol of this trade, shortened.
@@ -284,7 +286,7 @@ impl fmt::Display for TextError {
                      {DECIMALS_MAX} decimals"
                 )
             }
-            Self::Memory { rows } => write!(f, "no memory for more than {rows} rows"),
+            Self::Memory { lines } => write!(f, "no memory for more than {lines} lines"),
             Self::Ended => write!(f, "the parser has ended"),
         }
     }
@@ -344,6 +346,7 @@ impl Rule {
             Self::Message => "not a message",
             Self::Object => "not an object",
             Self::Field { .. } => "field missing",
+            Self::Memory => "memory",
             Self::Symbol { .. } => "symbol",
         }
     }
@@ -399,6 +402,7 @@ impl Rule {
             Self::Side { .. } => "write BUY or SELL (of a book: bid or ask)",
             Self::Maker { .. } => "write true or false, or 1 or 0",
             Self::Message | Self::Object | Self::Field { .. } => "correct or remove the line",
+            Self::Memory => "read the file in parts",
             Self::Symbol { .. } => "split the file by symbol",
         }
     }
@@ -516,6 +520,7 @@ impl fmt::Display for Rule {
             }
             Self::Object => write!(f, "the line is not one JSON object"),
             Self::Field { key } => write!(f, "the message has no usable field \"{key}\""),
+            Self::Memory => write!(f, "no memory for more rows"),
             Self::Symbol { found, expected } => {
                 write!(
                     f,
@@ -629,6 +634,9 @@ impl Bad {
     }
 
     fn refuse(&mut self, line: u64, text: &[u8], rule: Rule) -> Result<(), TextError> {
+        if rule == Rule::Memory {
+            return Err(TextError::Memory { lines: line });
+        }
         let name = rule.name();
         let error = TextError::bad_row(line, text, rule);
         if self.on_bad == OnBad::Raise {
