@@ -184,6 +184,15 @@ def test_archives_of_depth(tmp_path: Path) -> None:
     assert (source["updates"], source["gaps"], source["first_gap"]) == (3, 1, (20, 40))
 
 
+def test_archives_and_other_files_do_not_mix(tmp_path: Path) -> None:
+    archive = written(tmp_path / "a.csv", HEADER + "X,1000000000001,1,10,b,set,9.5,1.0,0\n")
+    table = written(tmp_path / "b.csv", "time,side,price,qty,update_id\n1000000000001,b,1,1,5\n")
+    with pytest.raises(DataError, match="its first row has no update_type"):
+        ts.read_book([archive, table])
+    with pytest.raises(DataError, match="no rows in 1 lines"):
+        ts.read_book(written(tmp_path / "c.csv", HEADER))
+
+
 def test_bands(tmp_path: Path) -> None:
     text = "timestamp,percentage,depth,notional\n"
     text += "2024-01-15 00:00:09,-5,6534.52,265133021.11\n2024-01-15 00:00:09,-0.2,1.5,6.0E4\n"

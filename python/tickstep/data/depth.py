@@ -11,7 +11,7 @@ import numpy.typing as npt
 
 from tickstep._kernel import BookParser
 from tickstep.book import SNAPSHOT, UPDATE_END, Book
-from tickstep.data.files import Paths, Text, faults_of, feed, hint_of, path_told, texts_of
+from tickstep.data.files import Paths, Text, argument_faults, faults_of, feed, path_told, texts_of
 from tickstep.data.parts import Part, frozen_columns, kept
 from tickstep.data.table import (
     Kind,
@@ -21,8 +21,9 @@ from tickstep.data.table import (
     first_cells,
     is_feed,
     read_rows,
+    skips_bad,
 )
-from tickstep.errors import ConfigError
+from tickstep.errors import ConfigError, DataError
 from tickstep.ticks import Float64Array, Int64Array
 
 __all__ = ["DepthBands", "read_book", "read_depth_bands", "read_levels"]
@@ -220,15 +221,13 @@ def _of_feed(
 def _fed(
     texts: list[Text], kind: str, options: TableOptions
 ) -> tuple[dict[str, npt.NDArray[Any]], dict[str, Any]]:
-    try:
+    with argument_faults():
         parser = BookParser(
             kind=kind,
             tick_size=decimal_text("tick_size", options.get("tick_size")),
             lot=decimal_text("lot", options.get("lot")),
-            skip_bad=options.get("on_bad") == "skip",
+            skip_bad=skips_bad(options.get("on_bad", "raise")),
         )
-    except ValueError as fault:
-        raise ConfigError(str(fault), hint=hint_of(fault)) from None
     for text in texts:
         feed(parser, text, options.get("progress"))
         if text is not texts[-1]:
@@ -277,6 +276,11 @@ def _of_archive(texts: list[Text], symbol: str | None, options: TableOptions) ->
 
 def _snapshot_mark(text: Text, options: TableOptions) -> dict[str, Any]:
     names, row = first_cells(text, options)
+    if "update_type" not in names or len(row) != len(names):
+        raise DataError(
+            f"{text.name}: its first row has no update_type, as those of the other files",
+            hint="read archives of depth together, and other files on their own",
+        )
     return {"is_snapshot": row[names.index("update_type")].startswith("snap")}
 
 

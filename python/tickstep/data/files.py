@@ -16,7 +16,7 @@ from io import BufferedReader
 from pathlib import Path
 from typing import IO, NamedTuple, Protocol, cast
 
-from tickstep.errors import DataError
+from tickstep.errors import ConfigError, DataError
 from tickstep.ticks import Progress
 
 __all__ = [
@@ -25,7 +25,6 @@ __all__ = [
     "Text",
     "faults_of",
     "feed",
-    "hint_of",
     "only_text",
     "pieces",
     "texts_of",
@@ -147,10 +146,19 @@ def faults_of(text: Text) -> Iterator[None]:
         if not hasattr(fault, "hint"):  # not ours: the caller's own, from progress
             raise
         said = getattr(fault, "message", fault)
-        raise DataError(f"{text.name}: {said}", hint=hint_of(fault)) from None
+        raise DataError(f"{text.name}: {said}", hint=_hint_of(fault)) from None
 
 
-def hint_of(fault: ValueError) -> str:
+@contextmanager
+def argument_faults() -> Iterator[None]:
+    """Turn what a parser's constructor raises into a ConfigError."""
+    try:
+        yield
+    except ValueError as fault:
+        raise ConfigError(str(fault), hint=_hint_of(fault)) from None
+
+
+def _hint_of(fault: ValueError) -> str:
     """Tell how to mend what a parser raised."""
     hint: str = getattr(fault, "hint", "")
     is_row = getattr(fault, "line", None) is not None

@@ -12,17 +12,9 @@ from tickstep.book import Book
 from tickstep.data.agtick import is_agtick, read_agtick
 from tickstep.data.bars import read_bars
 from tickstep.data.depth import read_levels
-from tickstep.data.files import (
-    Paths,
-    Text,
-    faults_of,
-    feed,
-    hint_of,
-    path_told,
-    texts_of,
-)
+from tickstep.data.files import Paths, Text, argument_faults, faults_of, feed, path_told, texts_of
 from tickstep.data.parts import Part, frozen_columns, join
-from tickstep.data.table import Kind, TableOptions, decimal_text, read_rows, summed
+from tickstep.data.table import Kind, TableOptions, decimal_text, read_rows, skips_bad, summed
 from tickstep.errors import ConfigError, DataError
 from tickstep.ticks import NS_PER_UNIT, Number, Progress, Ticks
 
@@ -47,11 +39,13 @@ def read_trades(
 
     Takes Binance trades and aggTrades of spot and futures as CSV, with or without a header, and
     recorded feeds: a local receive time in ns, a space and the exchange's JSON message in each
-    line. Both may be plain, gzip (`.csv.gz`), or a zip archive. Several files, which may overlap, are
-    joined in order of time: trades whose ids another file had are left out and counted. `.agtick`
-    files of both kinds are read, too. CSV columns in
-    another order are found by a header that names `price`, `qty` or `quantity`, `time` (or
-    `timestamp`, `transact_time`) and `is_buyer_maker`.
+    line. Both may be plain, gzip (`.csv.gz`), or a zip archive. CSV columns in another order are
+    found by a header that names `price`, `qty` or `quantity`, `time` (or `timestamp`,
+    `transact_time`) and `is_buyer_maker`; `read_table` reads other tables. Files of ag-kernel,
+    `.agtick`, are read, too.
+
+    Several files are joined in order of time; they may overlap: trades whose ids an earlier file
+    had are left out and counted.
 
     Prices become ticks and quantities lots without passing through floats. Where `tick_size` or
     `lot` is not given it is found: the coarsest of 1, 0.1, 0.01, ... on which all values lie. A
@@ -247,18 +241,13 @@ def trades_parser(
     tick_size: Number | None, lot: Number | None, on_bad: str, after_id: int | None = None
 ) -> TradesParser:
     """Make a parser of trades from the arguments of `read_trades`."""
-    if on_bad not in ("raise", "skip"):
-        raise ConfigError(
-            f"on_bad {on_bad!r} is neither 'raise' nor 'skip'",
-            hint="on_bad='skip' leaves bad rows out and counts them",
-        )
-    tick_text, lot_text = decimal_text("tick_size", tick_size), decimal_text("lot", lot)
-    try:
+    with argument_faults():
         return TradesParser(
-            tick_size=tick_text, lot=lot_text, skip_bad=on_bad == "skip", after_id=after_id
+            tick_size=decimal_text("tick_size", tick_size),
+            lot=decimal_text("lot", lot),
+            skip_bad=skips_bad(on_bad),
+            after_id=after_id,
         )
-    except ValueError as fault:
-        raise ConfigError(str(fault), hint=hint_of(fault)) from None
 
 
 # Files of trades, one after the other.

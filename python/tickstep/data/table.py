@@ -15,7 +15,7 @@ import numpy as np
 
 from tickstep._kernel import TableParser
 from tickstep.data.calendar import zone_to_utc
-from tickstep.data.files import Text, faults_of, feed, hint_of, path_told
+from tickstep.data.files import Text, argument_faults, faults_of, feed, path_told
 from tickstep.data.parts import Part, begin_ns, join, sort, without_repeats
 from tickstep.errors import ConfigError, DataError
 from tickstep.ticks import Number, Progress, check_time_unit
@@ -33,6 +33,7 @@ __all__ = [
     "read_rows",
     "repaired_part",
     "shown",
+    "skips_bad",
     "source_of",
     "summed",
 ]
@@ -150,11 +151,7 @@ def checked(options: TableOptions) -> TableOptions:
             f"there is no option {unknown[0]}",
             hint=f"options: {', '.join(TableOptions.__annotations__)}",
         )
-    if options.get("on_bad", "raise") not in ("raise", "skip"):
-        raise ConfigError(
-            f"on_bad {options['on_bad']!r} is neither 'raise' nor 'skip'",
-            hint="on_bad='skip' leaves bad rows out and counts them",
-        )
+    skips_bad(options.get("on_bad", "raise"))
     delimiter = options.get("delimiter", ",")
     if len(delimiter) != 1 or not delimiter.isascii():
         raise ConfigError(
@@ -265,6 +262,16 @@ def shown(names: Sequence[str]) -> str:
     return ", ".join(printable)[:200]
 
 
+def skips_bad(on_bad: str) -> bool:
+    """Whether bad rows are left out rather than raised."""
+    if on_bad not in ("raise", "skip"):
+        raise ConfigError(
+            f"on_bad {on_bad!r} is neither 'raise' nor 'skip'",
+            hint="on_bad='skip' leaves bad rows out and counts them",
+        )
+    return on_bad == "skip"
+
+
 def decimal_text(name: str, size: Number | None) -> str | None:
     """Spell the size of a grid exactly; a float stands for its shortest text."""
     if size is None or isinstance(size, str):
@@ -281,7 +288,7 @@ def _made_parser(
     layout: Layout, kind: Kind, options: TableOptions, symbol: str | None
 ) -> TableParser:
     is_free = "tz" in options or options.get("sort") or options.get("drop_duplicates")
-    try:
+    with argument_faults():
         return TableParser(
             layout.columns,
             delimiter=layout.delimiter,
@@ -292,13 +299,11 @@ def _made_parser(
             time_unit=options.get("time_unit"),
             symbol=symbol,
             order="any" if is_free else kind.order,
-            skip_bad=options.get("on_bad") == "skip",
+            skip_bad=skips_bad(options.get("on_bad", "raise")),
             allow_negative_prices=options.get("allow_negative_prices", False),
             needs_qty=kind.name == "trades",
             snap=options.get("snap", False),
         )
-    except ValueError as fault:
-        raise ConfigError(str(fault), hint=hint_of(fault)) from None
 
 
 def _as_part(found: dict[str, Any]) -> Part:
