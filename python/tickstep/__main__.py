@@ -137,7 +137,7 @@ def _verify(arguments: argparse.Namespace) -> int:
 def _run(strategy: Strategy, ticks: Ticks, skip_scan: bool, settings: dict[str, Any]) -> Result:
     with ProgressLine("run") as line:
         result = run(strategy, ticks, skip_scan=skip_scan, progress=line, **settings)
-        line.done(f"{len(result.ticks):,} ticks, {len(result.events):,} events")
+        line.done(f"{result.account.row_count:,} ticks, {len(result.events):,} events")
     return result
 
 

@@ -96,7 +96,7 @@ def run(
         strategy=type(strategy).__name__,
         parameters=parameters,
         config=config,
-        ticks=ticks if is_complete else ticks[: replay.ticks_done],
+        data={config.symbols[0]: ticks if is_complete else ticks[: replay.ticks_done]},
         events=np.frombuffer(bytes(replay.events), dtype=EVENT_DTYPE),
         event_digest=replay.engine.digest,
         is_complete=is_complete,

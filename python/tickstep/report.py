@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Any, Protocol
 import numpy as np
 import numpy.typing as npt
 
+from tickstep.account import Account
 from tickstep.drawing import (
     BUY,
     DOTS_PER_INCH,
@@ -29,8 +30,6 @@ from tickstep.drawing import (
     span,
 )
 from tickstep.equity import Curves
-from tickstep.session import Units
-from tickstep.ticks import Ticks
 
 if TYPE_CHECKING:
     import polars as pl
@@ -45,6 +44,7 @@ SIZE_INCHES = (11.5, 8.2)
 HEIGHTS = (4.2, 2.2, 1.2, 1.2)
 MARK_SIZES = ((150, 5.5), (600, 4.0))  # fills at most, and size of their triangles
 DOT_SIZE = 4.0  # of more fills than that
+SYMBOLS_MAX = 3  # named in the title
 
 
 class Run(Protocol):
@@ -52,11 +52,7 @@ class Run(Protocol):
 
     strategy: str
     parameters: dict[str, Any]
-    ticks: Ticks
-
-    @property
-    def units(self) -> Units:
-        """What the integers stand for."""
+    account: Account
 
     @property
     def stats(self) -> Mapping[str, str | int | float | None]:
@@ -110,11 +106,11 @@ def _draw_panels(figure: "Figure", run: Run) -> None:
     grid = {"height_ratios": HEIGHTS, "hspace": 0.24}
     panels = figure.subplots(4, 1, sharex=True, gridspec_kw=grid)
     curves = run.curves()
-    times = curves.time.view(f"datetime64[{run.ticks.time_unit}]")
+    times = curves.time.view(f"datetime64[{run.account.scales.time_unit}]")
     _draw_price(panels[0], run, curves, times)
     _draw_equity(panels[1], run, curves, times)
     _draw_drawdown(panels[2], curves, times)
-    _draw_position(panels[3], curves, times)
+    _draw_position(panels[3], run, curves, times)
     _lay_out(figure, list(panels), run)
 
 
@@ -136,7 +132,9 @@ def _draw_price(axes: "Axes", run: Run, curves: Curves, times: Array) -> None:
             label=f"{len(own):,} {name}",
             zorder=3,
         )
-    axes.set_title(f"{run.units.symbol} price", loc="left")
+    symbols = run.account.config.symbols
+    named = f"{symbols[0]} price" if len(symbols) == 1 else "Buy and hold in equal parts, from 100"
+    axes.set_title(named, loc="left")
     axes.legend(
         loc="lower right", bbox_to_anchor=(1.0, 0.98), ncols=2, frameon=False, handletextpad=0.1
     )
@@ -157,29 +155,35 @@ def _draw_drawdown(axes: "Axes", curves: Curves, times: Array) -> None:
     axes.set_title(f"Drawdown %, deepest {percent.min():.2f}", loc="left")
 
 
-def _draw_position(axes: "Axes", curves: Curves, times: Array) -> None:
+def _draw_position(axes: "Axes", run: Run, curves: Curves, times: Array) -> None:
     axes.fill_between(
         times, curves.position, 0, step="post", color=POSITION, alpha=0.45, linewidth=0
     )
     axes.axhline(0, color=MUTED, linewidth=0.8)
-    axes.set_title("Position", loc="left")
+    is_one = len(run.account.rows) == 1
+    axes.set_title("Position" if is_one else "Value of all positions", loc="left")
 
 
 def _lay_out(figure: "Figure", panels: "list[Axes]", run: Run) -> None:
     for axes, ticks_max in zip(panels, (7, 5, 3, 3), strict=True):
         number_axis(axes, ticks_max)
-    bottom = panels[-1]
+    bottom, unit = panels[-1], run.account.scales.time_unit
     date_axis(bottom)
-    bottom.set_xlabel(span(run.ticks.datetimes), loc="left", color=MUTED)
-    first, last = run.ticks.time[[0, -1]].tolist()
+    bottom.set_xlabel(span(run.account.span.view(f"datetime64[{unit}]")), loc="left", color=MUTED)
+    first, last = run.account.span.tolist()
     margin = max((last - first) // 100, 1)
     limits = np.array([first - margin, last + margin])
-    bottom.set_xlim(*limits.view(f"datetime64[{run.ticks.time_unit}]"))
+    bottom.set_xlim(*limits.view(f"datetime64[{unit}]"))
     figure.subplots_adjust(left=0.075, right=0.975, top=0.885, bottom=0.075)
-    title = f"{run.strategy} on {run.units.symbol}"
-    figure.text(0.075, 0.962, title, size=14, weight="bold")
+    figure.text(0.075, 0.962, _title(run), size=14, weight="bold")
     figure.text(0.075, 0.934, _summary(run), size=9, color=MUTED)
     figure.text(0.975, 0.012, f"digest {run.digest}", size=6, color=MUTED, ha="right")
+
+
+def _title(run: Run) -> str:
+    symbols = run.account.config.symbols
+    place = ", ".join(symbols) if len(symbols) <= SYMBOLS_MAX else f"{len(symbols):,} instruments"
+    return f"{run.strategy} on {place}"
 
 
 def _summary(run: Run) -> str:

@@ -1,45 +1,33 @@
-"""What a run leaves behind: events and ticks, and every number that follows from them.
+"""What a run leaves behind: events and the rows it took, and every number that follows from them.
 
-Nothing here was recorded while the run went on. Fills are events; equity after any tick follows
-exactly from the fills and the bound prices (`equity.py`); the rest is read off those two. Floats
+Nothing here was recorded while the run went on. Fills are events; equity after any row follows exactly
+from the events and the prices (`equity.py`, `account.py`); the rest is read off those two. Floats
 appear only in what is shown.
 """
 
 import hashlib
 import json
-from collections import Counter
-from collections.abc import Mapping
-from datetime import timedelta
+from collections.abc import Mapping, Sequence
 from functools import cached_property
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, NamedTuple
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 import numpy.typing as npt
 
-from tickstep._kernel import units_per_tick_lot
-from tickstep.engine import (
-    LIQUIDITY_MAKER,
-    REASON_BITS,
-    EngineConfig,
-    EventKind,
-    Events,
-    Reason,
-)
+from tickstep import tables
+from tickstep.account import Account, Data, price_ranges
+from tickstep.divergence import Difference, difference_lines, first_difference
+from tickstep.engine import EngineConfig, Events
 from tickstep.equity import Curves, EquityPath
 from tickstep.errors import ConfigError
-from tickstep.intervals import interval_length
-from tickstep.metrics import (
-    DrawdownScan,
-    depths,
-    periods_per_year,
-    returns,
-    sharpe,
-    total_return,
-)
+from tickstep.metrics import depths
 from tickstep.report import draw
-from tickstep.session import Units
-from tickstep.ticks import NS_PER_UNIT, Float64Array, Int64Array, Ticks
+from tickstep.sampling import Sampling
+from tickstep.scales import Scales
+from tickstep.stats import Stat, Stats
+from tickstep.summary import held_index, summary
+from tickstep.ticks import Float64Array, Int64Array
 from tickstep.version import __version__
 
 if TYPE_CHECKING:
@@ -47,54 +35,20 @@ if TYPE_CHECKING:
 
 __all__ = ["FORMATS", "RUN_FORMAT", "Result", "Sampling"]
 
-Stat = str | int | float | None
-
 FORMATS = ("csv", "parquet")
 RUN_FORMAT = "tickstep run 1"
-SAMPLES_MAX = 10_000
-INTERVALS = (
-    "1ms", "10ms", "100ms", "1s", "5s", "10s", "30s", "1m", "5m", "15m", "30m", "1h", "4h", "1d", "7d",
-)  # fmt: skip
-SHARPE_INTERVALS = ("1d", "1h", "1m")  # the longest with enough returns
-SHARPE_RETURNS_MIN = 30
-ALERT_TYPES_START = 20  # order types from here on are alerts
-
-
-class Sampling(NamedTuple):
-    """A grid in time; the sample of a point is taken after every tick before it."""
-
-    interval: str
-    length: int
-    times: Int64Array
-
-    @classmethod
-    def of(cls, interval: str, time: Int64Array, time_unit: str) -> "Sampling":
-        """Lay the grid over ticks: from the point at or before the first to beyond the last.
-
-        Parameters
-        ----------
-        interval : str
-            Distance of the points, which are multiples of it since 1970-01-01 UTC.
-        time : array of int64
-            Times of the ticks, at least one.
-        time_unit : {"s", "ms", "us", "ns"}
-            Their unit.
-
-        Returns
-        -------
-        Sampling
-            The first sample is the start, the last the end of the run.
-
-        Examples
-        --------
-        >>> import numpy as np
-        >>> from tickstep.result import Sampling
-        >>> Sampling.of("1s", np.array([1200, 1300, 3000]), "ms").times.tolist()
-        [1000, 2000, 3000, 4000]
-        """
-        length = interval_length(interval, time_unit)
-        first, last = int(time[0]) // length, int(time[-1]) // length + 1
-        return cls(interval, length, np.arange(first, last + 1, dtype=np.int64) * length)
+SYMBOLS_IN_TITLE = 3
+TABLES = (
+    "fills",
+    "orders",
+    "trades",
+    "equity",
+    "positions",
+    "returns",
+    "drawdowns",
+    "monthly",
+    "yearly",
+)
 
 
 class Result:
@@ -108,14 +62,18 @@ class Result:
         Its parameters at the start.
     config : EngineConfig
         What the kernel ran with.
-    ticks : Ticks
-        What it ran over.
+    data : mapping of str to Ticks or BarTicks
+        The rows the run took, by symbol, in the order of `config.symbols`.
     events : structured array
         All events, as `EVENT_DTYPE`.
     event_digest : str
         The kernel's digest of them.
     is_complete : bool
-        False when the run was stopped before the end of the data; `ticks` are those it took.
+        False when the run was stopped before the end of the data.
+    warnings : sequence of str
+        What the reader should mistrust.
+    assumptions : sequence of str
+        What the numbers rest on: how orders fill, what they cost.
 
     Examples
     --------
@@ -136,39 +94,68 @@ class Result:
         strategy: str,
         parameters: Mapping[str, Any],
         config: EngineConfig,
-        ticks: Ticks,
+        data: Mapping[str, Data],
         events: Events,
         event_digest: str,
         is_complete: bool = True,
+        warnings: Sequence[str] = (),
+        assumptions: Sequence[str] = (),
     ) -> None:
         self.strategy = strategy
         self.parameters = dict(parameters)
-        self.config = config
-        self.ticks = ticks
-        self.events = events
+        self.account = Account(config, data, events)
         self.event_digest = event_digest
         self.is_complete = is_complete
+        self.warnings = tuple(warnings)
+        self.assumptions = tuple(assumptions)
 
     # What identifies the run.
 
+    @property
+    def config(self) -> EngineConfig:
+        """What the kernel ran with."""
+        return self.account.config
+
+    @property
+    def data(self) -> Mapping[str, Data]:
+        """The rows the run took, by symbol."""
+        return self.account.data
+
+    @property
+    def events(self) -> Events:
+        """All events, as `EVENT_DTYPE`."""
+        return self.account.events
+
+    @property
+    def scales(self) -> Scales:
+        """What the integers stand for."""
+        return self.account.scales
+
     @cached_property
     def digest(self) -> str:
-        """SHA-256 of the canonical configuration, the data digest and the event digest."""
+        """SHA-256 of the canonical configuration, the data digests and the event digest."""
         canonical = json.dumps(self.config.canonical(), sort_keys=True, separators=(",", ":"))
-        text = f"{RUN_FORMAT}\n{canonical}\n{self.ticks.data_digest}\n{self.event_digest}\n"
+        digests = "\n".join(each.data_digest for each in self.account.rows)
+        text = f"{RUN_FORMAT}\n{canonical}\n{digests}\n{self.event_digest}\n"
         return hashlib.sha256(text.encode()).hexdigest()
+
+    @cached_property
+    def data_digest(self) -> str:
+        """Digest of the data: of one instrument its own, of several the SHA-256 of theirs."""
+        digests = [each.data_digest for each in self.account.rows]
+        return digests[0] if len(digests) == 1 else _sha256("\n".join(digests))
+
+    @property
+    def title(self) -> str:
+        """Strategy, parameters and instruments."""
+        return f"{self._called} on {self._symbols}"
 
     # Exact integers.
 
-    @cached_property
+    @property
     def path(self) -> EquityPath:
-        """Equity after every tick, in money units."""
-        return EquityPath(
-            self.ticks.price_ticks,
-            self._fill_events,
-            cash_units=self._cash_units,
-            units_per_tick_lot=self._units_per_tick_lot,
-        )
+        """Equity after every row, in money units."""
+        return self.account.path
 
     def sampled(self, interval: str) -> tuple[Sampling, npt.NDArray[Any]]:
         """Equity on a grid in time.
@@ -181,89 +168,118 @@ class Result:
         Returns
         -------
         Sampling, array
-            The grid, and at each point the money units after every tick before it.
+            The grid, and at each point the money units after every row before it.
         """
-        sampling = Sampling.of(interval, self.ticks.time, self.ticks.time_unit)
-        rows = np.searchsorted(self.ticks.time, sampling.times, side="left") - 1
-        return sampling, self.path.after(rows)
+        return self.account.sampled(interval)
 
     # For reading.
 
     @cached_property
-    def stats(self) -> dict[str, Stat]:
+    def stats(self) -> Stats:
         """Numbers of the run by name, in the order of the table; None is what cannot be known.
 
-        "Max. Drawdown" and "Equity Peak" are over every single tick. "Sharpe Ratio" is mean / standard
-        deviation * sqrt(P) of simple returns; its sampling, their number and P stand beside it. It is
-        sampled daily, hourly or by the minute, the longest that gives 30 returns, and None below.
-        Realized P&L is gross of fees; P&L = realized + unrealized - fees.
+        Names and order are those of backtesting.py, then come others. What each is stands at the head
+        of `tickstep.summary`; "Sampling" tells of which returns the ratios are, and how many make a
+        year.
         """
-        return {
-            **self._span_stats(),
-            **self._equity_stats(),
-            **self._order_stats(),
-            **self._risk_stats(),
-            "Event Digest": self.event_digest,
-            "Digest": self.digest,
-        }
+        numbers: dict[str, Stat] = summary(self.account)
+        if not self.is_complete:
+            numbers["Stopped"] = "before the end of the data"
+        return Stats(
+            self.title, numbers | {"Event Digest": self.event_digest, "Digest": self.digest}
+        )
 
     @cached_property
     def fills(self) -> "pl.DataFrame":
         """One row for each fill: floats for reading, and the exact integers."""
-        import polars as pl
+        return tables.fills_table(self.account)
 
-        fills, units = self._fill_events, self.units
-        sides = np.where(fills["qty_lots"] > 0, "BUY", "SELL")
-        is_maker = (fills["reason"] & REASON_BITS) == LIQUIDITY_MAKER
-        return pl.DataFrame(
-            {
-                "time": self._datetimes(fills["time"]),
-                "order_id": fills["order_id"],
-                "tag": fills["tag"],
-                "side": sides,
-                "liquidity": np.where(is_maker, "MAKER", "TAKER"),
-                "price": units.tick.values(_column(fills, "price_ticks")),
-                "qty": units.lot.values(np.abs(_column(fills, "qty_lots"))),
-                "fee": units.money.values(_column(fills, "fee_units")),
-                "realized_pnl": units.money.values(_column(fills, "realized_units")),
-                "position": units.lot.values(_column(fills, "position_after_lots")),
-                "tick_index": _column(fills, "tick_index"),
-                "price_ticks": _column(fills, "price_ticks"),
-                "qty_lots": _column(fills, "qty_lots"),
-                "fee_units": _column(fills, "fee_units"),
-                "realized_units": _column(fills, "realized_units"),
-            }
-        )
+    @cached_property
+    def orders(self) -> "pl.DataFrame":
+        """One row for each order, alerts apart: what it asked for, and how it went.
+
+        `price` is its limit, else its trigger, else its trail; `state` one of OPEN, FILLED, CANCELLED,
+        EXPIRED and REJECTED.
+        """
+        return tables.orders_table(self.account)
+
+    @cached_property
+    def trades(self) -> "pl.DataFrame":
+        """One row for each round trip, first in first out, in order of exits; open ones last.
+
+        `pnl` is net of fees; `return`, `mae` and `mfe` (worst and best on the way, before fees) are
+        fractions of the entry value.
+        """
+        return tables.trades_table(self.account)
 
     @cached_property
     def equity(self) -> "pl.DataFrame":
         """Equity on a grid of at most 10,000 points in time; `sampling` tells its interval.
 
-        Each sample is taken after every tick before its time: the first is the start, the last,
-        just beyond the last tick, the end. `equity_units` is exact.
+        Each sample is taken after every row before its time: the first is the start, the last,
+        just beyond the last row, the end. `equity_units` is exact.
         """
-        import polars as pl
+        return tables.equity_table(self.account)
 
-        sampling, units = self.sampled(self.sampling)
-        return pl.DataFrame(
-            {
-                "time": self._datetimes(sampling.times),
-                "equity": self._money_of(units),
-                "equity_units": units,
-            }
-        )
-
-    @cached_property
+    @property
     def sampling(self) -> str:
         """Interval of `equity`: the finest that needs no more than 10,000 points."""
-        time, unit = self.ticks.time, self.ticks.time_unit
-        span_ns = int(time[-1] - time[0]) * NS_PER_UNIT[unit]
-        for interval in INTERVALS:
-            length_ns = interval_length(interval, "ns")
-            is_whole = length_ns % NS_PER_UNIT[unit] == 0
-            if is_whole and span_ns // length_ns + 2 < SAMPLES_MAX:
-                return interval
-        return INTERVALS[-1]
+        return self.account.sampling
+
+    @cached_property
+    def positions(self) -> "pl.DataFrame":
+        """Positions on a grid in time, instrument by instrument: the points at which there is one."""
+        return tables.positions_table(self.account)
+
+    def positions_at(self, interval: str) -> "pl.DataFrame":
+        """Positions as `positions` has them, on another grid in time.
+
+        Parameters
+        ----------
+        interval : str
+            Distance of the points: "1h", "1d".
+        """
+        return tables.positions_table(self.account, interval)
+
+    @cached_property
+    def drawdowns(self) -> "pl.DataFrame":
+        """Every fall of equity, the deepest first: from its peak to the recovery, or to the end."""
+        return tables.drawdowns_table(self.account)
+
+    @cached_property
+    def returns(self) -> "pl.DataFrame":
+        """Returns that the ratios of `stats` are of, without what was paid in and out."""
+        return tables.returns_table(self.account)
+
+    @cached_property
+    def monthly(self) -> "pl.DataFrame":
+        """Returns by UTC month, a row for each year; null for months without data."""
+        return tables.monthly_returns_table(self.account)
+
+    @cached_property
+    def yearly(self) -> "pl.DataFrame":
+        """Returns by UTC year."""
+        return tables.yearly_returns_table(self.account)
+
+    def rolling(self, window: int) -> "pl.DataFrame":
+        """Return, volatility, Sharpe, Sortino and drawdown of a moving window over `returns`.
+
+        Parameters
+        ----------
+        window : int
+            Returns in a window, at least 2.
+
+        Returns
+        -------
+        polars.DataFrame
+            One row for each full window, at its end; null where a number is not defined.
+
+        Raises
+        ------
+        ConfigError
+            For a window of fewer than two returns, or more than there are.
+        """
+        return tables.rolling_table(self.account, window)
 
     def curves(self, slices: int = 1500) -> Curves:
         """Price, equity, drawdown and position, thinned out without losing an extreme.
@@ -271,7 +287,7 @@ class Result:
         Parameters
         ----------
         slices : int
-            Slices of equal time from the first to the last tick, at least 1.
+            Slices of equal time from the first to the last row, at least 1.
 
         Returns
         -------
@@ -288,25 +304,49 @@ class Result:
                 f"slices is {slices}: curves have at least one", hint="leave it out for 1500"
             )
         starts = self._slice_starts(slices)
-        stops = np.append(starts[1:], len(self.ticks))
-        low, high, fall = [], [], np.zeros(len(starts))
-        peak = self._cash_units
-        for index, (start, stop) in enumerate(zip(starts, stops, strict=True)):
-            equity = self.path.between(start, stop)
-            low.append(equity.min())
-            high.append(equity.max())
-            fall[index] = -depths(equity, peak).max()
-            peak = max(peak, int(high[-1]))
-        price_low, price_high = self.ticks.extremes(np.append(starts, len(self.ticks)))
+        ends = np.append(starts[1:], self.account.span[1] + 1)
+        equity_low, equity_high, falls = self._equity_extremes(starts)
+        price_low, price_high = self._price_extremes(starts, ends)
         return Curves(
-            self.ticks.time[starts],
-            self.units.tick.values(price_low),
-            self.units.tick.values(price_high),
-            self._money_of(low),
-            self._money_of(high),
-            fall,
-            self.units.lot.values(self.path.position_after(stops - 1)),
+            starts,
+            price_low,
+            price_high,
+            self.scales.amounts(equity_low),
+            self.scales.amounts(equity_high),
+            falls,
+            self._held_at(ends),
         )
+
+    # Beside another run.
+
+    def explain(self, other: "Result") -> Difference:
+        """Find the first event in which another run differs from this one.
+
+        Parameters
+        ----------
+        other : Result
+            Another run.
+
+        Returns
+        -------
+        Difference
+            Number of the event and both events in words; print it.
+
+        Examples
+        --------
+        >>> import tickstep as ts
+        >>> from tickstep.demo import Grid, sample
+        >>> one, two = (ts.backtest(Grid(levels=each), sample(3_000)) for each in (4, 4))
+        >>> one.explain(two)
+        no difference: the same 13 events
+        """
+        row = first_difference(self.events, other.events)
+        if row is None:
+            return Difference(None, [f"no difference: the same {len(self.events):,} events"])
+        ours, theirs = ((each.events, each.scales) for each in (self, other))
+        return Difference(row, difference_lines(row, ours, theirs, ("this", "other")))
+
+    # Files.
 
     def to_json(self, source: Mapping[str, Any] | None = None) -> str:
         """Write down what identifies the run, and its numbers, as JSON.
@@ -328,9 +368,11 @@ class Result:
                 "name": self.strategy,
                 "parameters": {name: str(value) for name, value in self.parameters.items()},
             },
-            "data": {"rows": len(self.ticks), "digest": self.ticks.data_digest},
+            "data": {"rows": self.account.row_count, "digest": self.data_digest},
             "config": self.config.canonical(),
-            "stats": self.stats,
+            "assumptions": list(self.assumptions),
+            "warnings": list(self.warnings),
+            "stats": dict(self.stats),
             "event_count": len(self.events),
             "event_digest": self.event_digest,
             "digest": self.digest,
@@ -338,6 +380,26 @@ class Result:
         for part, more in (source or {}).items():
             record[part] = {**record.get(part, {}), **more}  # type: ignore[dict-item]
         return json.dumps(record, indent=2, ensure_ascii=False) + "\n"
+
+    def to_csv(self, folder: str | Path) -> list[Path]:
+        """Write every table as a CSV file into a folder.
+
+        Parameters
+        ----------
+        folder : path
+            Made when it is missing; files of the same names are replaced.
+
+        Returns
+        -------
+        list of Path
+            fills.csv, orders.csv, trades.csv, equity.csv, positions.csv, returns.csv, drawdowns.csv,
+            monthly.csv, yearly.csv.
+        """
+        return self._write_tables(Path(folder), TABLES, "csv")
+
+    def to_parquet(self, folder: str | Path) -> list[Path]:
+        """Write every table as a Parquet file into a folder; see `to_csv`."""
+        return self._write_tables(Path(folder), TABLES, "parquet")
 
     def write(
         self,
@@ -368,10 +430,7 @@ class Result:
         run, events = place / "run.json", place / "events.npy"
         run.write_text(self.to_json(source), encoding="utf-8", newline="\n")
         np.save(events, self.events, allow_pickle=False)
-        frames = {f"fills.{format}": self.fills, f"equity.{format}": self.equity}
-        for name, frame in frames.items():
-            _write_frame(frame, place / name)
-        return [run, events, *(place / name for name in frames)]
+        return [run, events, *self._write_tables(place, ("fills", "equity"), format)]
 
     def plot(self, path: str | Path) -> Path:
         """Draw price with fills, equity, drawdown and position.
@@ -389,143 +448,109 @@ class Result:
         return draw(self, Path(path))
 
     def __str__(self) -> str:
-        return _table(f"{self._title} on {self.units.symbol}", self.stats)
+        notes = [f"assumes: {each}" for each in self.assumptions]
+        notes += [f"warning: {each}" for each in self.warnings]
+        return "\n".join((str(self.stats), *notes))
 
     def __repr__(self) -> str:
-        return f"Result({self._title}, {len(self.ticks):,} ticks, digest {self.digest[:16]}…)"
+        rows = f"{self.account.row_count:,} ticks"
+        return f"Result({self._called}, {rows}, digest {self.digest[:16]}…)"
+
+    def _repr_html_(self) -> str:
+        return self.stats._repr_html_()
 
     # What the methods above share.
 
-    @cached_property
-    def units(self) -> Units:
-        """What the integers stand for."""
-        return Units.of(self.config)
-
-    @cached_property
-    def _cash_units(self) -> int:
-        cash = self.config.canonical()["initial_cash"]
-        return self.units.money.index(cash, "initial_cash", ConfigError)
-
-    @cached_property
-    def _units_per_tick_lot(self) -> int:
-        canonical = self.config.canonical()
-        (instrument,) = canonical["instruments"]
-        return units_per_tick_lot(
-            instrument["tick_size"],
-            instrument["lot"],
-            instrument["multiplier"],
-            canonical["money_unit"],
-        )
-
-    @cached_property
-    def _fill_events(self) -> Events:
-        fills: Events = self.events[self.events["kind"] == EventKind.FILLED]
-        return fills
-
     @property
-    def _title(self) -> str:
+    def _called(self) -> str:
         parameters = ", ".join(f"{name}={value}" for name, value in self.parameters.items())
         return f"{self.strategy}({parameters})"
 
-    def _datetimes(self, times: npt.NDArray[Any]) -> npt.NDArray[Any]:
-        # Polars has no seconds.
-        moments = times.astype(np.int64).view(f"datetime64[{self.ticks.time_unit}]")
-        return moments.astype("datetime64[ms]") if self.ticks.time_unit == "s" else moments
+    @property
+    def _symbols(self) -> str:
+        symbols = self.config.symbols
+        if len(symbols) > SYMBOLS_IN_TITLE:
+            return f"{len(symbols):,} instruments"
+        return ", ".join(symbols)
 
-    def _money_of(self, units: npt.ArrayLike) -> Float64Array:
-        return self.units.money.values(np.asarray(units, dtype=np.int64))
+    def _write_tables(self, folder: Path, names: Sequence[str], format: str) -> list[Path]:
+        folder.mkdir(parents=True, exist_ok=True)
+        files = [folder / f"{name}.{format}" for name in names]
+        for name, file in zip(names, files, strict=True):
+            _write_frame(getattr(self, name), file)
+        return files
 
-    @cached_property
-    def _scan(self) -> DrawdownScan:
-        scan = DrawdownScan(self._cash_units)
-        for _, equity in self.path.pieces():
-            scan.push(equity)
-        return scan
+    # The slices of the curves.
 
     def _slice_starts(self, slices: int) -> Int64Array:
-        time = self.ticks.time
+        """Times at which the slices that have rows begin: that of their first row."""
+        first, last = self.account.span.tolist()
         # Integers throughout: a float cannot tell neighbouring nanoseconds apart.
-        length, rest = divmod(int(time[-1]) - int(time[0]), slices)
+        length, rest = divmod(last - first, slices)
         index = np.arange(slices)
-        edges = time[0] + index * length + index * rest // slices
-        return np.unique(np.searchsorted(time, edges, side="left"))
+        edges = first + index * length + index * rest // slices
+        found = [np.zeros(0, np.int64)]
+        for rows in self.account.rows:
+            at = np.unique(np.searchsorted(rows.time, edges, side="left"))
+            found.append(rows.time[at[at < len(rows)]])
+        times = np.unique(np.concatenate(found))
+        _, firsts = np.unique(np.searchsorted(edges, times, side="right"), return_index=True)
+        return np.asarray(times[firsts])
 
-    # The groups of the table.
+    def _equity_extremes(
+        self, starts: Int64Array
+    ) -> tuple[npt.NDArray[Any], npt.NDArray[Any], Float64Array]:
+        """Lowest and highest equity of each slice, and its deepest fall."""
+        peak: Any = self.scales.cash_units
+        falls = []
+        for times, equity in self.account.earned.pieces():
+            slices, edges = _slices_of(times, starts)
+            falls.append((slices, np.maximum.reduceat(depths(equity, peak), edges)))
+            peak = max(peak, equity.max())
+        low, high = [], []
+        for times, equity in self.path.pieces():
+            slices, edges = _slices_of(times, starts)
+            low.append((slices, np.minimum.reduceat(equity, edges)))
+            high.append((slices, np.maximum.reduceat(equity, edges)))
+        return _joined(low, np.minimum), _joined(high, np.maximum), -_joined(falls, np.maximum)
 
-    def _span_stats(self) -> dict[str, Stat]:
-        time, unit = self.ticks.time, self.ticks.time_unit
-        first, last = (str(moment).replace("T", " ") for moment in self.ticks.datetimes[[0, -1]])
-        stats: dict[str, Stat] = {
-            "Start": f"{first} UTC",
-            "End": f"{last} UTC",
-            "Duration": _duration(int(time[-1] - time[0]) * NS_PER_UNIT[unit]),
-            "Ticks": len(self.ticks),
-        }
-        return stats if self.is_complete else {**stats, "Stopped": "before the end of the data"}
+    def _price_extremes(
+        self, starts: Int64Array, ends: Int64Array
+    ) -> tuple[Float64Array, Float64Array]:
+        if len(self.account.rows) > 1:
+            index = held_index(self.account, ends)
+            known = np.full(len(ends), np.nan) if index is None else 100 * index
+            return known, known
+        (rows,) = self.account.rows
+        edges = np.searchsorted(rows.time, starts)
+        low, high = price_ranges(rows)
+        tick = self.scales.instruments[0].tick
+        return (
+            tick.values(np.minimum.reduceat(low, edges)),
+            tick.values(np.maximum.reduceat(high, edges)),
+        )
 
-    def _equity_stats(self) -> dict[str, Stat]:
-        money = self.units.money
-        start, final = self._cash_units, int(self.path.after(np.array([len(self.ticks) - 1]))[0])
-        realized = int(self._fill_events["realized_units"].sum())
-        fees = int(self._fill_events["fee_units"].sum())
-        return {
-            "Exposure Time [%]": self._exposure(),
-            "Equity Start": money.value(start),
-            "Equity Final": money.value(final),
-            "Equity Peak": money.value(int(self._scan.peak)),
-            "Return [%]": _percent(total_return(np.array([start, final]))),
-            "Buy & Hold Return [%]": _percent(total_return(self.ticks.price_ticks[[0, -1]])),
-            "P&L": money.value(final - start),
-            "Realized P&L": money.value(realized),
-            "Unrealized P&L": money.value(final - start - realized + fees),
-            "Fees": money.value(fees),
-        }
+    def _held_at(self, ends: Int64Array) -> Float64Array:
+        if len(self.account.rows) > 1:
+            return self.scales.amounts(self.path.at(ends) - self.path.cash_at(ends))
+        (path,) = self.path.instruments
+        return self.scales.instruments[0].lot.values(path.position_after(path.rows_before(ends)))
 
-    def _order_stats(self) -> dict[str, Stat]:
-        fills, events = self._fill_events, self.events
-        accepted = events[events["kind"] == EventKind.ACCEPTED]
-        refused = events[events["kind"] == EventKind.REJECTED]
-        stats: dict[str, Stat] = {
-            "Orders": int(np.count_nonzero((accepted["reason"] & REASON_BITS) < ALERT_TYPES_START)),
-            "Refused": len(refused),
-            "Fills": len(fills),
-            "Maker Fills": int(
-                np.count_nonzero((fills["reason"] & REASON_BITS) == LIQUIDITY_MAKER)
-            ),
-            "Position": self.units.lot.value(int(fills["qty_lots"].sum())),
-        }
-        if len(refused):
-            ((reason, _),) = Counter((refused["reason"] & REASON_BITS).tolist()).most_common(1)
-            stats["Refused Mostly"] = f"{Reason(reason).name}: {Reason(reason).message}"
-        return stats
 
-    def _risk_stats(self) -> dict[str, Stat]:
-        deepest = self._scan.deepest
-        ratio, sampling = self._sharpe()
-        return {
-            "Max. Drawdown [%]": _percent(None if deepest is None else deepest.ratio),
-            "Max. Drawdown": None
-            if deepest is None
-            else self.units.money.value(int(deepest.amount)),
-            "Sharpe Ratio": ratio,
-            "Sharpe Sampling": sampling,
-        }
+def _slices_of(times: Int64Array, starts: Int64Array) -> tuple[Int64Array, Int64Array]:
+    """Slices that these rows lie in, and the first row in each."""
+    # What was posted before the first row belongs to the first slice.
+    slices = np.maximum(np.searchsorted(starts, times, side="right") - 1, 0)
+    return np.unique(slices, return_index=True)
 
-    def _sharpe(self) -> tuple[float | None, str]:
-        for interval in SHARPE_INTERVALS:
-            sampling, equity = self.sampled(interval)
-            count = len(equity) - 1
-            if count >= SHARPE_RETURNS_MIN:
-                periods = periods_per_year(sampling.length, self.ticks.time_unit)
-                told = f"{interval}, {count:,} returns, {periods:,.6g} a year"
-                return sharpe(returns(equity), periods_per_year=periods), told
-        return None, f"none: {count} returns of {interval} are fewer than {SHARPE_RETURNS_MIN}"
 
-    def _exposure(self) -> float | None:
-        times = np.concatenate((self._fill_events["time"], self.ticks.time[-1:]))
-        span = int(self.ticks.time[-1] - self.ticks.time[0])
-        held = self._fill_events["position_after_lots"] != 0
-        return 100 * int(np.diff(times)[held].sum()) / span if span else None
+def _joined(
+    parts: list[tuple[Int64Array, npt.NDArray[Any]]], extreme: np.ufunc
+) -> npt.NDArray[Any]:
+    """One value for each slice: a slice may be cut by the end of a piece."""
+    slices = np.concatenate([each for each, _ in parts])
+    _, edges = np.unique(slices, return_index=True)
+    return np.asarray(extreme.reduceat(np.concatenate([each for _, each in parts]), edges))
 
 
 def check_format(format: str) -> str:
@@ -538,10 +563,6 @@ def check_format(format: str) -> str:
     return format
 
 
-def _column(events: Events, name: str) -> Int64Array:
-    return np.ascontiguousarray(events[name])
-
-
 def _write_frame(frame: "pl.DataFrame", file: Path) -> None:
     if file.suffix == ".csv":
         frame.write_csv(file)
@@ -549,35 +570,5 @@ def _write_frame(frame: "pl.DataFrame", file: Path) -> None:
         frame.write_parquet(file)
 
 
-def _percent(fraction: float | None) -> float | None:
-    return None if fraction is None else 100 * fraction
-
-
-def _duration(span_ns: int) -> str:
-    seconds, rest_ns = divmod(span_ns, 10**9)
-    if seconds < 60:
-        return f"{seconds}.{rest_ns // 10**6:03} s"
-    return str(timedelta(seconds=seconds))
-
-
-# --- The table. -----------------------------------------------------------------------------------
-
-
-def _table(title: str, stats: Mapping[str, Stat]) -> str:
-    rows = [(name, _shown(name, value)) for name, value in stats.items()]
-    names = max(len(name) for name, _ in rows)
-    values = max(len(text) for name, text in rows if not name.endswith("Digest"))
-    line = "─" * max(len(title), names + 3 + values)
-    return "\n".join((title, line, *(f"{name:<{names}}   {text:>{values}}" for name, text in rows)))
-
-
-def _shown(name: str, value: Stat) -> str:
-    if value is None:
-        return "–"
-    if isinstance(value, str):
-        return value
-    if isinstance(value, int):
-        return f"{value:,}"
-    if name == "Position":
-        return f"{value:,.10g}"
-    return f"{value:,.2f}" if value == 0 or abs(value) >= 1 else f"{value:,.4f}"
+def _sha256(text: str) -> str:
+    return hashlib.sha256(text.encode()).hexdigest()

@@ -13,12 +13,11 @@ from typing import Any, NamedTuple
 
 import numpy as np
 
-from tickstep._kernel import ORDER_TYPES
 from tickstep.backtest import run
-from tickstep.engine import EVENT_DTYPE, REASON_BITS, EngineConfig, EventKind, Events, Reason
+from tickstep.divergence import difference_lines, first_difference
+from tickstep.engine import EVENT_DTYPE, EngineConfig, Events
 from tickstep.errors import ConfigError, DataError
 from tickstep.result import RUN_FORMAT, Result
-from tickstep.session import Event, Units
 from tickstep.sources import StrategySource, TicksSource, parameter_values
 from tickstep.ticks import Progress
 
@@ -32,7 +31,6 @@ RECORD_PARTS = {
     "event_digest": str,
     "digest": str,
 }
-ORDER_TYPE_NAMES = {number: name for name, number in ORDER_TYPES.items()}
 
 
 class Verdict(NamedTuple):
@@ -141,7 +139,8 @@ def _compared(
         if record[key] != getattr(again, key)
     ]
     if row is not None:
-        lines += ["different", *differing, *_event_lines(row, recorded, again)]
+        shown = difference_lines(row, (recorded, again.scales), (again.events, again.scales))
+        lines += ["different", *differing, *shown]
     elif differing:
         count = f"all {len(recorded):,} events are those of events.npy, only run.json differs"
         lines += ["different", *differing, count]
@@ -173,85 +172,3 @@ def _changed_modules(recorded: Any, now: Mapping[str, str]) -> list[tuple[str, s
         (f"SHA-256 of {name}", recorded.get(name, "not imported"), now.get(name, "not imported"))
         for name in sorted({*recorded, *now})
     ]
-
-
-def first_difference(recorded: Events, now: Events) -> int | None:
-    """Find the first row in which two lists of events differ.
-
-    Parameters
-    ----------
-    recorded, now : structured array
-        Events, as `EVENT_DTYPE`.
-
-    Returns
-    -------
-    int or None
-        The row; where one list is the beginning of the other, the row after its end; None when they
-        are equal.
-
-    Examples
-    --------
-    >>> import numpy as np
-    >>> import tickstep as ts
-    >>> from tickstep.runfile import first_difference
-    >>> events = np.zeros(3, dtype=ts.EVENT_DTYPE)
-    >>> first_difference(events, events), first_difference(events, events[:2])
-    (None, 2)
-    """
-    both = min(len(recorded), len(now))
-    rows = np.flatnonzero(recorded[:both] != now[:both])
-    if len(rows):
-        return int(rows[0])
-    return None if len(recorded) == len(now) else both
-
-
-def _event_lines(row: int, recorded: Events, again: Result) -> list[str]:
-    sides = [_described(events, row, again.units) for events in (recorded, again.events)]
-    names = list(dict.fromkeys(name for side in sides for name in side))
-    counts = f"{len(recorded):,} recorded, {len(again.events):,} now"
-    lines = [
-        f"first diverging event: number {row + 1:,} ({counts})",
-        f"  {'':<13}{'recorded':<30}{'now':<30}".rstrip(),
-    ]
-    for name in names:
-        was, is_now = (side.get(name, "–") for side in sides)
-        mark = " " if was == is_now else "*"
-        lines.append(f"{mark} {name:<13}{was:<30}{is_now:<30}".rstrip())
-    return lines
-
-
-def _described(events: Events, row: int, units: Units) -> dict[str, str]:
-    if row >= len(events):
-        return {"kind": "no such event"}
-    event = Event._make(events[row].tolist())
-    (moment,) = np.array([event.time]).view(f"datetime64[{units.time_unit}]").astype(str)
-    return {
-        "kind": _name_in(EventKind, event.kind),
-        "reason": _reason_text(event),
-        "time": "before the first tick" if event.tick_index < 0 else moment.replace("T", " "),
-        "tick": f"{event.tick_index:,}",
-        "order": str(event.order_id),
-        "tag": str(event.tag),
-        "price": str(units.tick.decimal(event.price_ticks)),
-        "qty": str(units.lot.decimal(event.qty_lots)),
-        "fee": str(units.money.decimal(event.fee_units)),
-        "realized": str(units.money.decimal(event.realized_units)),
-        "position": str(units.lot.decimal(event.position_after_lots)),
-    }
-
-
-def _reason_text(event: Event) -> str:
-    if event.kind == EventKind.FILLED:
-        return "MAKER" if event.is_maker else "TAKER"
-    if event.kind == EventKind.ACCEPTED:
-        return ORDER_TYPE_NAMES.get(event.reason & REASON_BITS, str(event.reason))
-    if event.kind in (EventKind.REJECTED, EventKind.CANCELLED, EventKind.EXPIRED):
-        return _name_in(Reason, event.reason & REASON_BITS)
-    return str(event.reason)
-
-
-def _name_in(kind: type[EventKind] | type[Reason], number: int) -> str:
-    try:
-        return kind(number).name
-    except ValueError:  # a record that was changed may hold any number
-        return str(number)
