@@ -34,22 +34,13 @@ ROWS = (
     {"data.bars", "data.depth"},
     {"data.load"},
     {"data", "data.store", "data.parquet", "data.writing"},
-    {
-        "strategy",
-        "equity",
-        "trips",
-        "scales",
-        "orderlives",
-        "data.fetch",
-        "data.klines",
-        "data.stream",
-        "data.sql",
-    }
-    | {"data.formats", "compat.empyrical", "compat.quantstats", "compat.backtesting_py"}
+    {"strategy", "equity", "trips", "scales", "orderlives", "data.fetch", "data.klines"}
+    | {"data.stream", "data.sql", "data.formats"}
+    | {"compat.empyrical", "compat.quantstats", "compat.backtesting_py"}
     | {"compat.akquant", "compat.pyrust_bt", "compat.agkernel"},
     {"session", "demo", "drawing", "dataverbs", "sampling", "divergence"},
     {"pictures", "account"},
-    {"summary", "tables"},
+    {"summary", "tables", "explained"},
     {"pages"},
     {"report", "sources", "charts", "datacli"},
     {"result"},
@@ -108,6 +99,7 @@ NO_FILES_OR_CLOCKS = {
     "account",
     "summary",
     "tables",
+    "explained",
     "compat.absent",
     "compat.agkernel",
     "compat.akquant",

@@ -20,7 +20,7 @@ import numpy.typing as npt
 from tickstep.engine import EventKind, Events
 from tickstep.ticks import Float64Array, Int64Array
 
-__all__ = ["Curves", "EquityPath", "InstrumentPath", "Rows"]
+__all__ = ["Curves", "EquityPath", "InstrumentPath", "Rows", "posted_first"]
 
 Curve = npt.NDArray[Any]  # int64, or Python integers where int64 might not hold them
 
@@ -340,6 +340,19 @@ class EquityPath:
         return np.unique(np.append(ordered[every - 1 :: every], beyond))
 
 
+def posted_first(data: Sequence[Rows], events: Events) -> npt.NDArray[np.bool_]:
+    """Which events came before any row: what is posted by them is there from the start.
+
+    Of several instruments the clock tells, which is 0 before the first row: where that has time 0 too,
+    none is known to have come before it.
+    """
+    is_unmoved = events["tick_index"] < 0
+    if len(data) == 1:
+        return np.asarray(is_unmoved)
+    first = min((int(each.time[0]) for each in data if len(each.time)), default=0)
+    return np.asarray(is_unmoved & (events["time"] < first))
+
+
 def _moves_equity(events: Events) -> npt.NDArray[np.bool_]:
     is_posted = (events["kind"] == EventKind.LEDGER) & (events["reason"] != SETTLEMENT)
     return np.asarray((events["kind"] == EventKind.FILLED) | is_posted)
@@ -348,11 +361,13 @@ def _moves_equity(events: Events) -> npt.NDArray[np.bool_]:
 def _is_apart(data: Sequence[Rows], counted: Events) -> npt.NDArray[np.bool_]:
     """Which postings came when another instrument had the last row."""
     found = np.zeros(len(counted), dtype=bool)
-    if len(data) > 1:
-        for row in np.flatnonzero(counted["kind"] == EventKind.LEDGER).tolist():
-            event = counted[row]
-            time, index = data[int(event["instrument"])].time, int(event["tick_index"])
-            found[row] = index < 0 or time[index] != event["time"]
+    if len(data) == 1:
+        return found
+    is_first = posted_first(data, counted)
+    for row in np.flatnonzero((counted["kind"] == EventKind.LEDGER) & ~is_first).tolist():
+        event = counted[row]
+        time, index = data[int(event["instrument"])].time, int(event["tick_index"])
+        found[row] = index < 0 or time[index] != event["time"]
     return found
 
 

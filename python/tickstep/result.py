@@ -21,6 +21,7 @@ from tickstep.divergence import Difference, difference_lines, first_difference
 from tickstep.engine import EngineConfig, Events
 from tickstep.equity import Curves, EquityPath
 from tickstep.errors import ConfigError
+from tickstep.explained import explained_table
 from tickstep.metrics import depths
 from tickstep.report import draw
 from tickstep.sampling import Sampling
@@ -280,6 +281,35 @@ class Result:
             For a window of fewer than two returns, or more than there are.
         """
         return tables.rolling_table(self.account, window)
+
+    def explain_pnl(self, interval: str = "1d", *, by_instrument: bool = False) -> "pl.DataFrame":
+        """Split the profit of each period into where it came from; the parts add up exactly.
+
+        Parameters
+        ----------
+        interval : str
+            Length of a period; periods begin at its multiples, UTC.
+        by_instrument : bool
+            True gives a row for each instrument with any part in a period.
+
+        Returns
+        -------
+        polars.DataFrame
+            `positions` is what the lots held at the start of the period gained by its end, `trading`
+            what its fills gained from their prices to its end, then `fees`, `income` (funding,
+            dividends, interest, borrowing), `paid_in`, and their sum, `change` of equity; each as money
+            and in exact units.
+
+        Examples
+        --------
+        >>> import tickstep as ts
+        >>> from tickstep.demo import Grid, sample
+        >>> result = ts.backtest(Grid, sample(3_000), cash=10_000)
+        >>> days = result.explain_pnl("1d")
+        >>> round(days["change"].sum(), 8) == result.stats["P&L"]
+        True
+        """
+        return explained_table(self.account, interval, by_instrument)
 
     def curves(self, slices: int = 1500) -> Curves:
         """Price, equity, drawdown and position, thinned out without losing an extreme.

@@ -22,7 +22,7 @@ from tickstep.engine import EventKind, Events
 from tickstep.errors import DataError
 from tickstep.ticks import Float64Array, Int64Array
 
-__all__ = ["Excursions", "Mark", "RoundTrips", "round_trips"]
+__all__ = ["Excursions", "Mark", "Prices", "RoundTrips", "products", "round_trips"]
 
 Units = npt.NDArray[Any]  # int64, or Python integers where int64 might not hold them
 Prices = Int64Array | tuple[Int64Array, Int64Array]
@@ -209,7 +209,7 @@ class RoundTrips:
         worst, best = np.where(self.direction > 0, (lowest, highest), (highest, lowest))
         scale = _units_of(units_per_tick_lot, self.instrument)
         adverse, favorable = (
-            _products(self.direction * (price - self.entry_price_ticks), self.qty_lots, scale)
+            products(self.direction * (price - self.entry_price_ticks), self.qty_lots, scale)
             for price in (worst, best)
         )
         value = self.entry_value_units
@@ -284,8 +284,8 @@ def round_trips(
         exit_index=exits("tick_index", ends.tick_index),
         entry_price_ticks=entry_price,
         exit_price_ticks=exit_price,
-        entry_value_units=_products(entry_price, lots, scale),
-        gross_units=_products(direction * (exit_price - entry_price), lots, scale),
+        entry_value_units=products(entry_price, lots, scale),
+        gross_units=products(direction * (exit_price - entry_price), lots, scale),
         entry_fee_units=_fee_parts(fills, entry, matches.entry_from, lots),
         exit_fee_units=np.where(
             is_open, 0, _fee_parts(fills, matches.exit, matches.exit_from, lots)
@@ -458,12 +458,20 @@ def _ends(
 def _fee_parts(fills: Events, rows: Int64Array, begin: Int64Array, lots: Int64Array) -> Units:
     """Fees of the lots begin <= lot < begin + lots of each fill: floors of the running share."""
     fee, size = _of(fills, "fee_units", rows), np.abs(_of(fills, "qty_lots", rows))
-    upto = _products(fee, begin + lots) // size
-    return np.asarray(upto - _products(fee, begin) // size)
+    upto = products(fee, begin + lots) // size
+    return np.asarray(upto - products(fee, begin) // size)
 
 
-def _products(*factors: Units) -> Units:
-    """Products in int64 where they fit it, else in Python integers: same values."""
+def products(*factors: Units) -> Units:
+    """Products in int64 where they fit it, else in Python integers: same values.
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> from tickstep.trips import products
+    >>> products(np.array([2**40]), np.array([2**40])).tolist() == [2**80]
+    True
+    """
     largest = np.prod([np.abs(each.astype(np.float64)) for each in factors], axis=0)
     integers = np.int64 if float(largest.max(initial=0.0)) < INT64_SAFE else object
     found = factors[0].astype(integers)
