@@ -1,5 +1,6 @@
 """Tick files of ag-kernel: both formats written here as its writers do, and broken in every way."""
 
+import resource
 import struct
 import tempfile
 from collections.abc import Callable
@@ -78,6 +79,22 @@ def test_damage_is_told(tmp_path: Path, write: Callable[[list[Row]], bytes]) -> 
     huge = whole[:count] + struct.pack("<Q", 2**62) + whole[count + 8 :]
     with pytest.raises(DataError, match="its header tells 4611686018427387904 ticks"):
         ts.read_trades(written(path, huge))
+
+
+def test_a_large_file_takes_no_memory_before_it_is_told(tmp_path: Path) -> None:
+    path = tmp_path / "x.agtick"
+    path.write_bytes(compact(ROWS))
+    with path.open("rb+") as file:
+        file.truncate(10 << 30)
+    before = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
+    with pytest.raises(DataError, match="ticks, .* follow"):
+        ts.read_trades(path)
+    path.write_bytes(plain(ROWS))
+    with path.open("rb+") as file:
+        file.truncate(10 << 30)
+    with pytest.raises(DataError, match="its header tells 3 ticks|ticks, .* bytes follow"):
+        ts.read_trades(path)
+    assert resource.getrusage(resource.RUSAGE_SELF).ru_maxrss - before < 100_000  # KB
 
 
 @given(st.data())

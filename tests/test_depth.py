@@ -203,3 +203,11 @@ def test_bands(tmp_path: Path) -> None:
     assert bands.depth.tolist() == [6534.52, 1.5] and bands.notional.tolist() == [265133021.11, 6e4]
     with pytest.raises(DataError, match="no column is known as percentage"):
         ts.read_depth_bands(written(tmp_path / "x.csv", "timestamp,x\n2024-01-15,1\n"))
+
+
+def test_trades_are_no_quotes(tmp_path: Path) -> None:
+    quotes = "7,41732.50,1.250,41732.60,0.004,1705276800014,1705276800018\n"
+    assert len(ts.read_book(written(tmp_path / "q.csv", quotes))) == 2
+    trades = "7,41732.50,1.250,41,42,1705276800014,true\n"
+    with pytest.raises(DataError, match="a table of 7 columns without a header"):
+        ts.read_book(written(tmp_path / "t.csv", trades))

@@ -408,3 +408,44 @@ def test_seconds_go_out_and_come_back() -> None:
     ticks = walk(10, time_unit="s")
     assert ts.Ticks.from_frame(ticks).data_digest == ticks.data_digest
     assert pa.table(ticks).schema.field("time").type == pa.timestamp("s", "UTC")
+
+
+@pytest.mark.parametrize("named", [True, False])
+@pytest.mark.parametrize("has_pyarrow", [True, False])
+def test_frames_with_capitals_and_an_index(
+    named: bool, has_pyarrow: bool, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    days = pd.date_range("2024-01-02", periods=3, freq="D", name="Date" if named else None)
+    prices = {"Open": [1.5, 2, 3], "High": [2, 3, 4], "Low": [1, 1, 1], "Close": [2, 2, 2.25]}
+    frame = pd.DataFrame(prices | {"Volume": [5, 6, 7]}, index=days)
+    if not has_pyarrow:
+        monkeypatch.setitem(sys.modules, "pyarrow", None)
+    found = ts.Bars.from_frame(frame)
+    assert found.datetimes.astype("datetime64[D]").astype(str).tolist() == [
+        "2024-01-02",
+        "2024-01-03",
+        "2024-01-04",
+    ]
+    assert (found.interval, found.grids) == ("1d", ("0.01", "1"))
+    assert found.open_ticks.tolist() == [150, 200, 300] and found.volume_lots.tolist() == [5, 6, 7]
+    with pytest.raises(ts.DataError, match="columns close and Close may both|may both be the"):
+        ts.Bars.from_frame(frame.rename(columns={"High": "CLOSE"}))
+
+
+def test_a_book_goes_out_in_place() -> None:
+    flags = np.array([1, 2, 2], dtype=np.uint8)
+    side = np.array([0, 1, 0], dtype=np.uint8)
+    time, price_ticks = np.array([1, 1, 5]), np.array([100, 102, 101])
+    book = ts.Book(time, side, price_ticks, np.array([7, 5, 0]), flags, tick_size="0.5", lot="0.1")
+    frame = book.to_polars(money=True)
+    assert frame.columns == [*book.columns, "price", "qty"]
+    assert frame["price"].to_list() == [50.0, 51.0, 50.5] and frame["qty"].to_list() == [
+        0.7,
+        0.5,
+        0,
+    ]
+    assert address(frame["price_ticks"].to_numpy()) == address(book.price_ticks)
+    assert pa.table(book).column("time").chunk(0).buffers()[1].address == address(book.time)
+    assert book.to_pandas()["qty_lots"].tolist() == [7, 5, 0]
+    with pytest.raises(ts.DataError, match="the frame holds book, not ticks"):
+        ts.Ticks.from_frame(pa.table(book))

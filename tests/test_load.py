@@ -16,6 +16,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+import tickstep as ts
 from tickstep._kernel import TradesParser
 from tickstep.data import read_trades
 from tickstep.errors import ConfigError, DataError
@@ -620,3 +621,40 @@ def test_pieces_may_be_cut_anywhere(seed: int, sizes: list[int]) -> None:
         parser.push(text[start : start + size])
         start, number = start + size, number + 1
     assert finished(parser) == parsed(text)
+
+
+def test_files_of_another_kind_name_their_reader(tmp_path: Path) -> None:
+    ticks = ts.Ticks.from_arrays([1], [1.5], [2.0], [0], tick_size=0.25)
+    parquet, arrow = ticks.to_parquet(tmp_path / "a"), ticks.save(tmp_path / "b")
+    for read in (ts.read_trades, ts.read_bars, ts.read_book, ts.read_depth_bands):
+        with pytest.raises(DataError, match="a is a Parquet file, not text\nhint: read_parquet"):
+            read(parquet)
+        with pytest.raises(DataError, match="b is an Arrow file, not text\nhint: open_ticks"):
+            read(arrow)
+        with pytest.raises(IsADirectoryError, match="is a folder: give its files"):
+            read(tmp_path)
+        with pytest.raises(ConfigError, match="a path must be text or a path.*was int"):
+            read(5)  # type: ignore[arg-type]
+    semicolons = tmp_path / "c.csv"
+    semicolons.write_text("1;100.01;0.5;1;1;1700000000001;true\n")
+    with pytest.raises(DataError, match=r"separated by ';'[\s\S]*read_table\(\)"):
+        ts.read_trades(semicolons)
+
+
+def test_a_symbol_may_be_given(tmp_path: Path) -> None:
+    path = tmp_path / "BTCUSDT-aggTrades-2024-08-08.csv"
+    path.write_text("1,100.01,0.5,1,1,1700000000001,true\n")
+    assert ts.read_trades(path).symbol == "BTCUSDT"
+    assert ts.read_trades(path, symbol="BTCUSDT.BINANCE").symbol == "BTCUSDT.BINANCE"
+
+
+def test_a_number_too_large_tells_the_grid_found(tmp_path: Path) -> None:
+    path = tmp_path / "a.csv"
+    rows = [
+        f"{i},100,{qty},1,1,{1700000000000 + i},true\n" for i, qty in enumerate((0.1, 1e-11, 5e7))
+    ]
+    path.write_text("".join(rows))
+    with pytest.raises(
+        DataError, match=r"is not below 2\^62 lots of 0.00000000001; row[\s\S]*lot="
+    ):
+        ts.read_trades(path)

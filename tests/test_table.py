@@ -395,7 +395,7 @@ def test_arguments(tmp_path: Path) -> None:
 
 
 def test_intervals_are_told_by_the_times() -> None:
-    from tickstep.data.bars import found_interval
+    from tickstep.bars import found_interval
 
     days = np.array(["2024-01-01", "2024-02-01", "2024-03-01"], "datetime64[D]")
     assert found_interval(days.astype("datetime64[ms]").view(np.int64), "ms") == "1mo"

@@ -283,6 +283,7 @@ def test_a_changed_row_is_found_by_verify(tmp_path: Path) -> None:
 def column_place(path: Path, name: str) -> Any:
     with path.open("rb") as file:
         contents = tickfile._contents_of(file, path)
+    assert contents is not None
     return {each["name"]: each for each in contents["columns"]}[name]
 
 
@@ -290,7 +291,9 @@ def test_a_zone_map_that_does_not_match_is_made_anew(tmp_path: Path) -> None:
     ticks = walk(10_000)
     path = ticks.save(tmp_path / "a.arrow")
     with path.open("rb") as file:
-        place = tickfile._contents_of(file, path)["zone_map"]
+        contents = tickfile._contents_of(file, path)
+    assert contents is not None
+    place = contents["zone_map"]
     for start in (0, 8, place["bytes"] - 8):
         with path.open("rb+") as file:
             file.seek(place["offset"] + start)

@@ -294,3 +294,24 @@ def test_there_may_be_no_rows() -> None:
     engine.bind(ticks)
     assert engine.advance().ticks_done == 0
     assert list(engine.cursor()) == []
+
+
+def test_order_flow_by_method_is_that_of_the_functions() -> None:
+    ticks = ts.Ticks.from_arrays(
+        [0, 400, 900, 1500], [1.0, 1.5, 1.0, 2.0], [1.0, 2.0, 4.0, 1.0], [0, 1, 0, 0], tick_size=0.5
+    )
+    an = ts.analytics
+    assert np.array_equal(ticks.cumulative_delta(), an.calculate_cumulative_delta(ticks))
+    imbalance = ticks.order_flow_imbalance(2)
+    assert np.array_equal(imbalance, an.calculate_order_flow_imbalance(ticks, window=2), True)
+    intensity = ticks.trade_intensity("1s")
+    assert np.array_equal(intensity, an.calculate_trade_intensity(ticks, 1000), True)
+    footprint, wanted = ticks.footprint("1s"), an.calculate_footprint(ticks, interval_ms=1000)
+    assert all(np.array_equal(footprint[name], wanted[name]) for name in wanted)
+    bars = ticks.candles("500ms")
+    closes = an.calculate_realized_volatility(bars, 2, trading_periods=252)
+    assert np.array_equal(bars.volatility(window=2, trading_periods=252), closes, True)
+    ranges = an.calculate_parkinson_volatility(bars, window=1, annualize=False)
+    assert np.array_equal(bars.volatility("parkinson", 1), ranges, True)
+    with pytest.raises(ts.TickstepError, match="brownian"):
+        bars.volatility("brownian")

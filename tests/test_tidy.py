@@ -55,7 +55,7 @@ DEFERRED = {
     (data, room)
     for data in ("ticks", "bars")
     for room in ("analytics", "charts", "data.frames", "data.tickfile", "data.parquet")
-} | {("ticks", "bars")}
+} | {("ticks", "bars"), ("book", "data.frames")}
 # The only ones that may draw, and with what.
 DRAWING = {
     "drawing": "matplotlib",

@@ -257,11 +257,12 @@ class Bars(TimedColumns):
             Names of the columns for the parts `time`, `open`, `high`, `low`, `close` (money) or
             `open_ticks` and so on, `volume`, `buy_volume`, `open_interest` (units) or `volume_lots`,
             `buy_lots`, `open_interest_lots`, `trade_count`, `turnover`, `symbol`. A part that is not
-            named is looked for by its own name and a few usual ones.
+            named is looked for by its own name and a few usual ones, in any spelling ("Open"); the
+            index of a pandas frame may be the time.
         tick_size, lot : float, int, str or Decimal, optional
             By default what the frame says, else the coarsest of 1, 0.1, 0.01, ... that holds all.
         interval : str or int, optional
-            Length of a bar; by default what the frame says.
+            Length of a bar; by default what the frame says, else what the times tell.
         time_unit, symbol, source, allow_negative_prices : optional
             As for `Ticks.from_frame`.
 
@@ -435,6 +436,44 @@ class Bars(TimedColumns):
         from tickstep.analytics import calculate_vwap
 
         return calculate_vwap(self, window=window, sessions=sessions, anchors=anchors)
+
+    def volatility(
+        self, kind: str = "realized", window: int = 100, *, trading_periods: float | None = None
+    ) -> Float64Array:
+        """Volatility over the last bars, up to each bar; see the functions of `analytics`.
+
+        Parameters
+        ----------
+        kind : str
+            "realized" or "zero_mean" (of closes), "parkinson", "garman_klass", "rogers_satchell" or
+            "yang_zhang".
+        window : int
+            Bars (for those of closes: returns).
+        trading_periods : float, optional
+            Bars in a year, for results per year: 525,600 of "1m" around the clock, about 252 of the
+            days of an exchange. By default results are those of one bar.
+
+        Returns
+        -------
+        array of float64
+            NaN until the window is full.
+
+        Examples
+        --------
+        >>> import tickstep as ts
+        >>> bars = ts.Bars.from_arrays(
+        ...     [0, 60_000], [1, 2], [4, 2], [1, 2], [2, 2], [5, 5], interval="1m")
+        >>> bars.volatility("parkinson", 2).round(6).tolist()
+        [nan, 0.588705]
+        """
+        from tickstep.analytics import VOLATILITY_COLUMNS, RollingVolatility
+
+        is_yearly = trading_periods is not None
+        periods = 1.0 if trading_periods is None else trading_periods
+        rolling = RollingVolatility(kind, window, is_yearly, periods)
+        columns = [self._columns[f"{name}_ticks"] for name in VOLATILITY_COLUMNS[kind]]
+        found: Float64Array = rolling.push(*columns)
+        return found
 
     # Out.
 
@@ -791,3 +830,32 @@ def _decimals_in(text: str) -> int:
     mantissa, _, exponent = text.lower().partition("e")
     fraction = mantissa.partition(".")[2].rstrip("0")
     return max(0, len(fraction) - int(exponent or 0)) if text[-1:].isdigit() else 0
+
+
+def found_interval(time: Int64Array, time_unit: str) -> str | None:
+    """Tell the interval of bars by their times: the shortest step, if half of the steps are so long.
+
+    Starts of months are "1mo". None where steps are too uneven, or there are none.
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> from tickstep.bars import found_interval
+    >>> found_interval(np.array([0, 60, 120, 600]), "s"), found_interval(np.array([0, 7, 9, 16]), "s")
+    ('1m', None)
+    """
+    if len(time) < 2:
+        return None
+    if _are_months(time, time_unit):
+        return "1mo"
+    steps = np.diff(time)
+    shortest = int(steps.min())
+    is_usual = 2 * np.count_nonzero(steps == shortest) >= len(steps)
+    return interval_text(shortest, time_unit) if shortest > 0 and is_usual else None
+
+
+def _are_months(time: Int64Array, time_unit: str) -> bool:
+    moments = time.view(f"datetime64[{time_unit}]")
+    months = moments.astype("datetime64[M]")
+    steps = np.diff(months.astype(np.int64))
+    return bool((months == moments).all() and (steps >= 1).all())

@@ -5,7 +5,7 @@ how much. A snapshot is a run of rows that begins with an empty book. The column
 """
 
 from collections.abc import Mapping
-from typing import Any, ClassVar, NamedTuple, overload
+from typing import TYPE_CHECKING, Any, ClassVar, NamedTuple, overload
 
 import numpy as np
 
@@ -20,6 +20,9 @@ from tickstep.ticks import (
     UInt8Array,
     to_time,
 )
+
+if TYPE_CHECKING:
+    import polars
 
 __all__ = ["SNAPSHOT", "UPDATE_END", "Best", "Book", "Depth"]
 
@@ -192,6 +195,64 @@ class Book(TimedColumns):
         """
         rows, columns = book_best(self.side, self.price_ticks, self.qty_lots, self.flags)
         return Best(self.time[rows], *columns)
+
+    def to_polars(self, *, money: bool = False) -> "polars.DataFrame":
+        """Return the columns as a polars frame, in place.
+
+        Parameters
+        ----------
+        money : bool
+            Add `price` and `qty` as floats, in money and units.
+
+        Returns
+        -------
+        polars.DataFrame
+            `time` (UTC), `side`, `price_ticks`, `qty_lots`, `flags`.
+
+        Examples
+        --------
+        >>> import numpy as np
+        >>> import tickstep as ts
+        >>> side = np.array([0], dtype=np.uint8)
+        >>> book = ts.Book(np.array([1]), side, np.array([100]), np.array([7]), side,
+        ...                tick_size="0.5", lot=1)
+        >>> book.to_polars(money=True).row(0)[2:]
+        (100, 7, 0, 50.0, 7.0)
+        """
+        import polars
+
+        frame = polars.DataFrame(self)
+        return frame.with_columns(**self._money()) if money else frame
+
+    def to_pandas(self, *, money: bool = False) -> Any:
+        """Return the columns as a pandas frame; needs pandas.
+
+        Parameters
+        ----------
+        money : bool
+            Add `price` and `qty` as floats, in money and units.
+
+        Returns
+        -------
+        pandas.DataFrame
+            As `to_polars`.
+        """
+        from tickstep.data.frames import book_parts, pandas_of
+
+        frame = pandas_of(book_parts(self))
+        return frame.assign(**self._money()) if money else frame
+
+    def __arrow_c_stream__(self, requested_schema: object = None) -> object:
+        """Hand the columns over by the Arrow C stream interface, in place."""
+        from tickstep.data.frames import book_parts, stream_of
+
+        return stream_of(book_parts(self), self.KIND, self._labels())
+
+    def _money(self) -> dict[str, Float64Array]:
+        return {
+            "price": self._tick.values(self.price_ticks),
+            "qty": self._lot.values(self.qty_lots),
+        }
 
     @overload
     def __getitem__(self, rows: int) -> dict[str, int]: ...

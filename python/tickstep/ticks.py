@@ -245,7 +245,8 @@ class Ticks:
         columns : mapping of str to str, optional
             Names of the columns for the parts `time`, `price` (money) or `price_ticks`, `qty`
             (units) or `qty_lots`, `side`, `bid` and `ask` or `bid_ticks` and `ask_ticks`, `symbol`.
-            A part that is not named is looked for by its own name and a few usual ones.
+            A part that is not named is looked for by its own name and a few usual ones, in any
+            spelling ("Price"); the index of a pandas frame may be the time.
         tick_size, lot : float, int, str or Decimal, optional
             By default what the frame says (frames made by `to_polars` do), else the coarsest of 1,
             0.1, 0.01, ... on which all values lie. Floats follow the rule of `from_arrays`; 32-bit
@@ -499,6 +500,62 @@ class Ticks:
         from tickstep.analytics import calculate_volume_profile
 
         return calculate_volume_profile(self, n_bins=n_bins, value_area=value_area)
+
+    def footprint(self, interval: str | int = "1m") -> dict[str, npt.NDArray[Any]]:
+        """Volume by interval, price and side; see `analytics.calculate_footprint`.
+
+        Examples
+        --------
+        >>> import tickstep as ts
+        >>> ticks = ts.Ticks.from_arrays([0, 1], [1.0, 3.0], [1.0, 2.0], [0, 1], tick_size=1)
+        >>> ticks.footprint("1m")["bid_volume"].tolist()
+        [0.0, 2.0]
+        """
+        from tickstep.analytics import calculate_footprint
+
+        return calculate_footprint(self, interval_ms=interval)
+
+    def cumulative_delta(self) -> npt.NDArray[Any]:
+        """Bought less sold up to each row; see `analytics.calculate_cumulative_delta`.
+
+        Examples
+        --------
+        >>> import tickstep as ts
+        >>> ticks = ts.Ticks.from_arrays([0, 1], [1.0, 3.0], [1.0, 2.0], [0, 1], tick_size=1)
+        >>> ticks.cumulative_delta().tolist()
+        [1.0, -1.0]
+        """
+        from tickstep.analytics import calculate_cumulative_delta
+
+        return calculate_cumulative_delta(self)
+
+    def order_flow_imbalance(self, window: int = 100) -> Float64Array:
+        """Imbalance of the last trades; see `analytics.calculate_order_flow_imbalance`.
+
+        Examples
+        --------
+        >>> import tickstep as ts
+        >>> ticks = ts.Ticks.from_arrays([0, 1], [1.0, 3.0], [1.0, 3.0], [0, 1], tick_size=1)
+        >>> ticks.order_flow_imbalance(2).tolist()
+        [nan, -0.5]
+        """
+        from tickstep.analytics import calculate_order_flow_imbalance
+
+        return calculate_order_flow_imbalance(self, window=window)
+
+    def trade_intensity(self, window: str | int = "1s") -> Float64Array:
+        """Trades per second over a trailing time; see `analytics.calculate_trade_intensity`.
+
+        Examples
+        --------
+        >>> import tickstep as ts
+        >>> ticks = ts.Ticks.from_arrays([0, 1000], [1.0, 3.0], [1.0, 2.0], [0, 1], tick_size=1)
+        >>> ticks.trade_intensity("1s").tolist()
+        [nan, 1.0]
+        """
+        from tickstep.analytics import calculate_trade_intensity
+
+        return calculate_trade_intensity(self, window)
 
     def plot(
         self,

@@ -37,22 +37,22 @@ def is_agtick(file: Path) -> bool:
         return opened.read(4) in (b"AGTK", b"AGTI")
 
 
-def read_agtick(file: Path) -> Ticks:
-    """Read a tick file of ag-kernel.
+def read_agtick(file: Path, symbol: str | None = None) -> Ticks:
+    """Read a tick file of ag-kernel; a given symbol counts before that of the header.
 
     Raises
     ------
     DataError
         When the file is cut off, or its header does not fit its data.
     """
-    data = np.fromfile(file, dtype=np.uint8)
+    data: npt.NDArray[np.uint8] = np.memmap(file, dtype=np.uint8, mode="r")
     head = data[: max(_COMPACT.size, _PLAIN.size)].tobytes()
     is_plain = head.startswith(b"AGTICK01")
     layout = _PLAIN if is_plain else _COMPACT
     if len(head) < layout.size:
         raise _cut_off(file, f"its header has {layout.size} bytes, the file {len(head)}")
     fields = layout.unpack_from(head)
-    columns, symbol = _plain(data, fields, file) if is_plain else _compact(data, fields, file)
+    columns, name = _plain(data, fields, file) if is_plain else _compact(data, fields, file)
     tick_size = _checked_size(fields[3 if is_plain else 4], file)
     for column in columns.values():
         column.flags.writeable = False
@@ -61,7 +61,7 @@ def read_agtick(file: Path) -> Ticks:
         tick_size=tick_size,
         lot=LOT,
         time_unit="ms",
-        symbol=symbol,
+        symbol=symbol or name,
         source={"path": file.name, "format": "agtick", "rows": len(columns["time"])},
     )
 
@@ -94,9 +94,15 @@ def _compact(
     body = data[offset : max(len(data) - side_bytes, 0)]
     if offset < _COMPACT.size or 3 * count > len(body):
         raise _cut_off(file, f"its header tells {count} ticks, {len(body)} bytes follow")
-    values = np.concatenate([np.zeros(0, np.uint64), *_varints(body, file)])
-    if len(values) != 3 * count:
-        raise _cut_off(file, f"its header tells {count} ticks, {len(values) / 3:g} follow")
+    found, values_left = [np.zeros(0, np.uint64)], 3 * count
+    for values in _varints(body, file):
+        found.append(values)
+        values_left -= len(values)
+        if values_left < 0:  # told before memory is taken for what the header does not know
+            break
+    if values_left:
+        raise _cut_off(file, f"its header tells {count} ticks, {count - values_left / 3:g} follow")
+    values = np.concatenate(found)
     deltas, zigzag, qty = values.reshape(-1, 3).T
     time = np.cumsum(deltas.astype(np.int64))
     if count and time[0] == 0:

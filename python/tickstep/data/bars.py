@@ -6,7 +6,7 @@ from typing import NamedTuple, Unpack
 
 import numpy as np
 
-from tickstep.bars import Bars, interval_text
+from tickstep.bars import Bars, found_interval, interval_text
 from tickstep.data.files import Paths, Text, faults_of, texts_of
 from tickstep.data.merge import merged
 from tickstep.data.parts import Part, aligned, begin_ns, frozen_columns
@@ -24,7 +24,7 @@ from tickstep.errors import DataError
 from tickstep.intervals import interval_length
 from tickstep.ticks import Int64Array
 
-__all__ = ["found_interval", "read_bars", "read_bars_by_symbol"]
+__all__ = ["read_bars", "read_bars_by_symbol"]
 
 _KLINES = {"time": 0, "open": 1, "high": 2, "low": 3, "close": 4, "volume": 5}
 _KLINES_MORE = {"turnover": 7, "trade_count": 8, "buy_volume": 9}
@@ -160,35 +160,6 @@ def read_bars_by_symbol(
     return {
         str(name): _as_bars(reads, name, None, interval, options) for name in _symbols_of(reads)
     }
-
-
-def found_interval(time: Int64Array, time_unit: str) -> str | None:
-    """Tell the interval of bars by their times: the shortest step, if half of the steps are so long.
-
-    Starts of months are "1mo". None where steps are too uneven, or there are none.
-
-    Examples
-    --------
-    >>> import numpy as np
-    >>> from tickstep.data.bars import found_interval
-    >>> found_interval(np.array([0, 60, 120, 600]), "s"), found_interval(np.array([0, 7, 9, 16]), "s")
-    ('1m', None)
-    """
-    if len(time) < 2:
-        return None
-    if _are_months(time, time_unit):
-        return "1mo"
-    steps = np.diff(time)
-    shortest = int(steps.min())
-    is_usual = 2 * np.count_nonzero(steps == shortest) >= len(steps)
-    return interval_text(shortest, time_unit) if shortest > 0 and is_usual else None
-
-
-def _are_months(time: Int64Array, time_unit: str) -> bool:
-    moments = time.view(f"datetime64[{time_unit}]")
-    months = moments.astype("datetime64[M]")
-    steps = np.diff(months.astype(np.int64))
-    return bool((months == moments).all() and (steps >= 1).all())
 
 
 # From texts to bars.

@@ -33,13 +33,21 @@ LEVELS = Kind(
     needs=("time", "side", "price", "qty"),
     may=("symbol", "update_id", "first_update_id", "previous_update_id"),
 )
+# update id, best bid and its size, best ask and its size, time, time of the event
+_QUOTE_CELLS = 7
+_QUOTE_PLACES = {
+    "update_id": 0,
+    "bid_price": 1,
+    "bid_qty": 2,
+    "ask_price": 3,
+    "ask_qty": 4,
+    "time": 5,
+}
 QUOTES = Kind(
     "quotes",
     needs=("time", "bid_price", "bid_qty", "ask_price", "ask_qty"),
     may=("symbol", "update_id"),
-    known={
-        7: {"update_id": 0, "bid_price": 1, "bid_qty": 2, "ask_price": 3, "ask_qty": 4, "time": 5}
-    },
+    known={_QUOTE_CELLS: _QUOTE_PLACES},
 )
 BANDS = Kind("bands", needs=("time", "percentage", "depth", "notional"), may=("symbol",))
 
@@ -130,7 +138,7 @@ def read_book(
     names, row = first_cells(texts[0], options)
     if "update_type" in names:
         return _of_archive(texts, symbol, options)
-    if any("bid" in name for name in names) or (not names and len(row) == 7):
+    if any("bid" in name for name in names) or _is_quote(names, row):
         return _of_quotes(texts, symbol, options)
     return read_levels(texts, symbol, options)
 
@@ -238,6 +246,11 @@ def _fed(
 
 
 # Archives.
+
+
+def _is_quote(names: list[str], row: list[str]) -> bool:
+    """Whether a row without a header is a best quote: aggTrades end with true or false."""
+    return not names and len(row) == _QUOTE_CELLS and row[-1].isdigit()
 
 
 def _of_quotes(texts: list[Text], symbol: str | None, options: TableOptions) -> Book:

@@ -10,7 +10,7 @@ import os
 import re
 import zipfile
 import zlib
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from contextlib import contextmanager
 from io import BufferedReader
 from pathlib import Path
@@ -35,6 +35,11 @@ Paths = str | os.PathLike[str] | Sequence[str | os.PathLike[str]]
 _PIECE_BYTES = 1 << 18
 _GZIP_MAGIC = b"\x1f\x8b"
 _ZIP_MAGICS = (b"PK\x03\x04", b"PK\x05\x06")
+# Files of columns, which other functions read.
+_COLUMN_FILES = {
+    b"PAR1": ("a Parquet file", "read_parquet() reads it"),
+    b"ARROW1": ("an Arrow file", "open_ticks(), open_bars() or read_arrow() reads it"),
+}
 _TEXT_ENDINGS = (".csv", ".txt", ".tsv", ".json", ".jsonl", ".ndjson", ".feed")
 
 # As Binance names its files: BTCUSDT-aggTrades-2024-08-08.zip, BTCUSD_PERP-trades-2024-08.csv.
@@ -98,6 +103,11 @@ def texts_of(paths: Paths) -> list[Text]:
     >>> [text.name for text in texts_of(folder / "X-*.csv")]
     ['X-01.csv', 'X-02.csv']
     """
+    if not isinstance(paths, str | os.PathLike | Iterable):
+        raise ConfigError(
+            f"a path must be text or a path, or a list of them, was {type(paths).__name__}",
+            hint='give the name of a file, or a pattern such as "BTCUSDT-*.zip"',
+        )
     given = [paths] if isinstance(paths, str | os.PathLike) else list(paths)
     texts = [text for path in given for file in _files_of(path) for text in _members_of(file)]
     if not texts:
@@ -173,6 +183,8 @@ def path_told(texts: Sequence[Text]) -> str | list[str]:
 
 def _files_of(path: str | os.PathLike[str]) -> list[Path]:
     file = Path(path)
+    if file.is_dir():
+        raise IsADirectoryError(f"{file} is a folder: give its files, as in '{file / '*.csv'}'")
     if not any(mark in file.name for mark in "*?[") or file.exists():
         return [file]
     files = sorted(file.parent.glob(file.name))
@@ -183,6 +195,9 @@ def _files_of(path: str | os.PathLike[str]) -> list[Path]:
 
 def _members_of(file: Path) -> list[Text]:
     with file.open("rb") as raw:
+        for magic, (what, hint) in _COLUMN_FILES.items():
+            if raw.peek(len(magic)).startswith(magic):
+                raise DataError(f"{file.name} is {what}, not text", hint=hint)
         if not _is_zip(raw):
             return [Text(file)]
         try:

@@ -200,7 +200,7 @@ def _read(
         reader = read_parquet if found.form == "Parquet" else read_arrow
         data = reader(path, found.kind, **options)
     elif found.form in ("agtick", "text"):
-        data = read_trades(path, **options)
+        data = read_trades(path, symbol=symbol, **options)
     elif found.form == "CTP capture":
         data = read_ctp(path, symbol=symbol, **options).ticks
     elif found.kind == "ticks":

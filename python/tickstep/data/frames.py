@@ -15,7 +15,8 @@ import numpy as np
 import numpy.typing as npt
 
 from tickstep._kernel import ArrowTable, Grid, arrow_stream
-from tickstep.bars import Bars
+from tickstep.bars import Bars, found_interval
+from tickstep.book import Book
 from tickstep.data.arrowfile import TIME_FORMATS
 from tickstep.errors import ConfigError, DataError
 from tickstep.extras import require
@@ -26,8 +27,10 @@ __all__ = [
     "Part",
     "bar_parts",
     "bars_from_frame",
+    "book_parts",
     "column_names",
     "decimals_within",
+    "folded",
     "kind_told",
     "labels_text",
     "pandas_of",
@@ -72,6 +75,8 @@ _BAR_NAMES: dict[str, tuple[str, ...]] = {
     "symbol": ("symbol",),
 }
 
+# How an index without a name arrives from pandas; it counts where no other column is the time.
+_INDEX = "__index_level_0__"
 _DIGITS_OF_UNIT = {10: "s", 13: "ms", 16: "us", 19: "ns"}
 _ISO_TIME = re.compile(r"\d{4}-\d\d-\d\d(?:[ T]\d\d:\d\d(?::\d\d(?:\.\d{1,9})?)?)?Z?")
 
@@ -106,6 +111,12 @@ def bar_parts(bars: Bars) -> list[Part]:
     return [Part(name, formats.get(name, "l"), each) for name, each in bars.columns.items()]
 
 
+def book_parts(book: Book) -> list[Part]:
+    """Return the columns of a book, in the order of their digest."""
+    formats = {"time": TIME_FORMATS[book.time_unit], "side": "C", "flags": "C"}
+    return [Part(name, formats.get(name, "l"), each) for name, each in book.columns.items()]
+
+
 def stream_of(parts: Sequence[Part], kind: str, labels: Mapping[str, Any]) -> object:
     """Return a capsule with an Arrow C stream over columns, in place."""
     return arrow_stream(list(parts), [(LABELS_KEY, labels_text(kind, labels))])
@@ -134,7 +145,7 @@ def kind_told(text: str | bytes | None) -> dict[str, Any]:
         return {}
     try:
         labels = json.loads(text)
-        if labels["kind"] not in ("ticks", "bars"):
+        if labels["kind"] not in ("ticks", "bars", "book"):
             raise ValueError(f"a kind {labels['kind']!r}")
     except (ValueError, KeyError, TypeError) as error:
         raise DataError(
@@ -147,8 +158,14 @@ def kind_told(text: str | bytes | None) -> dict[str, Any]:
 def column_names(kind: str, present: Sequence[str], columns: Mapping[str, str] | None) -> list[str]:
     """Return the names among those present that ticks or bars may be made of."""
     parts = _TICK_NAMES if kind == "ticks" else _BAR_NAMES
-    wanted = set((columns or {}).values()) | {name for each in parts.values() for name in each}
-    return [name for name in present if name in wanted]
+    given = set((columns or {}).values()) | {_INDEX}
+    known = {folded(name) for each in parts.values() for name in each}
+    return [name for name in present if name in given or folded(name) in known]
+
+
+def folded(name: str) -> str:
+    """Return a column's name in lower case, letters and digits alone: as names are compared."""
+    return "".join(filter(str.isalnum, name.lower()))
 
 
 # ---- In ------------------------------------------------------------------------------------------
@@ -173,6 +190,8 @@ def _without_pyarrow(frame: Any) -> object:
     import polars
 
     columns: dict[str, Any] = {}
+    if frame.index.dtype.kind == "M":
+        frame = frame.rename_axis(frame.index.name or _INDEX).reset_index()
     for name in frame.columns:
         column = frame[name]
         if getattr(column.dtype, "tz", None) is not None:
@@ -211,7 +230,8 @@ class FrameColumns:
         self.labels = labels or kind_told(self.table.metadata.get(LABELS_KEY.encode()))
         if self.labels.get("kind", kind) != kind:
             found = self.labels["kind"]
-            raise DataError(f"the frame holds {found}, not {kind}", hint=f"read it as {found}")
+            hint = "it has no way in but its files" if found == "book" else f"read it as {found}"
+            raise DataError(f"the frame holds {found}, not {kind}", hint=hint)
         self.columns = self._found(names, dict(columns or {}))
 
     def _found(self, names: Mapping[str, tuple[str, ...]], given: dict[str, str]) -> dict[str, str]:
@@ -220,10 +240,9 @@ class FrameColumns:
             raise ConfigError(
                 f"columns names a part {unknown[0]!r}", hint=f"parts are {', '.join(names)}"
             )
-        present = set(self.table.names)
         found = {}
         for part, aliases in names.items():
-            matching = [alias for alias in aliases if alias in present]
+            matching = self._matching(aliases)
             if part in given:
                 found[part] = given[part]
             elif len(matching) > 1:
@@ -234,6 +253,16 @@ class FrameColumns:
             elif matching:
                 found[part] = matching[0]
         return found
+
+    def _matching(self, aliases: tuple[str, ...]) -> list[str]:
+        """Columns of these names as they are written here, or else in any other spelling."""
+        present = self.table.names
+        exact = [alias for alias in aliases if alias in present]
+        if exact:
+            return exact
+        known = {folded(alias) for alias in aliases}
+        matching = [name for name in present if folded(name) in known]
+        return matching or [name for name in present if name == _INDEX and "time" in aliases]
 
     def __contains__(self, part: str) -> bool:
         return part in self.columns
@@ -437,13 +466,23 @@ def bars_from_frame(
         parts.places(lots, "volume_lots", "volume"),
         tick_size=tick.step,
         lot=lots.step,
-        interval=parts.label("interval", interval),
+        interval=_interval_of(parts, interval, times, unit),
         time_unit=unit,
         symbol=parts.symbol(symbol),
         source=parts.label("source", source),
         allow_negative_prices=bool(parts.label("allow_negative_prices", allow_negative_prices)),
         **optional,
     )
+
+
+def _interval_of(
+    parts: FrameColumns, given: str | int | None, time: Int64Array, unit: str
+) -> str | int | None:
+    """Return the interval that is given or told, else what the times tell, as for files of text."""
+    if given is None and "interval" not in parts.labels:
+        return found_interval(time, unit)
+    interval: str | int | None = parts.label("interval", given)
+    return interval
 
 
 def decimals_within(

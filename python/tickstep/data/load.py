@@ -30,6 +30,7 @@ TRADES = Kind(
 def read_trades(
     path: Paths,
     *,
+    symbol: str | None = None,
     tick_size: Number | None = None,
     lot: Number | None = None,
     on_bad: Literal["raise", "skip"] = "raise",
@@ -62,6 +63,8 @@ def read_trades(
     ----------
     path : path, pattern, or sequence of them
         The files.
+    symbol : str, optional
+        Name of the instrument; by default what the messages of a feed or the file's name tell.
     tick_size, lot : float, int, str or Decimal, optional
         Size of one price tick in money and of one lot in units of the instrument. A row off the
         grid is then a bad row. A float stands for its shortest text: 0.1 is exactly one tenth.
@@ -105,14 +108,14 @@ def read_trades(
     """
     texts = texts_of(path)
     if is_agtick(texts[0].file):
-        return _of_agtick(texts, tick_size, lot)
+        return _of_agtick(texts, symbol, tick_size, lot)
     sizes = (tick_size, lot)
     if len(texts) > 1:
         texts.sort(key=_begin_ns)
     reads: list[_Read] = []
     for text in texts:
         reads.append(_read(text, sizes, on_bad, progress, reads[-1] if reads else None))
-    return _as_ticks(reads)
+    return _as_ticks(reads, symbol)
 
 
 @overload
@@ -322,7 +325,7 @@ def _moments(part: Part) -> npt.NDArray[np.datetime64]:
     return part.columns["time"].view(f"datetime64[{part.time_unit}]")
 
 
-def _as_ticks(reads: list[_Read]) -> Ticks:
+def _as_ticks(reads: list[_Read], symbol: str | None) -> Ticks:
     texts, reports = [read.text for read in reads], [read.report for read in reads]
     part = join([read.part for read in reads], texts[0].name)
     messages: Counter[str] = Counter()
@@ -335,15 +338,17 @@ def _as_ticks(reads: list[_Read]) -> Ticks:
             tick_size=part.tick_size,
             lot=part.lot,
             time_unit=part.time_unit,
-            symbol=part.symbol,
+            symbol=symbol or part.symbol,
             source=told | {"rows": len(part.columns["time"])} | summed(reports),
         )
 
 
-def _of_agtick(texts: list[Text], tick_size: Number | None, lot: Number | None) -> Ticks:
+def _of_agtick(
+    texts: list[Text], symbol: str | None, tick_size: Number | None, lot: Number | None
+) -> Ticks:
     if len(texts) > 1 or tick_size is not None or lot is not None:
         raise ConfigError(
             f"{texts[0].name} is a tick file, which tells its sizes by itself",
             hint="read one at a time, without tick_size and lot",
         )
-    return read_agtick(texts[0].file)
+    return read_agtick(texts[0].file, symbol)

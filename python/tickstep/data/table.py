@@ -16,6 +16,7 @@ import numpy as np
 from tickstep._kernel import TableParser
 from tickstep.data.calendar import zone_to_utc
 from tickstep.data.files import Text, argument_faults, faults_of, feed, path_told
+from tickstep.data.frames import folded
 from tickstep.data.parts import Part, begin_ns, join, sort, without_repeats
 from tickstep.errors import ConfigError, DataError
 from tickstep.ticks import Number, Progress, check_time_unit
@@ -457,7 +458,7 @@ def _place_of(where: str | int, names: Sequence[str] | None, width: int, text: T
 
 
 def _named_places(names: Sequence[str], kind: Kind) -> dict[str, int]:
-    simple = [_simple(name) for name in names]
+    simple = [folded(name) for name in names]
     places: dict[str, int] = {}
     for field in kind.fields:
         found = [simple.index(alias) for alias in ALIASES.get(field, ()) if alias in simple]
@@ -466,10 +467,6 @@ def _named_places(names: Sequence[str], kind: Kind) -> dict[str, int]:
     if "date" in simple and places.get("time") == _index(simple, "time"):
         places |= {"time": simple.index("date"), "clock": simple.index("time")}
     return places
-
-
-def _simple(name: str) -> str:
-    return "".join(filter(str.isalnum, name.lower()))
 
 
 def _index(names: list[str], name: str) -> int | None:

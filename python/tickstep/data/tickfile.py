@@ -326,14 +326,8 @@ def kind_within(path: Path) -> str | None:
         if file.read(len(MAGIC)) != MAGIC:
             return None
         file.seek(0)
-        try:
-            return str(_contents_of(file, path)["kind"])
-        except _ForeignError:
-            return None
-
-
-class _ForeignError(DataError):
-    """An Arrow file that somebody else wrote."""
+        contents = _contents_of(file, path)
+    return None if contents is None else str(contents["kind"])
 
 
 class _Opened(NamedTuple):
@@ -346,6 +340,11 @@ class _Opened(NamedTuple):
 def _opened(path: Path, kind: str) -> _Opened:
     with path.open("rb") as file:
         contents = _contents_of(file, path)
+        if contents is None:
+            raise DataError(
+                f"{path.name} is an Arrow file, but no tick file",
+                hint="read_arrow reads it; ticks.save(path) then makes a tick file",
+            )
         if contents["kind"] != kind:
             raise DataError(
                 f"{path.name} holds {contents['kind']}, not {kind}",
@@ -376,8 +375,11 @@ def _zone_map_in(
     return words if words[0] == _empty_map()[0] else None
 
 
-def _contents_of(file: IO[bytes], path: Path) -> dict[str, Any]:
-    """What the end of the file says, after everything that can be wrong with it."""
+def _contents_of(file: IO[bytes], path: Path) -> dict[str, Any] | None:
+    """What the end of the file says, after everything that can be wrong with it.
+
+    None for an Arrow file that somebody else wrote.
+    """
     size = os.fstat(file.fileno()).st_size
     if size == 0:
         raise _fault(path, "the file is empty")
@@ -398,10 +400,7 @@ def _contents_of(file: IO[bytes], path: Path) -> dict[str, Any]:
     file.seek(mark_at)
     found, version, _, text_bytes, text_digest = _MARK.unpack(file.read(_MARK.size))
     if found != _MARK_MAGIC:
-        raise _ForeignError(
-            f"{path.name} is an Arrow file, but no tick file",
-            hint="read_arrow reads it; ticks.save(path) then makes a tick file",
-        )
+        return None
     if version != VERSION:
         raise _fault(path, f"the file is of version {version}, expected {VERSION}")
     if text_bytes > mark_at:

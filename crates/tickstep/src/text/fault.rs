@@ -113,6 +113,8 @@ pub enum Rule {
         quantity: Quantity,
         /// Its text, shortened.
         cell: String,
+        /// The tick size or lot, given or found; none where no grid would do.
+        unit: Option<String>,
     },
     /// A number has at most 18 decimals.
     Decimals {
@@ -358,7 +360,7 @@ impl Rule {
             Self::LineLength | Self::Text => "check that the file is an unpacked text file",
             Self::Columns {
                 delimiter: Some(_), ..
-            } => "separate the columns by commas",
+            } => "separate the columns by commas, or read the table by read_table()",
             Self::Columns {
                 expected: Some(_), ..
             } => "give every row as many cells as the first one has",
@@ -368,13 +370,15 @@ impl Rule {
             }
             Self::Header { .. } => {
                 "name the columns price, quantity (or qty), time (or timestamp, transact_time) \
-                 and is_buyer_maker, each once, or leave the header out"
+                 and is_buyer_maker, each once, or leave the header out; read_table() takes other \
+                 names by columns="
             }
             Self::Number { .. } => "write a plain decimal such as 61800.30 or 9.0E-5",
             Self::Positive { .. } => "remove the row",
             Self::Large { .. } | Self::Span { .. } => {
-                "correct or remove the row; if the number is right, give a coarser unit \
-                 (of a table with snap=True, where decimals are the noise of floats)"
+                "correct or remove the row; if the number is right, give a coarser unit by \
+                 tick_size= or lot= (of a table with snap=True, where the decimals of other \
+                 rows are the noise of floats)"
             }
             Self::Decimals { .. } => "round the number to the market's tick size or lot",
             Self::Grid { .. } => "correct the row, or give the unit that the market used",
@@ -430,13 +434,21 @@ impl fmt::Display for Rule {
             Self::Positive { quantity, cell } => {
                 write!(f, "{} '{cell}' is not above zero", quantity.name)
             }
-            Self::Large { quantity, cell } => {
+            Self::Large {
+                quantity,
+                cell,
+                unit,
+            } => {
                 write!(
                     f,
                     "{} '{cell}' is not below {}",
                     quantity.name,
                     quantity.bound()
-                )
+                )?;
+                match unit {
+                    Some(unit) => write!(f, " of {unit}"),
+                    None => Ok(()),
+                }
             }
             Self::Decimals { quantity, cell } => {
                 write!(
@@ -665,7 +677,11 @@ pub(crate) fn read_number(quantity: Quantity, text: &[u8]) -> Result<Decimal, Ru
         match fault {
             DecimalFault::Syntax => Rule::Number { quantity, cell },
             DecimalFault::Negative => Rule::Positive { quantity, cell },
-            DecimalFault::TooLarge => Rule::Large { quantity, cell },
+            DecimalFault::TooLarge => Rule::Large {
+                quantity,
+                cell,
+                unit: None,
+            },
             DecimalFault::TooFine => Rule::Decimals { quantity, cell },
         }
     })

@@ -363,7 +363,11 @@ pub(crate) fn misplaced(
     let cell = excerpt(text);
     match fault {
         GridFault::OffGrid => off_grid(quantity, cell, grid.unit, grid.neighbours(value)),
-        GridFault::TooLarge => Rule::Large { quantity, cell },
+        GridFault::TooLarge => Rule::Large {
+            quantity,
+            cell,
+            unit: Some(grid.unit.to_string()),
+        },
         GridFault::TooFine => Rule::Span { quantity, cell },
     }
 }
