@@ -21,7 +21,7 @@ from tickstep.scales import Scales
 from tickstep.ticks import Float64Array, Int64Array
 from tickstep.trips import Excursions, Mark, Prices, RoundTrips, round_trips
 
-__all__ = ["Account", "Data", "price_ranges"]
+__all__ = ["RETURNS_MIN", "Account", "Data", "price_ranges"]
 
 SAMPLES_MAX = 10_000
 FALL_ROWS_MAX = 1_000_000  # a longer run has its falls listed from samples

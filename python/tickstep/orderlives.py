@@ -1,7 +1,7 @@
 """Lives of orders: from all events, one row for each order, in exact integers."""
 
-from dataclasses import dataclass
-from typing import Any
+from dataclasses import dataclass, fields
+from typing import Any, Self
 
 import numpy as np
 import numpy.typing as npt
@@ -66,6 +66,10 @@ class OrderLives:
 
     def __len__(self) -> int:
         return len(self.order_id)
+
+    def taken(self, rows: Int64Array) -> Self:
+        """Return some of the orders, by row."""
+        return type(self)(**{each.name: getattr(self, each.name)[rows] for each in fields(self)})
 
 
 def order_lives(events: Events) -> OrderLives:

@@ -17,11 +17,15 @@ import numpy.typing as npt
 
 from tickstep import tables
 from tickstep.account import Account, Data, price_ranges
+from tickstep.benchmark import beside, values_of
+from tickstep.comparison import Comparison
 from tickstep.divergence import Difference, difference_lines, first_difference
 from tickstep.engine import EngineConfig, Events
 from tickstep.equity import Curves, EquityPath
 from tickstep.errors import ConfigError
+from tickstep.execution import HORIZONS, Execution
 from tickstep.explained import explained_table
+from tickstep.metricnames import metric
 from tickstep.metrics import depths
 from tickstep.report import draw
 from tickstep.sampling import Sampling
@@ -190,6 +194,35 @@ class Result:
             self.title, numbers | {"Event Digest": self.event_digest, "Digest": self.digest}
         )
 
+    def metric(self, name: str) -> Stat:
+        """Look a number up by any name it goes by: ours, or those of other programs.
+
+        Parameters
+        ----------
+        name : str
+            A name of `stats`, the same in snake case, or one of AKQuant, pyrust-bt or ag-kernel; see
+            `tickstep.metricnames` for their units. The formula is ours.
+
+        Returns
+        -------
+        number, text or None
+            None is what cannot be known.
+
+        Raises
+        ------
+        ConfigError
+            When there is no such number; it names the nearest.
+
+        Examples
+        --------
+        >>> import tickstep as ts
+        >>> from tickstep.demo import Grid, sample
+        >>> result = ts.backtest(Grid, sample(3_000), cash=10_000)
+        >>> result.metric("end_equity") == result.stats["Equity Final"]
+        True
+        """
+        return metric(self.account, self.stats, name)
+
     @cached_property
     def fills(self) -> "pl.DataFrame":
         """One row for each fill: floats for reading, and the exact integers."""
@@ -311,6 +344,49 @@ class Result:
         """
         return explained_table(self.account, interval, by_instrument)
 
+    def execution(self, horizons: Sequence[str] = HORIZONS) -> Execution:
+        """Measure how well orders traded: slippage, shortfall, markouts, maker share, fill ratio.
+
+        Parameters
+        ----------
+        horizons : sequence of str
+            Times after a fill at which it is looked at again.
+
+        Returns
+        -------
+        Execution
+            Sums in `stats`, frames in `orders` and `fills`; print it.
+        """
+        return Execution(self.account, horizons)
+
+    def against(self, benchmark: Any) -> Stats:
+        """Compare with a benchmark: beta, alpha, tracking error, information ratio, capture.
+
+        Parameters
+        ----------
+        benchmark : Bars, Ticks, or a pair of times and values
+            Prices or an index; of bars the closes, from the end of each bar on.
+
+        Returns
+        -------
+        Stats
+            Over the periods that both have; print it.
+
+        Raises
+        ------
+        DataError
+            When it is no benchmark, or there is no period in common.
+
+        Examples
+        --------
+        >>> import tickstep as ts
+        >>> from tickstep.demo import Grid, sample
+        >>> ticks = sample(60_000)
+        >>> ts.backtest(Grid, ticks, cash=10_000).against(ticks)["Sampling"]
+        '1h, 34 returns, 8,766 a year'
+        """
+        return beside(self.account, values_of(benchmark, self.scales.time_unit))
+
     def curves(self, slices: int = 1500) -> Curves:
         """Price, equity, drawdown and position, thinned out without losing an extreme.
 
@@ -348,6 +424,33 @@ class Result:
         )
 
     # Beside another run.
+
+    def compare(self, *others: "Result") -> Comparison:
+        """Put the statistics of several runs beside each other.
+
+        Parameters
+        ----------
+        *others : Result
+            Other runs.
+
+        Returns
+        -------
+        Comparison
+            Print it, or take its `frame`: a row for each run.
+
+        Examples
+        --------
+        >>> import tickstep as ts
+        >>> from tickstep.demo import Grid, sample
+        >>> one, two = (ts.backtest(Grid(levels=each), sample(3_000)) for each in (4, 8))
+        >>> one.compare(two).frame["Orders"].to_list()
+        [9, 16]
+        """
+        runs: dict[str, Stats] = {}
+        for number, each in enumerate((self, *others), start=1):
+            name = each._called if each._called not in runs else f"{number}: {each._called}"
+            runs[name] = each.stats
+        return Comparison(runs)
 
     def explain(self, other: "Result") -> Difference:
         """Find the first event in which another run differs from this one.
@@ -423,7 +526,7 @@ class Result:
         -------
         list of Path
             fills.csv, orders.csv, trades.csv, equity.csv, positions.csv, returns.csv, drawdowns.csv,
-            monthly.csv, yearly.csv.
+            monthly.csv, yearly.csv. Durations are counts of the data's time unit, ms for seconds.
         """
         return self._write_tables(Path(folder), TABLES, "csv")
 
@@ -595,7 +698,10 @@ def check_format(format: str) -> str:
 
 def _write_frame(frame: "pl.DataFrame", file: Path) -> None:
     if file.suffix == ".csv":
-        frame.write_csv(file)
+        from polars import Duration, selectors
+
+        # Lengths of time as counts of their unit: CSV has no form for them.
+        frame.with_columns(selectors.by_dtype(Duration).to_physical()).write_csv(file)
     else:
         frame.write_parquet(file)
 

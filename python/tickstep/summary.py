@@ -22,7 +22,7 @@ from datetime import timedelta
 import numpy as np
 
 from tickstep import metrics
-from tickstep.account import Account
+from tickstep.account import RETURNS_MIN, Account
 from tickstep.engine import LIQUIDITY_MAKER, REASON_BITS, Reason
 from tickstep.orderlives import STATES, order_lives
 from tickstep.returns import annual_growth, compound, elapsed_years
@@ -280,7 +280,6 @@ def _risks(account: Account) -> dict[str, Stat]:
     curve = account.scales.amounts(account.earned.at(periods.times))
     gross = account.scales.amounts(account.path.gross_at(periods.times))
     equity = account.scales.amounts(account.path.at(periods.times))
-    told = periods.told()
     return {
         "Max. Drawdown": None if deepest is None else money.value(int(deepest.amount)),
         "Open Drawdown [%]": 0.0 if ongoing is None else _percent(ongoing.ratio),
@@ -293,9 +292,13 @@ def _risks(account: Account) -> dict[str, Stat]:
         "Omega Ratio": metrics.omega(steps),
         "Tail Ratio": metrics.tail_ratio(steps),
         "Gross Exposure": metrics.gross_exposure(gross, equity),
-        "Sampling": told if account.has_returns else f"none: {told} are fewer than 30",
+        "Sampling": periods.told() if account.has_returns else _too_few(periods),
         "Ticks": account.row_count,
     }
+
+
+def _too_few(periods: Periods) -> str:
+    return f"none: {periods.total} returns of {periods.interval} are fewer than {RETURNS_MIN}"
 
 
 def _geometric_mean(returns: Float64Array) -> float | None:
