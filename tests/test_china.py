@@ -6,6 +6,7 @@ import json
 from collections.abc import Callable
 from datetime import date
 from decimal import Decimal
+from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -391,3 +392,46 @@ def test_a_given_tick_size_takes_prices_as_money() -> None:
     assert bars.close_ticks.tolist() == [1000, 1000, 1000]
     assert bars.time.tolist() == [1704153600, 1704240000, 1704326400]
     assert isinstance(bars, ts.Bars) and np.all(bars.high == 10.0)
+
+
+@pytest.mark.parametrize("encoding", ["utf-8", "utf-8-sig", "gbk"])
+def test_frames_written_to_files(tmp_path: Path, encoding: str) -> None:
+    path = tmp_path / "a.csv"
+    columns = {
+        "日期": ["2024-01-02", "2024-01-03"],
+        "股票代码": ["000001", "000001"],
+        "开盘": [9.39, 9.19],
+        "收盘": [9.21, 9.2],
+        "最高": [9.42, 9.22],
+        "最低": [9.21, 9.15],
+        "成交量": [1158366, 733610],
+        "成交额": [1075742252.45, 673673613.62],
+    }
+    rows = [
+        ",".join(columns),
+        *(",".join(map(str, row)) for row in zip(*columns.values(), strict=True)),
+    ]
+    path.write_text("\n".join(rows) + "\n", encoding=encoding)
+    assert read_akshare(path) == read_akshare(columns)
+    days = "ts_code,trade_date,open,high,low,close,vol,amount\n"
+    days += "000001.SZ,20240102,9.39,9.42,9.21,9.21,1158366.45,1075742.252\n"
+    path.write_text(days)
+    assert read_tushare(path).volume_lots.tolist() == [115836645]
+    with pytest.raises(
+        DataError, match=r"columns of read_tushare.*\n.*ts.data.read_tushare\(path\)"
+    ):
+        ts.read_bars(path)
+    path.write_bytes(b"\0" * 10)
+    with pytest.raises(DataError, match="is not text"):
+        read_akshare(path)
+
+
+def test_lots_are_not_taken_for_shares(tmp_path: Path) -> None:
+    path = tmp_path / "a.csv"
+    path.write_text("日期,开盘,收盘,最高,最低,成交量,成交额\n2024-01-02,9,9,9,9,5,4500\n")
+    with pytest.raises(DataError, match="a volume may count lots of 100"):
+        ts.read_bars(path)
+    names = ("日期", "开盘", "最高", "最低", "收盘", "成交量")
+    fields = ("time", "open", "high", "low", "close", "volume")
+    bars = ts.read_bars(path, columns=dict(zip(fields, names, strict=True)))
+    assert bars.volume_lots.tolist() == [5]

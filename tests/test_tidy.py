@@ -33,11 +33,13 @@ ROWS = (
     {"data.table", "data.quality"},
     {"data.bars", "data.depth"},
     {"data.load"},
-    {"data", "data.store", "data.parquet", "data.writing"},
+    {"data.store", "data.parquet", "data.writing"},
     {"strategy", "equity", "trips", "scales", "orderlives", "data.fetch", "data.klines"}
     | {"data.stream", "data.sql", "data.formats"}
     | {"compat.empyrical", "compat.quantstats", "compat.backtesting_py"}
     | {"compat.akquant", "compat.pyrust_bt", "compat.agkernel"},
+    {"data.aggtrades"},
+    {"data"},
     {"session", "demo", "drawing", "dataverbs", "sampling", "divergence"},
     {"pictures", "account"},
     {"summary", "tables", "explained", "execution", "benchmark", "metricnames", "comparison"},

@@ -62,8 +62,11 @@ from tickstep.version import __version__
 if TYPE_CHECKING:
     from tickstep import analytics as analytics
     from tickstep import data as data
+    from tickstep.data.adjust import Action, adjust
     from tickstep.data.bars import read_bars, read_bars_by_symbol
+    from tickstep.data.calendar import calendar
     from tickstep.data.depth import read_book, read_depth_bands
+    from tickstep.data.fetch import backfill
     from tickstep.data.load import read_table, read_trades
     from tickstep.data.parquet import read_arrow, read_parquet
     from tickstep.data.quality import check, repair
@@ -77,6 +80,7 @@ __all__ = [
     "EVENT_DTYPE",
     "HISTORY_DTYPE",
     "TRADE_DTYPE",
+    "Action",
     "Bars",
     "BatchResult",
     "Book",
@@ -103,7 +107,10 @@ __all__ = [
     "TickstepError",
     "UnknownOrderError",
     "__version__",
+    "adjust",
+    "backfill",
     "backtest",
+    "calendar",
     "check",
     "convert",
     "get_include",
@@ -125,6 +132,10 @@ __all__ = [
 
 # Names whose modules load when they are first used: `import tickstep` stays quick.
 _LAZY = {
+    "Action": "tickstep.data.adjust",
+    "adjust": "tickstep.data.adjust",
+    "backfill": "tickstep.data.fetch",
+    "calendar": "tickstep.data.calendar",
     "Store": "tickstep.data.store",
     "check": "tickstep.data.quality",
     "convert": "tickstep.data.stream",

@@ -2,7 +2,8 @@
 
 Columns are taken by name, because their order differs from call to call (the close comes before the
 open in one, second in another). Volumes become shares (futures: contracts) and turnover yuan,
-whatever the call counts in. A frame is anything with named columns: pandas, polars, a dict of arrays.
+whatever the call counts in. A frame is anything with named columns: pandas, polars, a dict of arrays,
+or a CSV file that one was written to.
 
 Days are labelled by their date, which stands as 00:00 UTC: the stock session of 09:30 to 15:00 in
 China lies within that UTC day. Minutes are labelled by their end in all these sources; bars begin one
@@ -10,9 +11,11 @@ interval earlier. China has had one offset from UTC, eight hours, and no summer 
 """
 
 import json
+import os
 import re
 from collections.abc import Iterable, Mapping, Sequence
 from decimal import Decimal
+from pathlib import Path
 from typing import Any, Literal, NamedTuple
 
 import numpy as np
@@ -516,14 +519,16 @@ def _bars(
 
 def _columns_of(frame: Any) -> dict[str, Array]:
     """Take the columns of anything that has named ones."""
-    if isinstance(frame, Mapping):
+    if isinstance(frame, str | os.PathLike):
+        columns = _csv_columns(Path(frame))
+    elif isinstance(frame, Mapping):
         columns = {str(name): np.asarray(column) for name, column in frame.items()}
     elif hasattr(frame, "columns") and hasattr(frame, "__getitem__"):
         columns = {str(name): _array(frame[name]) for name in frame.columns}
     else:
         raise DataError(
             f"expected a frame, was {type(frame).__name__}",
-            hint="give a pandas or polars frame, or a dict of column name to array",
+            hint="give a pandas or polars frame, a CSV file, or a dict of column name to array",
         )
     lengths = {name: len(column) for name, column in columns.items() if column.ndim == 1}
     if len(lengths) < len(columns) or len(set(lengths.values())) > 1:
@@ -531,6 +536,33 @@ def _columns_of(frame: Any) -> dict[str, Array]:
             f"the columns differ in length: {lengths}", hint="each row needs all of its columns"
         )
     return columns
+
+
+def _csv_columns(path: Path) -> dict[str, Array]:
+    """Take the columns of a CSV file as text; an index that pandas wrote has no name."""
+    import polars as pl
+
+    with path.open("rb") as file:
+        if b"\0" in file.read(4096):
+            raise DataError(
+                f"{path.name} is not text", hint="write the frame as CSV: frame.to_csv(path)"
+            )
+    try:
+        frame = pl.read_csv(_csv_text(path).encode(), infer_schema=False)
+    except pl.exceptions.PolarsError as fault:
+        raise DataError(
+            f"{path.name}: {str(fault).splitlines()[0]}",
+            hint="the first line names the columns as the call does",
+        ) from None
+    return {name: frame[name].fill_null("").to_numpy() for name in frame.columns if name}
+
+
+def _csv_text(path: Path) -> str:
+    data = path.read_bytes()
+    try:
+        return data.decode("utf-8-sig")
+    except UnicodeDecodeError:
+        return decoded(data)
 
 
 def _array(column: Any) -> Array:

@@ -77,6 +77,11 @@ ALIASES = {
     "depth": ("depth",),
     "notional": ("notional",),
 }
+# Columns of China's data libraries, and who reads them.
+_IN_LOTS = {
+    frozenset({"ts_code", "vol", "amount"}): "read_tushare",
+    frozenset({"成交量", "成交额"}): "read_akshare",
+}
 # What is on a grid tells it by its name.
 _COLUMN_NAMES = {
     **{price: f"{price}_ticks" for price in ("open", "high", "low", "close", "price")},
@@ -430,6 +435,7 @@ def _found(
     if given is not None:
         places = {field: _place_of(where, names, width, text) for field, where in given.items()}
     elif names is not None:
+        _check_units(names, kind, text)
         places = _named_places(names, kind)
     elif width in kind.known:
         places = dict(kind.known[width])
@@ -455,6 +461,18 @@ def _place_of(where: str | int, names: Sequence[str] | None, width: int, text: T
         f"{text.name} has no column {where!r}",
         hint=f"columns= takes names of the header or places from 0 to {count - 1}; {told}",
     )
+
+
+def _check_units(names: Sequence[str], kind: Kind, text: Text) -> None:
+    """Refuse bars whose volumes may count lots of 100 shares: these columns do not tell."""
+    if kind.name != "bars":
+        return
+    for signs, reader in _IN_LOTS.items():
+        if signs <= set(names):
+            raise DataError(
+                f"{text.name} has the columns of {reader}, where a volume may count lots of 100",
+                hint=f"ts.data.{reader}(path) turns them into shares; columns= takes them as they are",
+            )
 
 
 def _named_places(names: Sequence[str], kind: Kind) -> dict[str, int]:
