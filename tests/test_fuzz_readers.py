@@ -115,3 +115,33 @@ def test_sparse_files_take_no_memory(tmp_path: Path, reader: str, begin: bytes) 
         preexec_fn=lambda: resource.setrlimit(resource.RLIMIT_AS, (3 * 2**30, 3 * 2**30)),
     )
     assert done.stdout.startswith("x.csv: ") and len(done.stdout) < 1000
+
+
+STARVED = """
+import resource, sys
+import tickstep as ts
+ts.read_bars(sys.argv[2])  # everything that loads late is there
+lines = open("/proc/self/status").read().splitlines()
+taken = next(1024 * int(line.split()[1]) for line in lines if line.startswith("VmSize"))
+for extra in range(4, 40, 4):
+    limit = taken + extra * 2**20
+    resource.setrlimit(resource.RLIMIT_AS, (limit, resource.RLIM_INFINITY))
+    try:
+        getattr(ts, sys.argv[1])(sys.argv[3])
+        print("read")
+    except MemoryError:
+        print("no memory")
+"""
+
+
+@pytest.mark.skipif(sys.platform != "linux", reason="limits of memory")
+def test_lack_of_memory_is_an_exception(tmp_path: Path) -> None:
+    small = tmp_path / "small.csv"
+    small.write_text(FUTURES_HEADER + FUTURES_ROWS)
+    large = tmp_path / "large.csv"
+    rows = (f"{1704067200000 + 60_000 * at},1.5,2.5,1.25,2,10\n" for at in range(300_000))
+    large.write_text("time,open,high,low,close,volume\n" + "".join(rows))
+    command = [sys.executable, "-c", STARVED, "read_bars", str(small), str(large)]
+    done = subprocess.run(command, capture_output=True, text=True, timeout=120)
+    assert done.returncode == 0, done.stderr[-500:]
+    assert {"read", "no memory"} == set(done.stdout.splitlines())

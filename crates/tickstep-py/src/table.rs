@@ -2,12 +2,12 @@
 
 use std::path::PathBuf;
 
-use numpy::IntoPyArray;
+use numpy::{Element, IntoPyArray, PyArrayMethods};
 use pyo3::exceptions::PyValueError;
 use pyo3::prelude::*;
 use pyo3::types::{PyDict, PyList};
 use tickstep::table::{
-    self, Column, Field, Form, OnBad, Order, Part, Table, TableOptions, TimeUnit,
+    self, Block, Column, Field, Form, OnBad, Order, Part, Table, TableOptions, TimeUnit,
 };
 
 use crate::source::{Held, parser, raised};
@@ -114,22 +114,28 @@ fn part_dict(py: Python<'_>, part: Part) -> PyResult<Bound<'_, PyDict>> {
     dict.set_item("time_unit", part.time_unit.name())?;
     dict.set_item("tick_size", part.tick_size())?;
     dict.set_item("lot", part.lot())?;
-    for field in Field::ALL {
-        if let Some(column) = part
-            .prices(field)
-            .or_else(|| part.qtys(field))
-            .or_else(|| part.counts(field))
-        {
-            dict.set_item(field.name(), column.into_pyarray(py))?;
-        } else if let Some(column) = part.money(field) {
-            dict.set_item(field.name(), column.into_pyarray(py))?;
-        }
-    }
+    let blocks = [
+        block(py, part.prices)?,
+        block(py, part.qtys)?,
+        block(py, part.counts)?,
+        block(py, part.money)?,
+    ];
+    dict.set_item("blocks", blocks)?;
     dict.set_item("time", part.time.into_pyarray(py))?;
     if !part.side.is_empty() {
         dict.set_item("side", part.side.into_pyarray(py))?;
     }
     Ok(dict)
+}
+
+/// Names of fields, and a row of their values for each row of the table.
+type NamedRows<'py> = (Vec<&'static str>, Bound<'py, PyAny>);
+
+fn block<T: Element>(py: Python<'_>, block: Block<T>) -> PyResult<NamedRows<'_>> {
+    let names: Vec<_> = block.fields.into_iter().map(Field::name).collect();
+    let shape = [block.values.len() / names.len().max(1), names.len()];
+    let rows = block.values.into_pyarray(py).reshape(shape)?;
+    Ok((names, rows.into_any()))
 }
 
 fn form_of(delimiter: Option<char>, columns: usize, has_header: bool) -> PyResult<Form> {

@@ -21,7 +21,7 @@ pub use crate::text::moment::TimeUnit;
 pub use crate::text::source::ReadError;
 pub use cells::Form;
 pub use field::Field;
-pub use part::Part;
+pub use part::{Block, Part};
 
 use crate::text::fault::{Bad, excerpt};
 use crate::text::grid::grid_of;
@@ -116,7 +116,7 @@ const OTHER_SYMBOL: &str = "other symbol";
 /// parser.push(b"time;price;size;side\n2024-01-02 09:30:00;10.05;2;")?;
 /// parser.push(b"buy\n2024-01-02 09:30:01.5;10.1;1;sell\n")?;
 /// let part = &parser.finish()?.parts[0];
-/// assert_eq!(part.prices(Field::Price).unwrap(), [1005, 1010]);
+/// assert_eq!(part.prices.column(Field::Price).unwrap(), [1005, 1010]);
 /// assert_eq!((part.time[1], part.tick_size().as_str()), (1_704_187_801_500, "0.01"));
 /// # Ok::<(), tickstep::table::TextError>(())
 /// ```
@@ -157,7 +157,7 @@ impl TableParser {
                 .iter()
                 .any(|column| column.field == Field::Symbol),
             buffer: Vec::new(),
-            row: Row::default(),
+            row: Row::new(&options),
             grids,
             parts: Vec::new(),
             part_of: HashMap::new(),
@@ -224,7 +224,7 @@ impl TableParser {
         }
         let is_naive = matches!(self.spelling, Some((Spelling::Naive, _)));
         Ok(Table {
-            parts: self.parts,
+            parts: self.parts.into_iter().map(Part::finished).collect(),
             lines: lines.count,
             skipped: self.bad.skipped,
             first_bad: self.bad.first,

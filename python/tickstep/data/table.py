@@ -17,6 +17,7 @@ from tickstep._kernel import TableParser
 from tickstep.data.calendar import zone_to_utc
 from tickstep.data.files import Text, argument_faults, faults_of, feed, path_told
 from tickstep.data.frames import folded
+from tickstep.data.merge import Columns
 from tickstep.data.parts import Part, begin_ns, join, sort, without_repeats
 from tickstep.errors import ConfigError, DataError
 from tickstep.ticks import Number, Progress, check_time_unit
@@ -314,7 +315,10 @@ def _made_parser(
 
 def _as_part(found: dict[str, Any]) -> Part:
     labels = {name: found.pop(name) for name in ("tick_size", "lot", "time_unit", "symbol")}
-    columns = {_COLUMN_NAMES.get(name, name): column for name, column in found.items()}
+    columns: Columns = {name: found[name] for name in ("time", "side") if name in found}
+    for names, rows in found.pop("blocks"):
+        for place, name in enumerate(names):
+            columns[_COLUMN_NAMES.get(name, name)] = np.ascontiguousarray(rows[:, place])
     return Part(columns, **labels | {"symbol": labels["symbol"] or None})
 
 

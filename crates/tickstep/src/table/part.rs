@@ -19,6 +19,35 @@ pub(super) struct Grids {
     pub qty: Grid,
 }
 
+/// Numbers of several fields, row by row.
+#[derive(Debug, Default)]
+pub struct Block<T> {
+    /// The fields, in their order within a row.
+    pub fields: Vec<Field>,
+    /// As many values for each row.
+    pub values: Vec<T>,
+}
+
+impl<T> Block<T> {
+    fn of(role: Role, options: &TableOptions) -> Block<T> {
+        let fields = options.columns.iter().map(|column| column.field);
+        Block {
+            fields: fields.filter(|field| field.role() == role).collect(),
+            values: Vec::new(),
+        }
+    }
+}
+
+impl<T: Copy> Block<T> {
+    /// The values of one field.
+    #[must_use]
+    pub fn column(&self, field: Field) -> Option<Vec<T>> {
+        let at = self.fields.iter().position(|other| *other == field)?;
+        let values = self.values.iter().skip(at).step_by(self.fields.len());
+        Some(values.copied().collect())
+    }
+}
+
 /// The rows of one symbol.
 #[derive(Debug)]
 pub struct Part {
@@ -30,99 +59,65 @@ pub struct Part {
     pub time_unit: TimeUnit,
     /// 0 buy or bid, 1 sell or ask; empty where the file has no sides.
     pub side: Vec<u8>,
-    fields: [Vec<Field>; 4],
-    /// All prices row by row, and all quantities, so that they share one grid.
-    prices: GridColumn,
-    qtys: GridColumn,
-    counts: Vec<i64>,
-    money: Vec<f64>,
+    /// Prices in ticks.
+    pub prices: Block<i64>,
+    /// Quantities in lots.
+    pub qtys: Block<i64>,
+    /// Whole numbers.
+    pub counts: Block<i64>,
+    /// Floats; NaN where the file has none.
+    pub money: Block<f64>,
+    /// All prices of all rows until the end, and all quantities, so that they share one grid.
+    price_column: GridColumn,
+    qty_column: GridColumn,
 }
-
-const PRICES: usize = 0;
-const QTYS: usize = 1;
-const COUNTS: usize = 2;
-const MONEY: usize = 3;
 
 impl Part {
     pub(super) fn new(symbol: &[u8], options: &TableOptions, grids: &Grids) -> Self {
-        let of = |role: Role| {
-            let fields = options.columns.iter().map(|column| column.field);
-            fields.filter(|field| field.role() == role).collect()
-        };
         Self {
             symbol: String::from_utf8_lossy(symbol).into_owned(),
             time: Vec::new(),
             time_unit: TimeUnit::S,
             side: Vec::new(),
-            fields: [Role::Price, Role::Qty, Role::Count, Role::Money].map(of),
-            prices: GridColumn::new(grids.price.clone()),
-            qtys: GridColumn::new(grids.qty.clone()),
-            counts: Vec::new(),
-            money: Vec::new(),
+            prices: Block::of(Role::Price, options),
+            qtys: Block::of(Role::Qty, options),
+            counts: Block::of(Role::Count, options),
+            money: Block::of(Role::Money, options),
+            price_column: GridColumn::new(grids.price.clone()),
+            qty_column: GridColumn::new(grids.qty.clone()),
         }
+    }
+
+    pub(super) fn finished(mut self) -> Self {
+        self.prices.values = std::mem::take(&mut self.price_column.values);
+        self.qtys.values = std::mem::take(&mut self.qty_column.values);
+        self
     }
 
     /// Price tick, given or found.
     #[must_use]
     pub fn tick_size(&self) -> String {
-        self.prices.grid.unit.to_string()
+        self.price_column.grid.unit.to_string()
     }
 
     /// Quantity lot, given or found.
     #[must_use]
     pub fn lot(&self) -> String {
-        self.qtys.grid.unit.to_string()
-    }
-
-    /// The prices of a field in ticks.
-    #[must_use]
-    pub fn prices(&self, field: Field) -> Option<Vec<i64>> {
-        self.column(PRICES, field, &self.prices.values)
-    }
-
-    /// The quantities of a field in lots.
-    #[must_use]
-    pub fn qtys(&self, field: Field) -> Option<Vec<i64>> {
-        self.column(QTYS, field, &self.qtys.values)
-    }
-
-    /// The counts of a field.
-    #[must_use]
-    pub fn counts(&self, field: Field) -> Option<Vec<i64>> {
-        self.column(COUNTS, field, &self.counts)
-    }
-
-    /// The money of a field; NaN where the file has none.
-    #[must_use]
-    pub fn money(&self, field: Field) -> Option<Vec<f64>> {
-        self.column(MONEY, field, &self.money)
-    }
-
-    fn column<T: Copy>(&self, role: usize, field: Field, values: &[T]) -> Option<Vec<T>> {
-        let fields = &self.fields[role];
-        let at = fields.iter().position(|other| *other == field)?;
-        Some(
-            values
-                .iter()
-                .skip(at)
-                .step_by(fields.len())
-                .copied()
-                .collect(),
-        )
+        self.qty_column.grid.unit.to_string()
     }
 
     pub(super) fn take(&mut self, row: &mut Row, order: Order) -> Result<(), Rule> {
         let time = self.time_of(row.moment, &row.time_text)?;
         self.check_order(row.moment, order)?;
         self.reserve(row).map_err(|_| Rule::Memory)?;
-        place_all(&mut self.prices, &mut row.prices)?;
-        place_all(&mut self.qtys, &mut row.qtys)?;
+        place_all(&mut self.price_column, &mut row.prices)?;
+        place_all(&mut self.qty_column, &mut row.qtys)?;
         self.refine_time(row.moment.unit);
         self.time.push(time);
-        push_all(&mut self.prices, &row.prices);
-        push_all(&mut self.qtys, &row.qtys);
-        self.counts.extend_from_slice(&row.counts);
-        self.money.extend_from_slice(&row.money);
+        push_all(&mut self.price_column, &row.prices);
+        push_all(&mut self.qty_column, &row.qtys);
+        self.counts.values.extend_from_slice(&row.counts);
+        self.money.values.extend_from_slice(&row.money);
         self.side.extend(row.side);
         Ok(())
     }
@@ -130,10 +125,10 @@ impl Part {
     fn reserve(&mut self, row: &Row) -> Result<(), TryReserveError> {
         pages::reserve(&mut self.time, 1)?;
         pages::reserve(&mut self.side, 1)?;
-        pages::reserve(&mut self.prices.values, row.prices.values.len())?;
-        pages::reserve(&mut self.qtys.values, row.qtys.values.len())?;
-        pages::reserve(&mut self.counts, row.counts.len())?;
-        pages::reserve(&mut self.money, row.money.len())
+        pages::reserve(&mut self.price_column.values, row.prices.values.len())?;
+        pages::reserve(&mut self.qty_column.values, row.qtys.values.len())?;
+        pages::reserve(&mut self.counts.values, row.counts.len())?;
+        pages::reserve(&mut self.money.values, row.money.len())
     }
 
     /// The time in the unit that the column will have.
@@ -237,6 +232,45 @@ fn push_all(column: &mut GridColumn, numbers: &Numbers) {
     }
 }
 
+/// Two numbers of a row, of which the first may not be above the second.
+#[derive(Clone, Copy, Debug)]
+struct Check {
+    is_price: bool,
+    low: usize,
+    high: usize,
+    /// Which of the two a fault is about.
+    blames_low: bool,
+}
+
+impl Check {
+    /// The rules of a bar: low is the lowest, high the highest, and what was bought is a part.
+    const RULES: [(Field, Field, bool); 5] = [
+        (Field::Low, Field::Open, true),
+        (Field::Low, Field::Close, true),
+        (Field::Open, Field::High, false),
+        (Field::Close, Field::High, false),
+        (Field::BuyVolume, Field::Volume, true),
+    ];
+
+    /// Those of the rules that the columns of a table can break.
+    fn all_of(options: &TableOptions) -> Vec<Self> {
+        let place = |field: Field| {
+            let fields = options.columns.iter().map(|column| column.field);
+            let mut fields = fields.filter(|other| other.role() == field.role());
+            fields.position(|other| other == field)
+        };
+        let check = |(low, high, blames_low): (Field, Field, bool)| {
+            Some(Self {
+                is_price: low.role() == Role::Price,
+                low: place(low)?,
+                high: place(high)?,
+                blames_low,
+            })
+        };
+        Self::RULES.into_iter().filter_map(check).collect()
+    }
+}
+
 /// A row between its text and its columns.
 #[derive(Debug)]
 pub(super) struct Row {
@@ -247,10 +281,11 @@ pub(super) struct Row {
     counts: Vec<i64>,
     money: Vec<f64>,
     side: Option<u8>,
+    checks: Vec<Check>,
 }
 
-impl Default for Row {
-    fn default() -> Self {
+impl Row {
+    pub fn new(options: &TableOptions) -> Self {
         Self {
             moment: Moment {
                 value: 0,
@@ -263,11 +298,10 @@ impl Default for Row {
             counts: Vec::new(),
             money: Vec::new(),
             side: None,
+            checks: Check::all_of(options),
         }
     }
-}
 
-impl Row {
     pub fn read(
         &mut self,
         line: &[u8],
@@ -361,37 +395,27 @@ impl Row {
         Ok(())
     }
 
-    /// The rules of a bar: low is the lowest, high the highest, and what was bought is a part.
     fn check_bar(&self) -> Result<(), Rule> {
-        let place = |numbers: &Numbers, field: Field| {
-            let name = field.name();
-            numbers.quantities.iter().position(|each| each.name == name)
-        };
-        let check = |numbers: &Numbers, low: Field, high: Field, blamed: Field| {
-            let (Some(low), Some(high)) = (place(numbers, low), place(numbers, high)) else {
-                return Ok(());
+        for check in &self.checks {
+            let numbers = if check.is_price {
+                &self.prices
+            } else {
+                &self.qtys
             };
-            if !numbers.is_below(high, low) {
-                return Ok(());
+            if numbers.is_below(check.high, check.low) {
+                let (blamed, other) = if check.blames_low {
+                    (check.low, check.high)
+                } else {
+                    (check.high, check.low)
+                };
+                return Err(Rule::Bar {
+                    quantity: numbers.quantities[blamed],
+                    cell: excerpt(numbers.text(blamed)),
+                    other: numbers.quantities[other],
+                });
             }
-            let is_high = numbers.quantities[high].name == blamed.name();
-            let (blamed, other) = if is_high { (high, low) } else { (low, high) };
-            Err(Rule::Bar {
-                quantity: numbers.quantities[blamed],
-                cell: excerpt(numbers.text(blamed)),
-                other: numbers.quantities[other],
-            })
-        };
-        for end in [Field::Open, Field::Close] {
-            check(&self.prices, Field::Low, end, Field::Low)?;
-            check(&self.prices, end, Field::High, Field::High)?;
         }
-        check(
-            &self.qtys,
-            Field::BuyVolume,
-            Field::Volume,
-            Field::BuyVolume,
-        )
+        Ok(())
     }
 }
 

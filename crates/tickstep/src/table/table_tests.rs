@@ -51,14 +51,17 @@ fn bars_share_one_grid() {
         (part.tick_size(), part.lot()),
         ("0.00001".into(), "0.1".into())
     );
-    assert_eq!(part.prices(Field::Open).unwrap(), [110_760, 110_000]);
-    assert_eq!(part.prices(Field::High).unwrap(), [110_785, 120_000]);
-    assert_eq!(part.prices(Field::Low).unwrap(), [110_760, 100_000]);
-    assert_eq!(part.prices(Field::Close).unwrap(), [110_780, 105_000]);
-    assert_eq!(part.qtys(Field::Volume).unwrap(), [2050, 5]);
+    assert_eq!(part.prices.column(Field::Open).unwrap(), [110_760, 110_000]);
+    assert_eq!(part.prices.column(Field::High).unwrap(), [110_785, 120_000]);
+    assert_eq!(part.prices.column(Field::Low).unwrap(), [110_760, 100_000]);
+    assert_eq!(
+        part.prices.column(Field::Close).unwrap(),
+        [110_780, 105_000]
+    );
+    assert_eq!(part.qtys.column(Field::Volume).unwrap(), [2050, 5]);
     assert_eq!(part.time, [1_704_150_060_000, 1_704_150_120_000]);
     assert_eq!((table.lines, table.is_naive), (4, true));
-    assert!(part.prices(Field::Price).is_none());
+    assert!(part.prices.column(Field::Price).is_none());
 }
 
 #[test]
@@ -85,7 +88,7 @@ fn symbols_have_columns_of_their_own() {
 fn json_lines() {
     let text = r#"{"volume":"5","open":1.5,"x":{"open":[1]},"high":2,"low":1,"close":1.25,"time":1704067200000}"#;
     let table = read(text, options_of(&BARS, Form::Json)).unwrap();
-    assert_eq!(table.parts[0].prices(Field::Close).unwrap(), [125]);
+    assert_eq!(table.parts[0].prices.column(Field::Close).unwrap(), [125]);
     let fault = |text: &str| {
         read(text, options_of(&BARS, Form::Json))
             .unwrap_err()
@@ -196,8 +199,8 @@ fn negative_prices_where_they_are_allowed() {
     let text = "2020-04-20,10.01,10.5,-40.32,-37.63,5\n2020-04-21,-1,0,-2.5,-0.5,5\n";
     let table = read(text, options.clone()).unwrap();
     let part = &table.parts[0];
-    assert_eq!(part.prices(Field::Low).unwrap(), [-4032, -250]);
-    assert_eq!(part.prices(Field::High).unwrap(), [1050, 0]);
+    assert_eq!(part.prices.column(Field::Low).unwrap(), [-4032, -250]);
+    assert_eq!(part.prices.column(Field::High).unwrap(), [1050, 0]);
     let error = read("2020-04-20,-1,-2,-3,-1,5\n", options).unwrap_err();
     assert!(error.to_string().contains("high '-2' is below the open"));
 }
