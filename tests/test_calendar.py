@@ -217,6 +217,8 @@ def test_past_the_ends_is_an_error() -> None:
 def test_unknown_names_are_errors() -> None:
     with pytest.raises(DataError, match="not a symbol known here"):
         calendar("MOON?")
+    with pytest.raises(ConfigError, match=r"no calendar is called 'SEE'[\s\S]*SSE, SZSE"):
+        calendar("SEE")
     with pytest.raises(ConfigError, match="differ from product to product"):
         calendar("SHFE")
     with pytest.raises(ConfigError, match="the hours of zq at SHFE are not known"):
@@ -352,5 +354,6 @@ def test_against_exchange_calendars(ours: str, theirs: str, start: str, stop: st
 def test_calendars_of_symbols() -> None:
     assert calendar_for(ts.symbol("sh600000")) is calendar("SSE.600000")
     assert calendar("BTCUSDT.OKX") is calendar("24/7")
-    assert calendar("AAPL").name == "US"
+    assert calendar("AAPL.US").name == "US"
+    assert calendar("HK") is calendar("SEHK")
     assert repr(calendar("rb2510")) == "Calendar(SHFE.rb, 2020-02-03 to 2026-12-31, ms)"

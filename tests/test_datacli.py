@@ -510,3 +510,16 @@ def _read(terminal: int) -> bytes:
         return os.read(terminal, 4096)
     except OSError:  # how Linux says that nobody writes any more
         return b""
+
+
+def test_a_series_without_a_calendar_does_not_hide_the_others(shell: Shell) -> None:
+    store = ts.Store(shell.folder / "store")
+    store.save(day_of_bars("2024-03-10")[:100], symbol="6EH4.CME")
+    store.save(day_of_bars("2024-03-10"))
+    answer = shell("gaps", "store")
+    assert answer.code == 1
+    assert answer.out == (
+        "6EH4.CME 1m: not known, for '6EH4.CME' is not a symbol known here\n"
+        f"{BTC} 1m: 0 bars missing\n"
+    )
+    assert "not a symbol known here" in shell.refused("gaps", "store", "6EH4.CME")

@@ -121,3 +121,13 @@ def test_repairs_are_made_on_request_and_counted() -> None:
     traded = ts.repair(bars, drop_zero_volume=True)
     assert (traded.time.tolist(), traded.interval) == ([0, 120_000], "1m")
     assert isinstance(traded.source, dict) and traded.source["repaired"] == {"zero volume": 1}
+
+
+def test_what_makes_no_sense_is_refused() -> None:
+    ticks = ts.Ticks.from_arrays([1], [1.5], [2.0], [0], tick_size=0.25)
+    with pytest.raises(ts.ConfigError, match="every tick has a quantity"):
+        ts.repair(ticks, drop_zero_volume=True)
+    nothing: Any = {}
+    for look in (ts.check, ts.repair):
+        with pytest.raises(ts.ConfigError, match="Ticks or Bars are looked at, was dict"):
+            look(nothing)

@@ -240,3 +240,39 @@ print(len(ticks), ticks.tick_size)
     done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True)
     assert done.returncode == 0, done.stderr
     assert done.stdout == "3000000 0.01\n"
+
+
+def test_files_that_follow_are_one_stream(tmp_path: Path) -> None:
+    lines = csv_of(6_000).splitlines(keepends=True)
+    names = []
+    for part, (start, stop) in enumerate(
+        [(0, 2_100), (2_000, 2_050), (1_900, 4_000), (4_000, 6_000)]
+    ):
+        name = tmp_path / f"BTCUSDT-aggTrades-2024-08-0{part + 1}.csv.gz"
+        name.write_bytes(gzip.compress("".join(lines[start:stop]).encode()))
+        names.append(name)
+    whole = ts.read_trades(names)
+    assert len(whole) == 6_000 and whole.tick_size == 0.01
+    for paths in (names[::-1], tmp_path / "BTCUSDT-*.gz"):
+        chunks = list(ts.stream_trades(paths, rows=700))
+        assert [len(chunk) for chunk in chunks] == [700] * 8 + [400]
+        assert joined(chunks) == joined([whole])
+        assert {chunk.grids for chunk in chunks} == {whole.grids}
+    opened = ts.convert(tmp_path / "BTCUSDT-*.gz", tmp_path / "all.arrow", rows=900)
+    assert opened.data_digest == whole.data_digest
+    given = list(ts.stream_trades(names, rows=700, tick_size="0.01", lot="0.1"))
+    assert joined(given) == joined([whole])
+
+
+def test_files_that_do_not_fit_are_told(tmp_path: Path) -> None:
+    row = "{},100.5,1,1,1,{},true\n"
+    (tmp_path / "A-aggTrades-2024-12-31.csv").write_text(row.format(1, 1735603200000))
+    (tmp_path / "A-aggTrades-2025-01-01.csv").write_text(row.format(2, 1735689600000000))
+    with pytest.raises(ts.DataError, match="time_unit is us, that of the files before ms"):
+        list(ts.stream_trades(tmp_path / "A-*.csv"))
+    (tmp_path / "B-aggTrades-2025-01-01.csv").write_text(row.format(2, 1735689600000))
+    paths = [tmp_path / "A-aggTrades-2024-12-31.csv", tmp_path / "B-aggTrades-2025-01-01.csv"]
+    with pytest.raises(ts.DataError, match="symbol is B, that of the files before A"):
+        list(ts.stream_trades(paths))
+    with pytest.raises(IsADirectoryError, match="is a folder: give its files"):
+        list(ts.stream_trades(tmp_path))

@@ -285,8 +285,8 @@ def ticks_to_bars(
     by_time = all(amount is None for amount in amounts)
     if by_time == (interval is None):
         raise ConfigError(
-            "bars need an interval or one of ticks_per_bar, volume_per_bar, money_per_bar and"
-            " imbalance_per_bar, not both",
+            "bars need either an interval or one of ticks_per_bar, volume_per_bar, money_per_bar and"
+            f" imbalance_per_bar; {'none' if interval is None else 'both'} was given",
             hint='interval="1m" makes bars of a minute',
         )
     tick, lot = ticks.grids

@@ -148,14 +148,22 @@ def _providers(of: Symbol, arguments: argparse.Namespace) -> list[fetch.Provider
 def _gaps(arguments: argparse.Namespace) -> int:
     store = _there(arguments.store)
     gaps: list[Gap] = []
+    are_known = True
     for series in _chosen(store, arguments):
         first, last = _ends(series)
         start, stop = arguments.start or first, arguments.stop or last
-        found = store.gaps(series.symbol, str(series.interval), start, stop)
+        try:
+            found = store.gaps(series.symbol, str(series.interval), start, stop)
+        except (ConfigError, DataError) as fault:
+            if arguments.symbol is not None:
+                raise
+            print(f"{series.name}: not known, for {fault.message}")
+            are_known = False
+            continue
         print(f"{series.name}: {sum(gap.bars for gap in found):,} bars missing")
         _print_table([_gap_row(gap) for gap in found])
         gaps += found
-    return _completeness(gaps)
+    return _completeness(gaps) if are_known else INCOMPLETE
 
 
 def _chosen(store: Store, arguments: argparse.Namespace) -> list[Series]:

@@ -39,6 +39,8 @@ _ZONES = {"SEHK": "Asia/Hong_Kong", "US": "America/New_York"}
 _CHINA = "Asia/Shanghai"
 _ALIKE = dict.fromkeys(("SZSE", "BSE", *CHINA_FUTURES), "SSE")  # the same days off
 _ALWAYS = "24/7"
+# Markets as a caller may name them.
+_MARKETS = {name: name for name in ("SSE", "SZSE", "BSE", "SEHK", "US", _ALWAYS)} | {"HK": "SEHK"}
 _DAY_SECONDS = 86_400
 _DAY_MINUTES = 1_440
 _NIGHT_FROM = 18 * 60  # hours that begin later belong to the next trading day
@@ -488,8 +490,8 @@ def calendar(name: "str | Symbol", *, time_unit: str = "ms") -> Calendar:
     Parameters
     ----------
     name : str or Symbol
-        "SSE", "SZSE", "BSE", "SEHK", "US", "24/7"; a symbol of any of them or of a pair of
-        currencies; of Chinese futures a symbol or "SHFE.rb", for hours differ from product to
+        "SSE", "SZSE", "BSE", "SEHK" (or "HK"), "US", "24/7"; a symbol of any of them or of a pair
+        of currencies; of Chinese futures a symbol or "SHFE.rb", for hours differ from product to
         product.
     time_unit : {"s", "ms", "us", "ns"}
         Unit of the times it takes and gives.
@@ -513,8 +515,8 @@ def calendar(name: "str | Symbol", *, time_unit: str = "ms") -> Calendar:
     True
     """
     check_time_unit(time_unit)
-    if isinstance(name, str) and name in ("SSE", "SZSE", "BSE", "SEHK", "US", _ALWAYS):
-        return _known(name, None, time_unit)
+    if isinstance(name, str) and name in _MARKETS:
+        return _known(_MARKETS[name], None, time_unit)
     if isinstance(name, str) and name in CRYPTO_VENUES:
         return _known(_ALWAYS, None, time_unit)
     if isinstance(name, str) and name in CHINA_FUTURES:
@@ -523,7 +525,13 @@ def calendar(name: "str | Symbol", *, time_unit: str = "ms") -> Calendar:
             f"hours at {name} differ from product to product",
             hint=f"ask for calendar('{name}.{product}') or for a symbol",
         )
-    return calendar_for(symbol(name), time_unit=time_unit)
+    of = symbol(name)
+    if isinstance(name, str) and name == of.code and of.exchange == "US":
+        raise ConfigError(
+            f"no calendar is called {name!r}",
+            hint=f"known are {', '.join(_MARKETS)}; that of the US stock is calendar('{of}')",
+        )
+    return calendar_for(of, time_unit=time_unit)
 
 
 def calendar_for(instrument: Symbol, *, time_unit: str = "ms") -> Calendar:

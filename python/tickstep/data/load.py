@@ -18,7 +18,7 @@ from tickstep.data.table import Kind, TableOptions, decimal_text, read_rows, ski
 from tickstep.errors import ConfigError, DataError
 from tickstep.ticks import NS_PER_UNIT, Number, Progress, Ticks
 
-__all__ = ["read_table", "read_trades", "trades_parser"]
+__all__ = ["first_trade_ns", "read_table", "read_trades", "trades_parser"]
 
 _HEAD_BYTES = 1 << 16
 
@@ -111,7 +111,7 @@ def read_trades(
         return _of_agtick(texts, symbol, tick_size, lot)
     sizes = (tick_size, lot)
     if len(texts) > 1:
-        texts.sort(key=_begin_ns)
+        texts.sort(key=first_trade_ns)
     reads: list[_Read] = []
     for text in texts:
         reads.append(_read(text, sizes, on_bad, progress, reads[-1] if reads else None))
@@ -265,7 +265,7 @@ class _Read(NamedTuple):
     last_id: int | None
 
 
-def _begin_ns(text: Text) -> int:
+def first_trade_ns(text: Text) -> int:
     """Find the time of a text's first trade; 0 where there is none, which the reading will tell."""
     size = _HEAD_BYTES
     while True:

@@ -192,6 +192,8 @@ def repair(
     (2, {'duplicates': 1})
     """
     _check_arguments(data, None, outlier)
+    if drop_zero_volume and isinstance(data, Ticks):
+        raise ConfigError("every tick has a quantity", hint="leave drop_zero_volume out")
     asked = {
         "duplicates": drop_duplicates,
         "outliers": drop_outliers,
@@ -207,6 +209,11 @@ def repair(
 
 
 def _check_arguments(data: Ticks | Bars, calendar: Calendar | None, outlier: float) -> None:
+    if not isinstance(data, Ticks | Bars):
+        raise ConfigError(
+            f"Ticks or Bars are looked at, was {type(data).__name__}",
+            hint="ts.Bars.from_frame(frame) makes bars of a frame",
+        )
     if calendar is not None and calendar.time_unit != data.time_unit:
         raise ConfigError(
             f"the calendar counts in {calendar.time_unit}, the data in {data.time_unit}",

@@ -17,9 +17,10 @@ import numpy as np
 import numpy.typing as npt
 
 from tickstep._kernel import TickColumns, TradesParser
-from tickstep.data.files import faults_of, only_text, pieces
+from tickstep.data.files import Paths, Text, faults_of, path_told, pieces, texts_of
 from tickstep.data.frames import column_names, decimals_within, tick_parts
-from tickstep.data.load import trades_parser
+from tickstep.data.load import first_trade_ns, trades_parser
+from tickstep.data.merge import common_step
 from tickstep.data.parquet import frame_to, kind_of, parquet_head
 from tickstep.data.tickfile import open_ticks
 from tickstep.data.writing import form_of, write
@@ -32,7 +33,7 @@ CHUNK_ROWS = 1_000_000
 
 
 def stream_trades(
-    path: str | os.PathLike[str],
+    path: Paths,
     *,
     rows: int = CHUNK_ROWS,
     tick_size: Number | None = None,
@@ -50,8 +51,9 @@ def stream_trades(
 
     Parameters
     ----------
-    path : str or path-like
-        The file.
+    path : path, pattern, or sequence of them
+        The file, or several of text that follow one another: trades whose ids an earlier file had
+        are left out, as `read_trades` does.
     rows : int
         Rows of a chunk; the last may have fewer.
     tick_size, lot : float, int, str or Decimal, optional
@@ -91,12 +93,14 @@ def stream_trades(
     """
     if isinstance(rows, bool) or not isinstance(rows, int) or rows < 1:
         raise ConfigError(f"rows {rows!r} is not a whole number above 0", hint="rows=1_000_000")
-    file = Path(path)
-    with file.open("rb") as raw:
-        magic = raw.read(6)
-    if magic == b"ARROW1":
+    file = _only_file(path)
+    magic = b""
+    if file is not None:
+        with file.open("rb") as raw:
+            magic = raw.read(6)
+    if file is not None and magic == b"ARROW1":
         chunks = _of_tick_file(file, rows, (tick_size, lot), columns, progress)
-    elif magic.startswith(b"PAR1"):
+    elif file is not None and magic.startswith(b"PAR1"):
         options = {"tick_size": tick_size, "lot": lot, "columns": columns, "symbol": symbol}
         chunks = _of_parquet(file, rows, options, progress)
     else:
@@ -105,8 +109,18 @@ def stream_trades(
                 "columns is given, but the columns of a text are found by its header",
                 hint="leave it out",
             )
-        chunks = _of_text(file, rows, (tick_size, lot), on_bad, progress)
-    return _named(_in_order(chunks, file), symbol)
+        chunks = _of_texts(_sorted(texts_of(path)), rows, (tick_size, lot), on_bad, progress)
+    return _named(_in_order(chunks), symbol)
+
+
+def _only_file(path: Paths) -> Path | None:
+    """The file, where one is named, and not a pattern, a folder or a list."""
+    file = Path(path) if isinstance(path, str | os.PathLike) else None
+    return file if file is not None and file.is_file() else None
+
+
+def _sorted(texts: list[Text]) -> list[Text]:
+    return sorted(texts, key=first_trade_ns) if len(texts) > 1 else texts
 
 
 def _named(chunks: Iterator[Ticks], symbol: str | None) -> Iterator[Ticks]:
@@ -116,21 +130,26 @@ def _named(chunks: Iterator[Ticks], symbol: str | None) -> Iterator[Ticks]:
         yield chunk
 
 
-def _in_order(chunks: Iterator[Ticks], file: Path) -> Iterator[Ticks]:
+def _in_order(chunks: Iterator[Ticks]) -> Iterator[Ticks]:
     last: Ticks | None = None
     for chunk in chunks:
         if last is not None and len(last) and len(chunk) and chunk.time[0] < last.time[-1]:
             raise DataError(
-                f"{file.name}: time {chunk.time[0]} comes after {last.time[-1]}",
+                f"{_name_of(chunk)}: time {chunk.time[0]} comes after {last.time[-1]}",
                 hint="sort the rows by time; equal times are fine",
             )
         if last is not None and chunk.symbol != last.symbol:
             raise DataError(
-                f"{file.name} holds {last.symbol} and {chunk.symbol}",
+                f"{_name_of(chunk)} holds {last.symbol} and {chunk.symbol}",
                 hint="filter the file to one instrument",
             )
         last = chunk
         yield chunk
+
+
+def _name_of(chunk: Ticks) -> str:
+    told = chunk.source.get("path") if isinstance(chunk.source, Mapping) else chunk.source
+    return ", ".join(told) if isinstance(told, list) else str(told)
 
 
 # ---- Text ----------------------------------------------------------------------------------------
@@ -139,42 +158,71 @@ Sizes = tuple[Number | None, Number | None]
 Columns = list[npt.NDArray[Any]]
 
 
-def _of_text(
-    file: Path, rows: int, sizes: Sizes, on_bad: str, progress: Progress | None
+def _of_texts(
+    texts: list[Text], rows: int, sizes: Sizes, on_bad: str, progress: Progress | None
 ) -> Iterator[Ticks]:
-    sizes = _sizes_of_text(file, rows, sizes, on_bad)
-    parser = trades_parser(*sizes, on_bad)
+    sizes = _sizes_of_texts(texts, rows, sizes, on_bad)
     rest: Columns = [np.empty(0, np.int64) for _ in range(3)] + [np.empty(0, np.uint8)]
-    start = 0
-    for drained, report, is_last in _drained(parser, file, rows, progress):
-        rest = [np.concatenate(each) for each in zip(rest, drained, strict=True)]
-        while len(rest[0]) >= rows or (rest[0].size and is_last):
-            labels = {
-                "tick_size": sizes[0],
-                "lot": sizes[1],
-                "time_unit": report["time_unit"],
-                "symbol": report["symbol"] or only_text(file).symbol,
-                "source": {"path": file.name, "first_row": start},
-            }
-            taken, rest = [each[:rows] for each in rest], [each[rows:] for each in rest]
-            start += len(taken[0])
-            yield Ticks(*taken, **labels)
+    start, labels, last_id = 0, None, None
+    for text in texts:
+        parser = trades_parser(*sizes, on_bad, last_id)
+        for drained, report, is_last in _drained(parser, text, rows, progress):
+            labels = _labels_of(text, report, sizes, labels)
+            rest = [np.concatenate(each) for each in zip(rest, drained, strict=True)]
+            is_end = is_last and text is texts[-1]
+            while len(rest[0]) >= rows or (rest[0].size and is_end):
+                taken, rest = [each[:rows] for each in rest], [each[rows:] for each in rest]
+                source = {"path": path_told(texts), "first_row": start}
+                start += len(taken[0])
+                yield Ticks(*taken, **labels, source=source)
+            if is_last and report["last_id"] is not None:
+                last_id = report["last_id"]
 
 
-def _sizes_of_text(file: Path, rows: int, sizes: Sizes, on_bad: str) -> Sizes:
-    """The sizes given, or found by reading the file once."""
+def _labels_of(
+    text: Text, report: Mapping[str, Any], sizes: Sizes, before: dict[str, Any] | None
+) -> dict[str, Any]:
+    """What the rows of a text are counted in, and whose they are; as in the texts before it."""
+    labels = {
+        "tick_size": sizes[0],
+        "lot": sizes[1],
+        "time_unit": report["time_unit"],
+        "symbol": report["symbol"] or text.symbol,
+    }
+    for name in ("time_unit", "symbol") if before is not None else ():
+        if before is not None and labels[name] != before[name]:
+            raise DataError(
+                f"{text.name}: {name} is {labels[name]}, that of the files before {before[name]}",
+                hint="stream files of one instrument and one unit of time together",
+            )
+    return labels
+
+
+def _sizes_of_texts(texts: list[Text], rows: int, sizes: Sizes, on_bad: str) -> Sizes:
+    """The sizes given, or found by reading the files once."""
     if None not in sizes:
         return sizes
-    parser = trades_parser(*sizes, on_bad)
-    told = [report for _, report, is_last in _drained(parser, file, rows, None) if is_last]
-    return told[0]["tick_size"], told[0]["lot"]
+    found: list[str | None] = [None, None]
+    for text in texts:
+        parser = trades_parser(*sizes, on_bad)
+        told = ("1", "1")
+        for _, report, is_last in _drained(
+            parser, text, rows, None
+        ):  # chunk by chunk, none is kept
+            if is_last:
+                told = report["tick_size"], report["lot"]
+        found = [
+            size if finest is None else common_step(finest, size)
+            for finest, size in zip(found, told, strict=True)
+        ]
+    return found[0], found[1]
 
 
 def _drained(
-    parser: TradesParser, file: Path, rows: int, progress: Progress | None
+    parser: TradesParser, text: Text, rows: int, progress: Progress | None
 ) -> Iterator[tuple[Columns, dict[str, Any], bool]]:
     """Rows of a text, a chunk and a little more at a time; what is told; whether it is the end."""
-    done, text = 0, only_text(file)
+    done = 0
     for piece, bytes_done, bytes_total in pieces(text):
         with faults_of(text):
             parser.push(piece)
@@ -249,7 +297,7 @@ def _parquet_frames(
 
 
 def convert(
-    source: str | os.PathLike[str],
+    source: Paths,
     target: str | os.PathLike[str],
     *,
     rows: int = CHUNK_ROWS,
@@ -260,14 +308,14 @@ def convert(
     on_bad: Literal["raise", "skip"] = "raise",
     progress: Progress | None = None,
 ) -> Ticks:
-    """Convert a file of trades to a tick file, Parquet or CSV, in bounded memory.
+    """Convert files of trades to a tick file, Parquet or CSV, in bounded memory.
 
     The columns are collected in files beside the target, which need as much room again while it is
     written.
 
     Parameters
     ----------
-    source : str or path-like
+    source : path, pattern, or sequence of them
         What `stream_trades` reads.
     target : str or path-like
         Where to. `.arrow`, `.ticks`, `.feather` and `.ipc` are tick files, `.parquet` is Parquet,
