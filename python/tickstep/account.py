@@ -16,6 +16,7 @@ from tickstep.engine import REASON_BITS, EngineConfig, EventKind, Events
 from tickstep.equity import EquityPath, InstrumentPath, Rows
 from tickstep.errors import ConfigError, DataError
 from tickstep.metrics import returns
+from tickstep.orderlives import OrderLives, order_lives
 from tickstep.sampling import Periods, Sampling, finest_interval
 from tickstep.scales import Scales
 from tickstep.ticks import Float64Array, Int64Array
@@ -136,6 +137,11 @@ class Account:
         """Funding, dividends, interest and borrowing costs."""
         return np.asarray(self.postings[~_is_flow(self.postings)])
 
+    @cached_property
+    def lives(self) -> OrderLives:
+        """Lives of all orders, alerts apart."""
+        return order_lives(self.events)
+
     def _of(self, kind: EventKind) -> Events:
         found: Events = self.events[self.events["kind"] == kind]
         return found
@@ -152,8 +158,11 @@ class Account:
         """Equity without what was paid in and out after the start: what falls are measured on."""
         if len(self.flows) == 0:
             return self.path
-        is_posted = self.events["kind"] == EventKind.LEDGER
-        return self._path(self.events[~(is_posted & _is_flow(self.events))])
+        events = self.events.copy()
+        is_posted = events["kind"] == EventKind.LEDGER
+        # They stay as postings of nothing, so that both curves have the same points.
+        events["realized_units"][is_posted & _is_flow(events)] = 0
+        return self._path(events)
 
     @cached_property
     def final_units(self) -> int:
@@ -219,15 +228,28 @@ class Account:
         """Returns of `return_periods`, without what was paid in and out; None without capital."""
         return self.returns_of(self.return_periods)
 
+    @cached_property
+    def sampled_equity(self) -> Float64Array:
+        """Equity where the returns are sampled, in money."""
+        return self.scales.amounts(self.path.at(self.return_periods.times))
+
+    @cached_property
+    def sampled_earned(self) -> Float64Array:
+        """The same without what was paid in and out after the start."""
+        if self.earned is self.path:
+            return self.sampled_equity
+        return self.scales.amounts(self.earned.at(self.return_periods.times))
+
     def returns_of(self, periods: Periods) -> Float64Array | None:
         """Returns of periods, without what was paid in and out; None when one begins on no capital."""
-        equity = self.path.at(periods.times)
+        is_own = periods is self.return_periods
+        equity = self.sampled_equity if is_own else self.scales.amounts(self.path.at(periods.times))
         if len(self.flows) == 0:
-            return returns(self.scales.amounts(equity))
+            return returns(equity)
         paid = np.append(np.zeros(1, np.int64), np.cumsum(self.flows["realized_units"]))
         upto = paid[np.searchsorted(self.flows["time"], periods.times, side="left")]
         flows = self.scales.amounts(np.diff(upto))
-        return returns(self.scales.amounts(equity), flows=flows)
+        return returns(equity, flows=flows)
 
     # Falls.
 

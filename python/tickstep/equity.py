@@ -302,6 +302,7 @@ class EquityPath:
         ends = [np.searchsorted(each.time, stops) for each in self.instruments]
         apart_ends = np.searchsorted(self._apart_time, stops)
         begins = [0] * len(ends)
+        lasts = [each.after(np.array([-1]))[0] for each in self.instruments]
         apart_begin, equity = 0, self._start()
         for piece in range(len(stops)):
             times, steps = [], []
@@ -309,8 +310,8 @@ class EquityPath:
                 start, stop = begins[index], int(ends[index][piece])
                 if start < stop:
                     times.append(path.time[start:stop])
-                    steps.append(self._steps(path, start, stop))
-                    begins[index] = stop
+                    steps.append(self._steps(path, start, stop, lasts[index]))
+                    begins[index], lasts[index] = stop, lasts[index] + steps[-1].sum()
             apart = slice(apart_begin, int(apart_ends[piece]))
             apart_begin = apart.stop
             # What is posted apart comes last, so it counts after the rows of its time.
@@ -323,12 +324,14 @@ class EquityPath:
                 equity = curve[-1]
                 yield moments[order], curve
 
-    def _steps(self, path: InstrumentPath, start: int, stop: int) -> Curve:
+    def _steps(self, path: InstrumentPath, start: int, stop: int, before: int) -> Curve:
         """By how much each row moves equity."""
-        if not path.is_traded:
-            return np.zeros(stop - start, self._integers)
-        before = path.after(np.array([start - 1])).astype(self._integers)
-        return np.diff(np.append(before, path.between(start, stop)))
+        found = np.zeros(stop - start, self._integers)
+        if path.is_traded:
+            curve = path.between(start, stop)
+            found[0] = curve[0] - before
+            found[1:] = curve[1:] - curve[:-1]
+        return found
 
     def _stops(self, rows_max: int) -> Int64Array:
         """Times that cut the merged rows into pieces: of every STRIDE_ROWS-th row, some."""

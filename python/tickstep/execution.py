@@ -20,9 +20,10 @@ import numpy.typing as npt
 from tickstep.account import Account
 from tickstep.engine import LIQUIDITY_MAKER, REASON_BITS
 from tickstep.intervals import interval_length
-from tickstep.orderlives import STATES, OrderLives, order_lives
+from tickstep.orderlives import STATES, OrderLives
 from tickstep.scales import rows_of_each
 from tickstep.stats import Stat, Stats
+from tickstep.tables import LIQUIDITIES, SIDES, named
 from tickstep.ticks import Float64Array, Int64Array
 
 if TYPE_CHECKING:
@@ -121,8 +122,8 @@ class Execution:
         return pl.DataFrame(
             {
                 "order_id": lives.order_id,
-                "symbol": scales.symbols(lives.instrument),
-                "side": np.where(lives.side > 0, "BUY", "SELL"),
+                "symbol": named(scales.symbols, lives.instrument),
+                "side": named(SIDES, lives.side < 0),
                 "placed": scales.datetimes(lives.placed_time),
                 **known,
             }
@@ -141,10 +142,10 @@ class Execution:
         return pl.DataFrame(
             {
                 "time": scales.datetimes(fills["time"]),
-                "symbol": scales.symbols(fills["instrument"]),
+                "symbol": named(scales.symbols, fills["instrument"]),
                 "order_id": np.ascontiguousarray(fills["order_id"]),
-                "side": np.where(fills["qty_lots"] > 0, "BUY", "SELL"),
-                "liquidity": np.where(self._is_maker, "MAKER", "TAKER"),
+                "side": named(SIDES, fills["qty_lots"] < 0),
+                "liquidity": named(LIQUIDITIES, self._is_maker),
                 "price": scales.prices(fills["instrument"], fills["price_ticks"]),
                 **marks,
             }
@@ -162,7 +163,7 @@ class Execution:
 
     @cached_property
     def _lives(self) -> OrderLives:
-        found = order_lives(self._account.events)
+        found = self._account.lives
         return found.taken(np.flatnonzero(found.state != REJECTED))
 
     @cached_property

@@ -19,6 +19,7 @@ from tickstep.account import Account
 from tickstep.engine import Events
 from tickstep.equity import InstrumentPath, posted_first
 from tickstep.scales import rows_of_each
+from tickstep.tables import named
 from tickstep.ticks import Int64Array
 from tickstep.trips import products
 
@@ -44,7 +45,7 @@ class Parts(NamedTuple):
     @property
     def change(self) -> Units:
         """Their sum."""
-        return np.asarray(sum(part.astype(object) for part in self))
+        return _added(list(self), len(self.fees))
 
 
 def explained_parts(account: Account, times: Int64Array) -> dict[int, Parts]:
@@ -118,16 +119,18 @@ def explained_table(account: Account, interval: str, by_instrument: bool) -> "pl
     parts = explained_parts(account, times)
     scales = account.scales
     if not by_instrument:
-        parts = {0: _added(list(parts.values()), len(times) - 1)}
+        of_all = zip(*parts.values(), strict=True) if parts else ([] for _ in Parts._fields)
+        parts = {0: Parts(*(_added(list(each), len(times) - 1) for each in of_all))}
     rows = {index: _kept(each, by_instrument) for index, each in parts.items()}
     instrument = np.repeat(list(rows), [len(each) for each in rows.values()]).astype(np.int64)
     row = _joined(list(rows.values()))
     order = np.lexsort((instrument, row))
     columns: dict[str, Any] = {"time": scales.datetimes(times[row[order]])}
     if by_instrument:
-        columns["symbol"] = scales.symbols(instrument[order])
+        columns["symbol"] = named(scales.symbols, instrument[order])
+    taken = [Parts(*(part[rows[index]] for part in each)) for index, each in parts.items()]
     exact = {
-        name: _joined([_column(parts[index], name)[kept] for index, kept in rows.items()])[order]
+        name: _joined([getattr(each, name) for each in taken])[order]
         for name in (*Parts._fields, "change")
     }
     columns |= {name: scales.amounts(units) for name, units in exact.items()}
@@ -169,21 +172,13 @@ def _by_instrument(events: Events) -> dict[int, Events]:
     return {index: events[rows] for index, rows in rows_of_each(events["instrument"])}
 
 
-def _added(parts: list[Parts], periods: int) -> Parts:
-    none = np.zeros(periods, np.int64)
-    columns = [[none, *(each[place] for each in parts)] for place in range(len(Parts._fields))]
-    return Parts(
-        *(_narrow(np.sum([each.astype(object) for each in column], axis=0)) for column in columns)
-    )
-
-
-def _narrow(units: Units) -> Units:
-    fits = float(np.abs(units.astype(np.float64)).max(initial=0.0)) < INT64_SAFE
-    return units.astype(np.int64) if fits else units
-
-
-def _column(parts: Parts, name: str) -> Units:
-    return _narrow(getattr(parts, name))
+def _added(columns: list[Units], rows: int) -> Units:
+    """Sum of columns, in int64 where it fits that."""
+    reach = sum(float(np.abs(each.astype(np.float64)).max(initial=0.0)) for each in columns)
+    total = np.zeros(rows, np.int64 if reach < INT64_SAFE else object)
+    for each in columns:
+        total += each.astype(total.dtype, copy=False)
+    return total
 
 
 def _kept(parts: Parts, by_instrument: bool) -> Int64Array:

@@ -16,7 +16,7 @@ import numpy as np
 from tickstep import metrics
 from tickstep.account import Account
 from tickstep.errors import ConfigError
-from tickstep.orderlives import STATES, order_lives
+from tickstep.orderlives import STATES
 from tickstep.stats import Stat, Stats
 from tickstep.ticks import Float64Array
 from tickstep.trips import RoundTrips
@@ -103,13 +103,11 @@ class _Numbers:
 
     @cached_property
     def curve(self) -> Float64Array:
-        times = self.account.return_periods.times
-        return self.account.scales.amounts(self.account.earned.at(times))
+        return self.account.sampled_earned
 
     @cached_property
     def orders(self) -> dict[str, int]:
-        lives = order_lives(self.account.events)
-        counts = np.bincount(lives.state, minlength=len(STATES)).tolist()
+        counts = np.bincount(self.account.lives.state, minlength=len(STATES)).tolist()
         return dict(zip(STATES, counts, strict=True))
 
     def won(self, column: Float64Array) -> Float64Array:

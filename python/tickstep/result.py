@@ -7,7 +7,7 @@ appear only in what is shown.
 
 import hashlib
 import json
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from functools import cached_property
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -624,8 +624,9 @@ class Result:
         edges = first + index * length + index * rest // slices
         found = [np.zeros(0, np.int64)]
         for rows in self.account.rows:
-            at = np.unique(np.searchsorted(rows.time, edges, side="left"))
-            found.append(rows.time[at[at < len(rows)]])
+            at = np.searchsorted(rows.time, edges, side="left")
+            is_new = np.append(True, at[1:] != at[:-1]) & (at < len(rows))
+            found.append(rows.time[at[is_new]])
         times = np.unique(np.concatenate(found))
         _, firsts = np.unique(np.searchsorted(edges, times, side="right"), return_index=True)
         return np.asarray(times[firsts])
@@ -635,17 +636,22 @@ class Result:
     ) -> tuple[npt.NDArray[Any], npt.NDArray[Any], Float64Array]:
         """Lowest and highest equity of each slice, and its deepest fall."""
         peak: Any = self.scales.cash_units
-        falls = []
-        for times, equity in self.account.earned.pieces():
-            slices, edges = _slices_of(times, starts)
-            falls.append((slices, np.maximum.reduceat(depths(equity, peak), edges)))
-            peak = max(peak, equity.max())
-        low, high = [], []
-        for times, equity in self.path.pieces():
+        low, high, falls = [], [], []
+        for times, equity, earned in self._pieces():
             slices, edges = _slices_of(times, starts)
             low.append((slices, np.minimum.reduceat(equity, edges)))
             high.append((slices, np.maximum.reduceat(equity, edges)))
+            falls.append((slices, np.maximum.reduceat(depths(earned, peak), edges)))
+            peak = max(peak, earned.max())
         return _joined(low, np.minimum), _joined(high, np.maximum), -_joined(falls, np.maximum)
+
+    def _pieces(self) -> Iterator[tuple[Int64Array, npt.NDArray[Any], npt.NDArray[Any]]]:
+        """Times, equity, and equity without what was paid in and out."""
+        if self.account.earned is self.path:
+            yield from ((times, equity, equity) for times, equity in self.path.pieces())
+            return
+        both = zip(self.path.pieces(), self.account.earned.pieces(), strict=True)
+        yield from ((times, equity, earned) for (times, equity), (_, earned) in both)
 
     def _price_extremes(
         self, starts: Int64Array, ends: Int64Array

@@ -1,6 +1,8 @@
 """What the integers of a run stand for: ticks and lots of each instrument, units of money, time."""
 
 from collections.abc import Iterator
+from dataclasses import dataclass
+from functools import cached_property
 from typing import Any, NamedTuple, Self
 
 import numpy as np
@@ -24,7 +26,8 @@ class Scale(NamedTuple):
     settle: str
 
 
-class Scales(NamedTuple):
+@dataclass(frozen=True)
+class Scales:
     """Sizes of all instruments of an engine, by index, and of its account.
 
     Examples
@@ -59,15 +62,15 @@ class Scales(NamedTuple):
             canonical["time_unit"],
         )
 
-    @property
+    @cached_property
     def units_per_tick_lot(self) -> Int64Array:
         """Money units of one lot moving one tick, by index of the instrument."""
         return np.array([each.units_per_tick_lot for each in self.instruments], np.int64)
 
-    def symbols(self, instrument: npt.NDArray[Any]) -> npt.NDArray[Any]:
-        """Names of instruments, row for row."""
-        names = np.array([each.symbol for each in self.instruments])
-        return names[instrument.astype(np.int64)]
+    @cached_property
+    def symbols(self) -> tuple[str, ...]:
+        """Names of the instruments, by index."""
+        return tuple(each.symbol for each in self.instruments)
 
     def prices(self, instrument: npt.NDArray[Any], ticks: npt.NDArray[Any]) -> Float64Array:
         """Prices as floats, row for row; ticks may be fractions of one."""

@@ -24,7 +24,7 @@ import numpy as np
 from tickstep import metrics
 from tickstep.account import RETURNS_MIN, Account
 from tickstep.engine import LIQUIDITY_MAKER, REASON_BITS, Reason
-from tickstep.orderlives import STATES, order_lives
+from tickstep.orderlives import STATES
 from tickstep.returns import annual_growth, compound, elapsed_years
 from tickstep.sampling import Periods
 from tickstep.stats import Stat
@@ -247,7 +247,7 @@ def _money(account: Account) -> dict[str, Stat]:
 
 
 def _orders(account: Account) -> dict[str, Stat]:
-    lives, fills = order_lives(account.events), account.fills
+    lives, fills = account.lives, account.fills
     is_refused = lives.state == REJECTED
     is_maker = (fills["reason"] & REASON_BITS) == LIQUIDITY_MAKER
     found: dict[str, Stat] = {
@@ -277,21 +277,19 @@ def _risks(account: Account) -> dict[str, Stat]:
     deepest = account.scan.deepest
     falls, _, points = account.falls
     ongoing = falls.worst_open()
-    curve = account.scales.amounts(account.earned.at(periods.times))
     gross = account.scales.amounts(account.path.gross_at(periods.times))
-    equity = account.scales.amounts(account.path.at(periods.times))
     return {
         "Max. Drawdown": None if deepest is None else money.value(int(deepest.amount)),
         "Open Drawdown [%]": 0.0 if ongoing is None else _percent(ongoing.ratio),
         "Drawdown Sampling": points,
-        "Ulcer Index": metrics.ulcer_index(curve),
+        "Ulcer Index": metrics.ulcer_index(account.sampled_earned),
         "Value at Risk 5 % [%]": _percent(metrics.value_at_risk(steps)),
         "Expected Shortfall 5 % [%]": _percent(metrics.conditional_value_at_risk(steps)),
         "Skewness": metrics.skewness(steps),
         "Kurtosis": metrics.kurtosis(steps),
         "Omega Ratio": metrics.omega(steps),
         "Tail Ratio": metrics.tail_ratio(steps),
-        "Gross Exposure": metrics.gross_exposure(gross, equity),
+        "Gross Exposure": metrics.gross_exposure(gross, account.sampled_equity),
         "Sampling": periods.told() if account.has_returns else _too_few(periods),
         "Ticks": account.row_count,
     }

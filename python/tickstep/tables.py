@@ -3,6 +3,7 @@
 Each function takes an `Account` and makes one frame. Times are UTC. Polars loads with the first.
 """
 
+from collections.abc import Sequence
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -13,7 +14,7 @@ from tickstep.account import Account
 from tickstep.drawdowns import depths
 from tickstep.engine import LIQUIDITY_MAKER, REASON_BITS, Reason
 from tickstep.errors import ConfigError
-from tickstep.orderlives import STATES, order_lives
+from tickstep.orderlives import STATES
 from tickstep.returns import monthly_table
 from tickstep.rolling import (
     rolling_max_drawdown,
@@ -29,10 +30,13 @@ if TYPE_CHECKING:
     import polars as pl
 
 __all__ = [
+    "LIQUIDITIES",
+    "SIDES",
     "drawdowns_table",
     "equity_table",
     "fills_table",
     "monthly_returns_table",
+    "named",
     "orders_table",
     "positions_table",
     "returns_table",
@@ -43,7 +47,13 @@ __all__ = [
 
 MONTHS = ("jan", "feb", "mar", "apr", "may", "jun", "jul", "aug", "sep", "oct", "nov", "dec")
 POSITION_ROWS_MAX = 1_000_000
-ORDER_TYPE_NAMES = {number: name for name, number in ORDER_TYPES.items()}
+SIDES = ("BUY", "SELL")
+LIQUIDITIES = ("TAKER", "MAKER")
+_TYPES = {number: name for name, number in ORDER_TYPES.items()}
+_REASONS = {each.value: each.name for each in Reason}
+# By number; None where there is none.
+ORDER_TYPE_NAMES = tuple(_TYPES.get(number) for number in range(max(_TYPES) + 1))
+REASON_NAMES = tuple(_REASONS.get(number) for number in range(max(_REASONS) + 1))
 
 
 def fills_table(account: Account) -> "pl.DataFrame":
@@ -55,11 +65,11 @@ def fills_table(account: Account) -> "pl.DataFrame":
     is_maker = (fills["reason"] & REASON_BITS) == LIQUIDITY_MAKER
     columns = {
         "time": scales.datetimes(fills["time"]),
-        "symbol": scales.symbols(instrument),
+        "symbol": named(scales.symbols, instrument),
         "order_id": fills["order_id"],
         "tag": fills["tag"],
-        "side": np.where(fills["qty_lots"] > 0, "BUY", "SELL"),
-        "liquidity": np.where(is_maker, "MAKER", "TAKER"),
+        "side": named(SIDES, fills["qty_lots"] < 0),
+        "liquidity": named(LIQUIDITIES, is_maker),
         "price": scales.prices(instrument, fills["price_ticks"]),
         "qty": scales.qtys(instrument, np.abs(fills["qty_lots"])),
         "fee": scales.amounts(fills["fee_units"]),
@@ -71,7 +81,12 @@ def fills_table(account: Account) -> "pl.DataFrame":
         "fee_units": fills["fee_units"],
         "realized_units": fills["realized_units"],
     }
-    return pl.DataFrame({name: np.ascontiguousarray(each) for name, each in columns.items()})
+    return pl.DataFrame(
+        {
+            name: each if isinstance(each, pl.Series) else np.ascontiguousarray(each)
+            for name, each in columns.items()
+        }
+    )
 
 
 def orders_table(account: Account) -> "pl.DataFrame":
@@ -82,21 +97,21 @@ def orders_table(account: Account) -> "pl.DataFrame":
     """
     import polars as pl
 
-    lives, scales = order_lives(account.events), account.scales
+    lives, scales = account.lives, account.scales
     instrument, is_filled = lives.instrument, lives.filled_lots > 0
     average = lives.value_tick_lots / np.maximum(lives.filled_lots, 1)
     return pl.DataFrame(
         {
             "order_id": lives.order_id,
             "tag": lives.tag,
-            "symbol": scales.symbols(instrument),
-            "side": np.where(lives.side > 0, "BUY", "SELL"),
-            "type": [ORDER_TYPE_NAMES.get(each) for each in lives.type.tolist()],
+            "symbol": named(scales.symbols, instrument),
+            "side": named(SIDES, lives.side < 0),
+            "type": named(ORDER_TYPE_NAMES, lives.type),
             "price": _where(lives.price_ticks != 0, scales.prices(instrument, lives.price_ticks)),
             "qty": scales.qtys(instrument, lives.qty_lots),
             "placed": scales.datetimes(lives.placed_time),
-            "state": _names(lives.state, dict(enumerate(STATES))),
-            "reason": _names(lives.reason, {each.value: each.name for each in Reason}),
+            "state": named(STATES, lives.state),
+            "reason": named(REASON_NAMES, lives.reason),
             "filled": scales.qtys(instrument, lives.filled_lots),
             "average_price": _where(
                 is_filled, scales.prices(instrument, average.astype(np.float64))
@@ -109,8 +124,7 @@ def orders_table(account: Account) -> "pl.DataFrame":
             "qty_lots": lives.qty_lots * lives.side,
             "filled_lots": lives.filled_lots * lives.side,
             "fee_units": lives.fee_units,
-        },
-        schema_overrides={"type": pl.String, "reason": pl.String, "state": pl.String},
+        }
     )
 
 
@@ -127,8 +141,8 @@ def trades_table(account: Account) -> "pl.DataFrame":
     fills = account.fills
     return pl.DataFrame(
         {
-            "symbol": scales.symbols(instrument),
-            "side": np.where(trips.direction > 0, "LONG", "SHORT"),
+            "symbol": named(scales.symbols, instrument),
+            "side": named(("LONG", "SHORT"), trips.direction < 0),
             "qty": scales.qtys(instrument, trips.qty_lots),
             "entry_time": scales.datetimes(trips.entry_time),
             "exit_time": scales.datetimes(trips.exit_time),
@@ -211,7 +225,7 @@ def positions_table(account: Account, interval: str | None = None) -> "pl.DataFr
     return pl.DataFrame(
         {
             "time": scales.datetimes(time[order]),
-            "symbol": scales.symbols(instrument[order]),
+            "symbol": named(scales.symbols, instrument[order]),
             "position": scales.qtys(instrument[order], lots[order]),
             "price": scales.prices(instrument[order], prices[order]),
             "value": value[order].astype(np.float64),
@@ -301,6 +315,21 @@ def rolling_table(account: Account, window: int) -> "pl.DataFrame":
     return pl.DataFrame({"time": times, **known})
 
 
+def named(names: Sequence[str | None], numbers: npt.NDArray[Any]) -> "pl.Series":
+    """Names by number, row for row.
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> from tickstep.tables import named
+    >>> named(("BUY", "SELL"), np.array([True, False])).to_list()
+    ['SELL', 'BUY']
+    """
+    import polars as pl
+
+    return pl.Series(names, dtype=pl.String).gather(numbers.astype(np.int64))
+
+
 # --- Parts. ---------------------------------------------------------------------------------------
 
 
@@ -330,10 +359,6 @@ def _where(is_known: npt.NDArray[np.bool_], values: npt.NDArray[Any]) -> "pl.Ser
 def _when(account: Account, is_known: npt.NDArray[np.bool_], times: Int64Array) -> Any:
     moments = account.scales.datetimes(times)
     return np.where(is_known, moments, np.datetime64("NaT"))
-
-
-def _names(numbers: Int64Array, names: dict[int, str]) -> list[str | None]:
-    return [names.get(each) for each in numbers.tolist()]
 
 
 def _taken(column: npt.NDArray[Any], rows: Int64Array) -> "pl.Series":
