@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from collections.abc import Sequence
 from typing import Any, NamedTuple
 
@@ -14,6 +15,9 @@ import tickstep as ts
 from tickstep.account import Account
 from tickstep.barticks import BarTicks
 from tickstep.explained import explained_parts, explained_table
+from tickstep.metricnames import METRIC_NAMES
+from tickstep.metrics import exposure_time
+from tickstep.result import TABLES
 from tickstep.sampling import Periods, Sampling
 
 COSTS: dict[str, Any] = {"tick_size": 1, "lot": 1, "taker_fee": "0.01", "maker_fee": "-0.003"}
@@ -258,3 +262,114 @@ def test_days_without_rows_are_no_periods() -> None:
 
 def test_a_market_that_never_closes_has_all_days_of_the_year() -> None:
     assert periods_of(range(40)).per_year == pytest.approx(365.25)
+
+
+# --- Whatever happened, it can be told. -----------------------------------------------------------
+
+
+def told(account: Account) -> ts.Result:
+    """Everything a result can say, said."""
+    result = ts.Result(
+        strategy="Script",
+        parameters={},
+        config=account.config,
+        data=account.data,
+        events=account.events,
+        event_digest="0",
+    )
+    assert str(result)
+    for name in (*TABLES, "yearly"):
+        assert str(getattr(result, name))
+    for name in METRIC_NAMES:
+        result.metric(name)
+    assert str(result.execution()) and len(result.execution().orders) + 1
+    assert len(result.execution().fills) == len(result.fills)
+    assert str(result.explain_pnl("1h", by_instrument=True))
+    json.loads(result.to_json())
+    curves = result.curves(7)
+    assert np.all(curves.equity_low <= curves.equity_high)
+    return result
+
+
+@settings(max_examples=60, deadline=None)
+@given(st.lists(step, min_size=1, max_size=40))
+def test_any_run_can_be_told(steps: list[Step]) -> None:
+    account = run_of(steps).account
+    result = told(account)
+    net = int(account.trips.net_units.sum()) + int(account.income["realized_units"].sum())
+    assert net == account.earned_units
+    assert result.fills["qty_lots"].sum() == sum(account.positions_at_end().values())
+
+
+@settings(max_examples=30, deadline=None)
+@given(st.lists(step, min_size=1, max_size=20), st.integers(1, 2**40))
+def test_a_run_of_huge_numbers_can_be_told(steps: list[Step], scale: int) -> None:
+    config = ts.EngineConfig(
+        initial_cash=10**18, money_unit=1, instruments=INSTRUMENTS[:1], time_unit="s"
+    )
+    engine, rows, time = ts.Engine(config), [], 0
+    for each in steps:
+        if each.command in ("BUY", "SELL"):
+            engine.place_order(ts.Order("MARKET", each.command, each.qty * 1000))
+        time += each.wait
+        try:
+            engine.step_batch([time], [each.price * scale], [1], [0])
+        except ts.MoneyOverflowError:
+            break
+        rows.append((time, each.price * scale))
+    if rows:
+        times, prices = zip(*rows, strict=True)
+        data = ts.Ticks.from_arrays(
+            times, prices, [1] * len(rows), [0] * len(rows), tick_size=1, lot=1, time_unit="s"
+        )
+        account = Account(config, {"spot": data}, engine.events)
+        told(account)
+        fills = [
+            (-int(each["qty_lots"]) * int(each["price_ticks"]) - int(each["fee_units"]))
+            for each in account.fills
+        ]
+        held = sum(int(each) for each in account.fills["qty_lots"])
+        assert account.final_units == 10**18 + sum(fills) + held * prices[-1]
+
+
+@settings(max_examples=100, deadline=None)
+@given(st.lists(step, min_size=2, max_size=40))
+def test_exposure_is_the_time_in_which_any_trip_is_on(steps: list[Step]) -> None:
+    account = run_of(steps).account
+    first, last = account.span.tolist()
+    trips = account.trips
+    ends = np.where(trips.is_open, last, trips.exit_time).tolist()
+    covered, reached = 0, first
+    for start, end in sorted(zip(trips.entry_time.tolist(), ends, strict=True)):
+        covered += max(0, end - max(start, reached))
+        reached = max(reached, end)
+    times, held = account.held_time
+    assert exposure_time(times, held, start=first, end=last) == covered / (last - first)
+
+
+def test_prices_below_zero_have_no_return_of_holding() -> None:
+    config = ts.EngineConfig(
+        initial_cash=1000, money_unit=1, allow_negative_prices=True, tick_size=1, lot=1, time_unit="s",
+        taker_fee=0, spread_bps=0,
+    )  # fmt: skip
+    engine = ts.Engine(config)
+    data = ts.Ticks.from_arrays(
+        [1, 2, 3], [-5, 3, -8], [1] * 3, [0] * 3, tick_size=1, lot=1, time_unit="s",
+        allow_negative_prices=True,
+    )  # fmt: skip
+    engine.bind(data)
+    engine.place_order(ts.Order("MARKET", "BUY", 10))
+    engine.advance()
+    result = told(Account(config, {"ASSET": data}, engine.events))
+    assert result.stats["Buy & Hold Return [%]"] is None
+    assert result.stats["P&L"] == -30.0
+    assert result.trades["return"].to_list() == [None]
+
+
+def test_an_account_that_lost_everything_has_no_ratios() -> None:
+    steps = [Step(86_400, 1, 100 - 2 * day, "BUY" if day == 1 else "", 9_999) for day in range(45)]
+    account = run_of(steps).account
+    assert account.final_units < 0
+    stats = told(account).stats
+    assert stats["Sharpe Ratio"] is None and stats["CAGR [%]"] is None
+    assert stats["Max. Drawdown [%]"] is not None

@@ -4,12 +4,14 @@ from collections.abc import Mapping
 from functools import cached_property
 from typing import TYPE_CHECKING
 
-from tickstep.stats import ABSENT, Stat, Stats, shown
+from tickstep.stats import Stat, Stats, shown
 
 if TYPE_CHECKING:
     import polars as pl
 
 __all__ = ["Comparison"]
+
+DIGITS = 16  # shown of a digest
 
 
 class Comparison:
@@ -65,9 +67,12 @@ class Comparison:
         return html
 
     def _texts(self, name: str) -> list[str]:
-        return [
-            shown(name, stats[name]) if name in stats else ABSENT for stats in self._runs.values()
-        ]
+        return [_short(name, stats.get(name)) for stats in self._runs.values()]
+
+
+def _short(name: str, value: Stat) -> str:
+    text = shown(name, value)
+    return text[:DIGITS] + "…" if name.endswith("Digest") and len(text) > DIGITS else text
 
 
 def _float(value: Stat) -> float | None:

@@ -116,13 +116,15 @@ def _draw_panels(figure: "Figure", run: Run) -> None:
 
 def _draw_price(axes: "Axes", run: Run, curves: Curves, times: Array) -> None:
     plot_range(axes, times, curves.price_low, curves.price_high, PRICE, 0.8)
-    fills = run.fills
+    fills, symbols = run.fills, run.account.config.symbols
+    is_one = len(symbols) == 1
     size = next((size for count, size in MARK_SIZES if len(fills) <= count), None)
     for side, shape, colour, name in (("BUY", "^", BUY, "buys"), ("SELL", "v", SELL, "sells")):
         own = fills.filter(fills["side"] == side)
+        at = own["time"].to_numpy()
         axes.plot(
-            own["time"].to_numpy(),
-            own["price"].to_numpy(),
+            at,
+            own["price"].to_numpy() if is_one else _on_index(at, times, curves),
             linestyle="none",
             marker=shape if size else ".",
             markersize=size or DOT_SIZE,
@@ -132,12 +134,17 @@ def _draw_price(axes: "Axes", run: Run, curves: Curves, times: Array) -> None:
             label=f"{len(own):,} {name}",
             zorder=3,
         )
-    symbols = run.account.config.symbols
-    named = f"{symbols[0]} price" if len(symbols) == 1 else "Buy and hold in equal parts, from 100"
+    named = f"{symbols[0]} price" if is_one else "Buy and hold in equal parts, from 100"
     axes.set_title(named, loc="left")
     axes.legend(
         loc="lower right", bbox_to_anchor=(1.0, 0.98), ncols=2, frameon=False, handletextpad=0.1
     )
+
+
+def _on_index(at: Array, times: Array, curves: Curves) -> Array:
+    """Where fills of several instruments are drawn: on the one line there is."""
+    rows = np.searchsorted(times, at.astype(times.dtype), side="right") - 1
+    return np.asarray(curves.price_high[np.maximum(rows, 0)])
 
 
 def _draw_equity(axes: "Axes", run: Run, curves: Curves, times: Array) -> None:
