@@ -167,6 +167,17 @@ def test_falls_are_of_every_row() -> None:
     assert len(TWO.drawdowns) == len(falls)
 
 
+def test_prices_of_one_time_fall_together() -> None:
+    prices = {"A": [100, 100, 90, 100, 80], "B": [100, 100, 110, 100, 120]}
+    hedged = result_of(prices, {0: [("A", "BUY", 5), ("B", "BUY", 5)]})
+    assert hedged.stats["Max. Drawdown"] == 0.0
+    assert hedged.stats["Equity Peak"] == 10_000.0
+    assert hedged.stats["Drawdown Sampling"] == "every time"
+    assert hedged.curves(9).equity_low.tolist() == [10_000.0] * 5
+    # The kernel takes them one by one.
+    assert min(equity.min() for _, equity in hedged.path.pieces()) == 9_900
+
+
 def test_a_result_prints_what_it_rests_on() -> None:
     text = str(TWO)
     assert text.splitlines()[0] == "Script() on A, B"

@@ -255,9 +255,9 @@ class Account:
 
     @cached_property
     def scan(self) -> DrawdownScan:
-        """Highest equity and deepest fall over every row."""
+        """Highest equity and deepest fall over every row; of several instruments, every time."""
         scan = DrawdownScan(self.scales.cash_units)
-        for _, equity in self.earned.pieces():
+        for _, equity in self.earned.moments():
             scan.push(equity)
         return scan
 
@@ -266,22 +266,23 @@ class Account:
         """Highest equity after any row, the start included."""
         if self.earned is self.path:
             return int(self.scan.peak)
-        return max(self.scales.cash_units, *(int(each.max()) for _, each in self.path.pieces()))
+        return max(self.scales.cash_units, *(int(each.max()) for _, each in self.path.moments()))
 
     @cached_property
     def falls(self) -> tuple[DrawdownSegments, Int64Array, str]:
         """Every fall of the equity curve, the times of its points, and what they are.
 
-        The points are all rows, of a run of more than a million the samples of `sampling`.
+        The points are all rows (of several instruments, all times); of a run of more than a million
+        rows the samples of `sampling`.
         """
         if self.row_count > FALL_ROWS_MAX:
             times = self.grid(self.sampling).times
             return drawdown_segments(self.earned.at(times)), times, self.sampling
-        pieces = list(self.earned.pieces())
+        pieces = list(self.earned.moments())
         start = np.array([self.scales.cash_units])
         curve = np.concatenate([start, *(equity for _, equity in pieces)])
         times = np.concatenate([self.span[:1], *(times for times, _ in pieces)])
-        return drawdown_segments(curve), times, "every row"
+        return drawdown_segments(curve), times, "every row" if len(self.rows) == 1 else "every time"
 
     # Round trips.
 

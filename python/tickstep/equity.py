@@ -289,6 +289,27 @@ class EquityPath:
             stop = min(start + rows_max, len(path.time))
             yield path.time[start:stop], path.between(start, stop) + self._cash_units
 
+    def moments(self, rows_max: int = PIECE_ROWS) -> Iterator[tuple[Int64Array, Curve]]:
+        """Go through the equity as falls are measured on it: of one instrument, after every row.
+
+        Of several, after all rows of a time: in between, some prices are new and others are not, and
+        their sum was never anybody's equity.
+
+        Parameters
+        ----------
+        rows_max : int
+            As of `pieces`.
+
+        Yields
+        ------
+        array of int64, array
+            Times, and money units.
+        """
+        for times, equity in self.pieces(rows_max):
+            # A piece ends with all rows of its last time, unless there is but one instrument.
+            is_last = np.append(times[1:] != times[:-1], True) | (len(self.instruments) == 1)
+            yield times[is_last], equity[is_last]
+
     @property
     def _is_single(self) -> bool:
         return len(self.instruments) == 1 and len(self._apart_time) == 0

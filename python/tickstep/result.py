@@ -648,9 +648,9 @@ class Result:
     def _pieces(self) -> Iterator[tuple[Int64Array, npt.NDArray[Any], npt.NDArray[Any]]]:
         """Times, equity, and equity without what was paid in and out."""
         if self.account.earned is self.path:
-            yield from ((times, equity, equity) for times, equity in self.path.pieces())
+            yield from ((times, equity, equity) for times, equity in self.path.moments())
             return
-        both = zip(self.path.pieces(), self.account.earned.pieces(), strict=True)
+        both = zip(self.path.moments(), self.account.earned.moments(), strict=True)
         yield from ((times, equity, earned) for (times, equity), (_, earned) in both)
 
     def _price_extremes(

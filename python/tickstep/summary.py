@@ -2,9 +2,9 @@
 
 Names and order are those of backtesting.py, then come others; the formulas are ours (`metrics`):
 
-- Equity is that of every row: "Equity Peak" and "Max. Drawdown" miss no tick. Falls are measured
-  without what was paid in and out. "Avg. Drawdown" and the durations are of all falls between the
-  points named by "Drawdown Sampling".
+- Equity is that of every row: "Equity Peak" and "Max. Drawdown" miss no tick. Of several instruments
+  it counts after all rows of a time. Falls are measured without what was paid in and out. "Avg.
+  Drawdown" and the durations are of all falls between the points named by "Drawdown Sampling".
 - Ratios are of the returns named by "Sampling": daily, hourly or by the minute, the longest that gives
   30, over periods in which anything traded; P, the periods in a year, is counted. With fewer returns
   nothing is stretched to a year. No return is risk-free.
