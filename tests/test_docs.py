@@ -35,6 +35,15 @@ def walk(rows: int) -> ts.Ticks:
     )
 
 
+def test_every_name_in_the_readme_is_there() -> None:
+    names = set(re.findall(r"`(ts\.[\w.]+)`", README))
+    assert len(names) > 25
+    for name in names:
+        value: object = ts
+        for part in name.split(".")[1:]:
+            value = getattr(value, part)
+
+
 def test_the_map_names_what_is_there() -> None:
     root = Path(__file__).parent.parent
     for place in re.findall(r"^\| `([^`]+)` \|", README, flags=re.MULTILINE):

@@ -439,3 +439,42 @@ def every_third(path: str, part: int) -> None:
     store = ts.Store(path)
     for row in range(part, 60, 3):
         store.save(minutes(1, row))
+
+
+REPLACER = """
+import sys, tickstep as ts
+from test_store import versioned
+store, version = ts.Store(sys.argv[1]), int(sys.argv[2])
+while True:
+    store.save(versioned(version), existing="drop" if version % 2 else "replace")
+    print(version, flush=True)
+    version += 1
+"""
+
+
+@pytest.mark.skipif(os.name == "nt", reason="there is no kill -9")
+def test_kill_9_leaves_the_old_or_the_new(tmp_path: Path) -> None:
+    """A replacement spans several files; the writer dies anywhere in it."""
+    random = np.random.default_rng(8)
+    store, version = ts.Store(tmp_path), 1
+    store.save(versioned(version))
+    for _ in range(7):
+        writer = subprocess.Popen(
+            [sys.executable, "-c", REPLACER, str(tmp_path), str(version + 1)],
+            stdout=subprocess.PIPE,
+            text=True,
+            env=os.environ | {"PYTHONPATH": str(Path(__file__).parent)},
+        )
+        assert writer.stdout is not None
+        seen = int(writer.stdout.readline())
+        time.sleep(float(random.uniform(0.0, 0.2)))
+        writer.send_signal(signal.SIGKILL)
+        rest = writer.stdout.read().split()
+        writer.wait()
+        writer.stdout.close()
+        acknowledged = max([seen, *map(int, rest)])
+        ticks = store.ticks("DEMO.US")
+        found = set(ticks.price_ticks.tolist())
+        assert len(ticks) == 300 and len(found) == 1, "two versions are mixed"
+        version = found.pop()
+        assert version in (acknowledged, acknowledged + 1)
