@@ -180,6 +180,7 @@ def test_an_account_of_bars() -> None:
     engine.advance()
     account = Account(engine.config, {"ASSET": rows}, engine.events)
     assert [equity.tolist() for _, equity in account.path.pieces()] == [[100, 102, 102, 100]]
+    told(account)
     assert account.excursions.adverse_units.tolist() == [2 * (8 - 10)]
     assert account.excursions.favorable_units.tolist() == [2 * (15 - 10)]
 

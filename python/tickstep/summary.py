@@ -7,7 +7,8 @@ Names and order are those of backtesting.py, then come others; the formulas are 
   Drawdown" and the durations are of all falls between the points named by "Drawdown Sampling".
 - Ratios are of the returns named by "Sampling": daily, hourly or by the minute, the longest that gives
   30, over periods in which anything traded; P, the periods in a year, is counted. With fewer returns
-  nothing is stretched to a year. No return is risk-free.
+  nothing is stretched to a year. No return is risk-free. "Ulcer Index" and "Gross Exposure" (the mean
+  of the size of all positions over equity) are of the same points.
 - "Return (Ann.) [%]" compounds the mean return over P, "CAGR [%]" the whole return over elapsed years.
 - Alpha (per year) and beta are against buying and holding all instruments in equal parts.
 - Trades are closed round trips, first in first out, net of fees; in percent of their entry value.
