@@ -20,6 +20,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 import tickstep as ts
+from tickstep.barticks import BarTicks
 from tickstep.compat import agkernel, akquant, backtesting_py, pyrust_bt
 
 SLOW = 30
@@ -122,6 +123,136 @@ def test_backtesting_py_without_trades() -> None:
     stats, frame = ran("GOOG", 1.0)  # too little to buy a share
     assert stats["# Trades"] == 0
     check_same(ours_of(stats, frame), stats)
+
+
+# ---- The same rule by our own engine ---------------------------------------------------------------
+
+SHARES = 10
+
+
+def crossings(closes: Any) -> list[int]:
+    """1 and -1 at the bars whose fast average crosses the slow one upwards and downwards."""
+    fast, slow = (
+        np.convolve(closes, np.ones(length) / length, "full")[: len(closes)]
+        for length in (10, SLOW)
+    )
+    above, below = fast > slow, fast < slow
+    up, down = (
+        np.append(False, now[1:] & then[:-1]) for now, then in ((above, below), (below, above))
+    )
+    known = np.arange(len(closes)) >= SLOW
+    signs = np.where(known & up, 1, np.where(known & down, -1, 0))
+    return [int(each) for each in signs]
+
+
+def theirs(signals: list[int], commission: float) -> tuple[Any, Any]:
+    backtesting = library("backtesting")
+    frame = library("backtesting.test").GOOG
+    base: Any = backtesting.Strategy
+
+    class Script(base):  # type: ignore[misc]
+        def init(self) -> None:
+            pass
+
+        def next(self) -> None:
+            signal = signals[len(self.data) - 1]
+            if signal:
+                self.position.close()
+                (self.buy if signal > 0 else self.sell)(size=SHARES)
+
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore")
+        run = backtesting.Backtest(frame, Script, cash=100_000, commission=commission)
+        return run.run(), frame
+
+
+def ours(signals: list[int], frame: Any, commission: float) -> ts.Result:
+    """What was decided at a close trades at the next open."""
+    opens, highs, lows, closes, volumes = (
+        frame[name].to_numpy() for name in ("Open", "High", "Low", "Close", "Volume")
+    )
+    bars = ts.Bars.from_arrays(
+        frame.index.to_numpy(), opens, highs, lows, closes, volumes,
+        interval="1d", tick_size=0.01, lot=1, symbol="GOOG",
+    )  # fmt: skip
+    rows = BarTicks(bars)
+    engine = ts.Engine(
+        ts.EngineConfig(
+            initial_cash=100_000, tick_size=0.01, lot=1, spread_bps=0, taker_fee=commission,
+            instruments=[ts.Instrument("GOOG")],
+        )
+    )  # fmt: skip
+    engine.bind({"GOOG": rows})
+    held = 0
+    for signal in signals:
+        engine.advance(2)
+        if signal:
+            engine.place_order(
+                ts.Order("MARKET", "BUY" if signal > 0 else "SELL", SHARES + abs(held))
+            )
+            held = signal * SHARES
+    return ts.Result(
+        strategy="Script", parameters={}, config=engine.config, data={"GOOG": rows},
+        events=engine.events, event_digest=engine.digest,
+    )  # fmt: skip
+
+
+@pytest.mark.parametrize("commission", [0, 0.002])
+def test_the_same_rule_gives_the_run_of_backtesting_py(commission: float) -> None:
+    frame = library("backtesting.test").GOOG
+    signals = crossings(frame["Close"].to_numpy())
+    expected, frame = theirs(signals, commission)
+    result = ours(signals, frame, commission)
+
+    closes = np.arange(1, 2 * len(frame), 2)
+    equity = result.path.after(closes) * float(result.config.canonical()["money_unit"])
+    assert equity == pytest.approx(expected["_equity_curve"]["Equity"].to_numpy(), rel=1e-12)
+
+    closed = result.trades.filter(~result.trades["is_open"])
+    made = expected["_trades"]
+    assert len(closed) == len(made) > 30
+    assert (closed["entry_index"] // 2).to_list() == made["EntryBar"].to_list()
+    assert (closed["exit_index"] // 2).to_list() == made["ExitBar"].to_list()
+    assert closed["entry_price"].to_list() == pytest.approx(made["EntryPrice"].to_list(), rel=1e-12)
+    assert closed["pnl"].to_list() == pytest.approx(made["PnL"].to_list(), abs=1e-6)
+    assert closed["return"].to_list() == pytest.approx(made["ReturnPct"].to_list(), abs=1e-9)
+
+    trades = backtesting_py.Trades(
+        (closed["entry_index"] // 2).to_numpy(),
+        (closed["exit_index"] // 2).to_numpy(),
+        closed["pnl"].to_numpy(),
+        closed["return"].to_numpy(),
+    )
+    found = backtesting_py.statistics(
+        frame.index.to_numpy(),
+        equity,
+        frame["Close"].to_numpy(),
+        trades,
+        commissions=float(expected.get("Commissions [$]", 0.0)),
+    )
+    check_same(found, expected)
+
+
+def test_our_statistics_of_that_run_differ_where_they_say() -> None:
+    frame = library("backtesting.test").GOOG
+    signals = crossings(frame["Close"].to_numpy())
+    expected, frame = theirs(signals, 0)
+    stats: Any = ours(signals, frame, 0).stats
+    same = (
+        "Return [%]",
+        "# Trades",
+        "Win Rate [%]",
+        "Best Trade [%]",
+        "Worst Trade [%]",
+        "Avg. Trade [%]",
+    )
+    for name in (*same, "Expectancy [%]", "SQN"):
+        assert stats[name] == pytest.approx(float(expected[name]), rel=1e-9), name
+    assert stats["Equity Final"] == pytest.approx(expected["Equity Final [$]"], rel=1e-12)
+    # They guess 252 days a year, we count; opens count for our falls.
+    assert stats["Sampling"] == "1d, 2,148 returns, 251.703 a year"
+    assert stats["Max. Drawdown [%]"] <= expected["Max. Drawdown [%]"]
+    assert stats["Sharpe Ratio"] == pytest.approx(expected["Sharpe Ratio"], abs=0.2)
 
 
 def test_figures_of_known_closes() -> None:
