@@ -242,6 +242,23 @@ def test_returns_leave_out_what_was_paid_in() -> None:
     assert found[1:] == pytest.approx(np.diff(equity)[1:] / (equity[1:-1] + 56), abs=1e-12)
 
 
+def test_what_is_paid_in_before_the_first_row_is_there_from_the_start() -> None:
+    config = ts.EngineConfig(initial_cash=100, money_unit=1, tick_size=1, lot=1, spread_bps=0)
+    engine = ts.Engine(config)
+    engine.ledger_post("DEPOSIT", 900)
+    data = ts.Ticks.from_arrays([0, 90_000], [10, 11], [1] * 2, [0] * 2, tick_size=1, lot=1)
+    engine.bind(data)
+    engine.place_order(ts.Order("MARKET", "BUY", 10))
+    engine.advance()
+    account = Account(config, {"ASSET": data}, engine.events)
+    equity = account.path.at(account.periods("1m").times)
+    assert equity[0] == 1000
+    found = account.returns_of(account.periods("1m"))
+    assert found is not None
+    assert found.tolist() == pytest.approx([equity[1] / 1000 - 1, equity[2] / equity[1] - 1])
+    assert told(account).explain_pnl("1m")["paid_in"].sum() == 0
+
+
 # --- Periods. -------------------------------------------------------------------------------------
 
 

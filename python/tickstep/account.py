@@ -13,7 +13,7 @@ import numpy.typing as npt
 
 from tickstep.drawdowns import DrawdownScan, DrawdownSegments, drawdown_segments
 from tickstep.engine import REASON_BITS, EngineConfig, EventKind, Events
-from tickstep.equity import EquityPath, InstrumentPath, Rows
+from tickstep.equity import EquityPath, InstrumentPath, Rows, posted_first
 from tickstep.errors import ConfigError, DataError
 from tickstep.metrics import returns
 from tickstep.orderlives import OrderLives, order_lives
@@ -246,8 +246,9 @@ class Account:
         equity = self.sampled_equity if is_own else self.scales.amounts(self.path.at(periods.times))
         if len(self.flows) == 0:
             return returns(equity)
-        paid = np.append(np.zeros(1, np.int64), np.cumsum(self.flows["realized_units"]))
-        upto = paid[np.searchsorted(self.flows["time"], periods.times, side="left")]
+        later = self.flows[~posted_first(self.rows, self.flows)]
+        paid = np.append(np.zeros(1, np.int64), np.cumsum(later["realized_units"]))
+        upto = paid[np.searchsorted(later["time"], periods.times, side="left")]
         flows = self.scales.amounts(np.diff(upto))
         return returns(equity, flows=flows)
 
