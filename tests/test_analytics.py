@@ -986,3 +986,42 @@ def test_the_largest_sums_fit() -> None:
 def test_huge_prices_do_not_overflow_a_logarithm() -> None:
     found = an.calculate_realized_volatility([1e-300, 1e300, 1e-300], 2, annualize=False)
     assert math.isclose(found[2], 600 * math.log(10) * math.sqrt(2), rel_tol=1e-13)
+
+
+@pytest.mark.parametrize("unit", ["s", "ms", "ns"])
+def test_weeks_begin_on_mondays_and_months_on_the_first(unit: str) -> None:
+    hours = np.arange("2023-12-30T05", "2024-03-03T00", 5, dtype="datetime64[h]")
+    time = hours.astype(f"datetime64[{unit}]").view(np.int64)
+    random = np.random.default_rng(2)
+    columns = (random.integers(50, 60, len(time)), random.integers(1, 9, len(time)))
+    ticks = ts.Ticks(
+        time, *columns, (time % 2).astype(np.uint8), tick_size="0.5", lot="0.1", time_unit=unit
+    )
+    days = hours.astype("datetime64[D]")
+    monday = days - (days.astype(np.int64) + 3) % 7
+    for interval, starts in (("1w", monday), ("1mo", days.astype("datetime64[M]"))):
+        wanted, firsts = np.unique(starts.astype("datetime64[D]"), return_index=True)
+        for bars in (ticks.candles(interval), ticks.candles("1d").resample(interval)):
+            assert bars.interval == interval
+            assert (bars.datetimes == wanted).all()
+            assert bars.volume_lots.tolist() == np.add.reduceat(columns[1], firsts).tolist()
+            assert bars.open_ticks.tolist() == columns[0][firsts].tolist()
+    found = ticks.footprint("1w")
+    assert set(found["ts_open"].view(f"datetime64[{unit}]").astype("datetime64[D]")) == set(monday)
+    weekly = ticks.vwap(sessions="1w")
+    assert np.array_equal(weekly, an.calculate_vwap(ticks, sessions=monday.astype(np.int64)))
+    builder = an.CandleBuilder("1w", time_unit=unit)
+    parts = [builder.push(time[:100], columns[0][:100], columns[1][:100], ticks.side[:100])]
+    assert builder.peek()["ts_open"].view(f"datetime64[{unit}]") == monday[99]
+    parts += [builder.push(time[100:], columns[0][100:], columns[1][100:], ticks.side[100:])]
+    parts += [builder.finish()]
+    whole = an.ticks_to_candles(time, *columns, ticks.side, interval_ms="1w", time_unit=unit)
+    for name, column in whole.items():
+        assert np.concatenate([part[name] for part in parts]).tolist() == column.tolist()
+    with pytest.raises(ts.DataError, match="reaches into the next month"):
+        ticks.candles("1w").resample("1mo")
+
+
+def test_anchors_are_rows() -> None:
+    with pytest.raises(ts.ConfigError, match="anchors must be rows"):
+        an.calculate_vwap([1, 2], [1, 1], anchors="2024-01-02")  # type: ignore[arg-type]

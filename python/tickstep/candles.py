@@ -8,8 +8,9 @@ from typing import Any, TypeAlias
 import numpy as np
 
 from tickstep import _kernel
-from tickstep.bars import Bars
+from tickstep.bars import MONTH, Bars, interval_text
 from tickstep.errors import ConfigError
+from tickstep.intervals import phase_of
 from tickstep.pieces import (
     SUM_END,
     Array,
@@ -17,7 +18,6 @@ from tickstep.pieces import (
     Interval,
     Units,
     check_count,
-    interval_text,
     length_of,
     not_given,
     trades_of,
@@ -112,7 +112,9 @@ class CandleBuilder(Builder):
 
     def _rule_of(self, given: Mapping[str, Any], interval_ms: Interval) -> tuple[str, Fraction]:
         if not given:
-            return "time", Fraction(length_of(interval_ms, "interval_ms", self._unit))
+            length = length_of(interval_ms, "interval_ms", self._unit)
+            self._phase = phase_of(length, self._unit)
+            return "time", Fraction(length)
         name, value = next(iter(given.items()))
         if name == "ticks_per_bar":
             return "ticks", Fraction(check_count(value, name))
@@ -187,7 +189,8 @@ def ticks_to_candles(
     tick_size : number, optional
         Size of a tick in money; None leaves prices in ticks.
     interval_ms : int or str
-        Length of a bucket in milliseconds, or text such as "1m".
+        Length of a bucket in milliseconds, or text such as "1m". Buckets begin at multiples of it
+        from 1970 on, those of whole weeks on Mondays.
     ticks_per_bar : int, optional
         Instead of time: so many ticks.
     volume_per_bar : number, optional
@@ -263,7 +266,7 @@ def ticks_to_bars(
     ticks : Ticks
         The trades.
     interval : str or int, optional
-        Length of a bar as text ("1m") or in the time unit of the ticks; or one of the others.
+        Length of a bar as text ("1m", "1mo") or in the time unit of the ticks; or one of the others.
     ticks_per_bar, volume_per_bar, money_per_bar, imbalance_per_bar, fill_empty
         As for `ticks_to_candles`.
 
@@ -289,9 +292,12 @@ def ticks_to_bars(
             f" imbalance_per_bar; {'none' if interval is None else 'both'} was given",
             hint='interval="1m" makes bars of a minute',
         )
+    text = interval_text(interval, ticks.time_unit)
+    if text == MONTH:
+        return ticks_to_bars(ticks, "1d", fill_empty=fill_empty).resample(MONTH)
     tick, lot = ticks.grids
     builder = CandleBuilder(
-        "1d" if interval is None else interval_text(interval, ticks.time_unit),
+        text or "1d",
         ticks_per_bar=ticks_per_bar,
         volume_per_bar=volume_per_bar,
         money_per_bar=money_per_bar,

@@ -5,7 +5,7 @@ import re
 from tickstep.errors import ConfigError
 from tickstep.ticks import NS_PER_UNIT, check_time_unit
 
-__all__ = ["interval_length"]
+__all__ = ["interval_length", "phase_of"]
 
 _NS_PER_SUFFIX = {
     "ns": 1,
@@ -60,3 +60,16 @@ def interval_length(interval: str, time_unit: str) -> int:
             hint="choose a longer interval, or data with finer times",
         )
     return length
+
+
+def phase_of(length: int, time_unit: str) -> int:
+    """Tell where buckets of a length begin, from 1970 on: at 0, but whole weeks on Mondays.
+
+    Examples
+    --------
+    >>> from tickstep.intervals import phase_of
+    >>> phase_of(3600, "s"), phase_of(7 * 86400, "s") // 86400  # 1970-01-05 was a Monday
+    (0, 4)
+    """
+    second = 10**9 // NS_PER_UNIT[time_unit]
+    return 4 * 86_400 * second if length % (7 * 86_400 * second) == 0 else 0

@@ -35,7 +35,6 @@ __all__ = [
     "check_lots",
     "check_real",
     "has_floats",
-    "interval_text",
     "joined",
     "length_of",
     "not_given",
@@ -187,11 +186,6 @@ def length_of(value: Interval, name: str, unit: str) -> int:
     return length
 
 
-def interval_text(interval: Interval, unit: str) -> str:
-    """An interval as text, of a number in the unit."""
-    return interval if isinstance(interval, str) else f"{check_count(interval, 'interval')}{unit}"
-
-
 def check_lots(units: Units, qtys: Array) -> None:
     """Quantities on a grid are whole lots."""
     if units.lot is not None and has_floats(qtys):
@@ -259,7 +253,12 @@ class Kept:
 
 
 class Builder(Kept):
-    """Rows for buckets of ticks that come in pieces."""
+    """Rows for buckets of ticks that come in pieces.
+
+    Native buckets begin at multiples of their length; `_phase` is how much later ours do.
+    """
+
+    _phase = 0
 
     def __init__(self, units: Units, time_unit: str) -> None:
         super().__init__()
@@ -296,8 +295,12 @@ class Builder(Kept):
     def _push(self, trades: TradeColumns) -> Any:
         check_lots(self._units, trades.qtys)
         state, (qtys,) = self._state_for(trades.qtys)
-        return state.push(trades.time, trades.price_ticks, qtys, trades.sides)
+        time = trades.time - self._phase if self._phase else trades.time
+        return self._begun(state.push(time, trades.price_ticks, qtys, trades.sides))
 
     def _last(self, method: str) -> Any:
         state = self._new_state(is_float=False) if self._state is None else self._state
-        return getattr(state, method)()
+        return self._begun(getattr(state, method)())
+
+    def _begun(self, columns: Any) -> Any:
+        return [columns[0] + self._phase, *columns[1:]] if self._phase else columns

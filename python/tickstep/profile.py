@@ -9,6 +9,7 @@ import numpy as np
 
 from tickstep import _kernel
 from tickstep._kernel import Grid
+from tickstep.intervals import phase_of
 from tickstep.pieces import (
     Array,
     Builder,
@@ -248,6 +249,7 @@ class FootprintBuilder(Builder):
     ) -> None:
         super().__init__(Units.of(tick_size, lot), time_unit)
         self._interval = length_of(interval_ms, "interval_ms", time_unit)
+        self._phase = phase_of(self._interval, time_unit)
 
     def _new_state(self, is_float: bool) -> Any:
         return _kernel.FootprintState(self._interval, is_float=is_float)

@@ -5,16 +5,15 @@ from typing import Any
 
 import numpy as np
 
-from tickstep.bars import Bars
+from tickstep.bars import MONTH, Bars, interval_text
 from tickstep.candles import CANDLE_COLUMNS, Candles
 from tickstep.errors import ConfigError, DataError
-from tickstep.intervals import interval_length
+from tickstep.intervals import interval_length, phase_of
 from tickstep.pieces import (
     SUM_END,
     Array,
     Interval,
     has_floats,
-    interval_text,
     length_of,
     number_column,
     times_of,
@@ -45,7 +44,7 @@ def resample_candles(
     candles : mapping of str to array
         Columns of `ticks_to_candles`; trade_count, buy_volume and sell_volume may be missing.
     target_interval_ms : int or str
-        Length of the new candles in milliseconds, or text such as "5m".
+        Length of the new candles in milliseconds, or text such as "5m". Weeks begin on Mondays.
     source_interval_ms : int or str, optional
         Length of the given ones; by default the smallest distance of two.
     time_unit : {"s", "ms", "us", "ns"}
@@ -84,7 +83,7 @@ def resample_candles(
     _check_order(time)
     target = length_of(target_interval_ms, "target_interval_ms", time_unit)
     source = _source_interval(time, source_interval_ms, time_unit)
-    return _grouped(columns, _buckets(time, target, source))
+    return _grouped(columns, _buckets(time, target, source, time_unit))
 
 
 def _finite(values: Any, name: str) -> Array:
@@ -122,14 +121,14 @@ def _source_interval(time: Int64Array, given: Interval | None, unit: str) -> int
     return int(steps.min()) if steps.size and steps.min() > 0 else None
 
 
-def _buckets(time: Int64Array, target: int, source: int | None) -> Int64Array:
+def _buckets(time: Int64Array, target: int, source: int | None, unit: str) -> Int64Array:
     """Start of the bucket of each candle; no candle may reach into the next one."""
     if source is not None and target % source:
         raise ConfigError(
             f"candles of {target} cannot be made of candles of {source}: it is no multiple",
             hint="choose a multiple, or name source_interval_ms where rows are missing",
         )
-    offset = time % target
+    offset = (time - phase_of(target, unit)) % target
     over = np.flatnonzero(offset > target - (source or 1))
     if over.size:
         row = int(over[0])
@@ -138,6 +137,21 @@ def _buckets(time: Int64Array, target: int, source: int | None) -> Int64Array:
             hint="candles must begin at multiples of their length",
         )
     return time - offset
+
+
+def _months(time: Int64Array, source: int, unit: str) -> Int64Array:
+    """Start of the month of each candle; no candle may reach into the next one."""
+    kind = f"datetime64[{unit}]"
+    months = time.view(kind).astype("datetime64[M]")
+    ends = (months + 1).astype(kind).view(np.int64)
+    over = np.flatnonzero(time + source > ends)
+    if over.size:
+        row = int(over[0])
+        raise DataError(
+            f"the bar at row {row} begins at {time[row]} and reaches into the next month",
+            hint="take bars of days, or shorter ones",
+        )
+    return months.astype(kind).view(np.int64)
 
 
 def _grouped(columns: Mapping[str, Array], buckets: Int64Array) -> Candles:
@@ -207,7 +221,8 @@ def resample_bars(bars: Bars, interval: Interval) -> Bars:
     bars : Bars
         Bars of an interval.
     interval : str or int
-        Length of the new bars as text ("5m") or in the time unit of the bars: a multiple.
+        Length of the new bars as text ("5m", "1mo") or in the time unit of the bars: a multiple.
+        Weeks begin on Mondays.
 
     Returns
     -------
@@ -233,9 +248,12 @@ def resample_bars(bars: Bars, interval: Interval) -> Bars:
             hint="take bars of a fixed length, such as 1m",
         )
     unit = bars.time_unit
-    length = interval_length(interval_text(interval, unit), unit)
     _check_order(bars.time)
-    buckets = _buckets(bars.time, length, interval_length(bars.interval, unit))
+    source, target = interval_length(bars.interval, unit), str(interval_text(interval, unit))
+    if target == MONTH:
+        buckets = _months(bars.time, source, unit)
+    else:
+        buckets = _buckets(bars.time, interval_length(target, unit), source, unit)
     names = {"open_ticks": "open", "high_ticks": "high", "low_ticks": "low", "close_ticks": "close"}
     given = bars.columns
     columns = {names.get(name, name): column for name, column in given.items() if name != "time"}

@@ -9,7 +9,7 @@ import numpy as np
 from tickstep import _kernel
 from tickstep.bars import Bars
 from tickstep.errors import ConfigError, DataError
-from tickstep.intervals import interval_length
+from tickstep.intervals import interval_length, phase_of
 from tickstep.pieces import (
     Array,
     Kept,
@@ -156,7 +156,7 @@ def _vwap_starts(prices: Any, sessions: Any, anchors: Any, rows: int) -> list[in
                 hint="give a Ticks or Bars, or an array such as timestamps // 86_400_000",
             )
         length = interval_length(sessions, prices.time_unit)
-        sessions = prices.time // length
+        sessions = (prices.time - phase_of(length, prices.time_unit)) // length
     if sessions is not None:
         found = np.asarray(sessions)
         if found.shape != (rows,):
@@ -167,7 +167,13 @@ def _vwap_starts(prices: Any, sessions: Any, anchors: Any, rows: int) -> list[in
         return [int(row) + 1 for row in np.flatnonzero(found[1:] != found[:-1])]
     if anchors is None:
         return []
-    starts = [int(row) for row in np.unique(np.atleast_1d(np.asarray(anchors)))]
+    rows_given = np.atleast_1d(np.asarray(anchors))
+    if rows_given.dtype.kind not in "iu":
+        raise ConfigError(
+            f"anchors must be rows, whole numbers, was {rows_given.dtype}",
+            hint="np.searchsorted(ticks.datetimes, np.datetime64(time)) finds the row of a time",
+        )
+    starts = [int(row) for row in np.unique(rows_given)]
     for row in starts:
         if not 0 <= row < rows:
             raise DataError(
