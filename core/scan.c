@@ -793,19 +793,31 @@ static uint32_t next_feed(run *r)
     return first;
 }
 
+/* A checked row as the tick needs it: a quantity or side that nothing asks for may lie on a page of a
+ * mapped file that nothing else touches. */
+static tks_tick live_tick(const tks_feed *feed, const tks_instrument *rules, uint64_t row)
+{
+    tks_feed asked = *feed;
+    if (rules->qty_rule != TKS_QTY_VOLUME)
+        asked.qty_lots = NULL;
+    if (!has_ranges(feed))
+        asked.side = NULL;
+    return tick_of_row(&asked, row);
+}
+
 /* Run one row through the full tick. */
 static tks_status execute_row(run *r, uint32_t feed)
 {
     tks_feed *f = &r->feeds[feed];
     tks__scan *scan = scan_of(r, feed);
     feed_advance(r, feed, scan->next);
-    tks_tick tick = tick_of_row(f, f->cursor);
+    const tks_instrument *rules = &tks__instrument_at(r->engine, f->instrument)->rules;
+    tks_tick tick = live_tick(f, rules, f->cursor);
     bool has_timed = r->timed <= tick.time;
     if (has_timed) /* events of other instruments tell their tick index */
         advance_others(r, feed, tick.time);
     /* Only a wrong CHECKED flag can fail here; then the run ends before the row. */
-    tks_status status =
-        row_check(f, &tks__instrument_at(r->engine, f->instrument)->rules, f->cursor, f->cursor);
+    tks_status status = tks__tick_check(rules, &tick);
     if (status == TKS_STATUS_OK && r->engine->has_clock && tick.time < r->engine->clock)
         status = TKS_STATUS_TIME_BACKWARDS;
     if (status == TKS_STATUS_OK)

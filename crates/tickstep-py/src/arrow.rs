@@ -31,7 +31,7 @@ struct Keeper {
     _batch: Arc<Batch>,
 }
 
-/// The rows of a frame that has `__arrow_c_stream__`.
+/// The rows of a frame that has `__arrow_c_stream__`, or of a list of them.
 #[pyclass(frozen, module = "tickstep._kernel")]
 pub struct ArrowTable {
     table: Table,
@@ -41,17 +41,18 @@ pub struct ArrowTable {
 impl ArrowTable {
     #[new]
     fn new(frame: &Bound<'_, PyAny>) -> PyResult<ArrowTable> {
-        let py = frame.py();
-        let capsule = frame.call_method0("__arrow_c_stream__")?;
-        let capsule = capsule.cast_into::<PyCapsule>()?;
-        let stream = capsule
-            .pointer_checked(Some(STREAM))?
-            .cast::<ArrowArrayStream>();
-        // SAFETY: a capsule of this name holds a stream, by the protocol of `__arrow_c_stream__`,
-        // and this one was made for this call. Its destructor finds the stream released.
-        let table = unsafe { Table::take(stream.as_ptr()) };
+        let Ok(parts) = frame.cast::<PyList>() else {
+            return Ok(ArrowTable {
+                table: taken(frame)?,
+            });
+        };
+        let tables: Vec<Table> = parts
+            .iter()
+            .map(|part| taken(&part))
+            .collect::<PyResult<_>>()?;
+        let table = Table::join(tables);
         Ok(ArrowTable {
-            table: table.map_err(|fault| raised(py, &fault))?,
+            table: table.map_err(|fault| raised(frame.py(), &fault))?,
         })
     }
 
@@ -150,6 +151,20 @@ impl ArrowTable {
     }
 }
 
+/// Reads the stream that a frame gives.
+fn taken(frame: &Bound<'_, PyAny>) -> PyResult<Table> {
+    let py = frame.py();
+    let capsule = frame.call_method0("__arrow_c_stream__")?;
+    let capsule = capsule.cast_into::<PyCapsule>()?;
+    let stream = capsule
+        .pointer_checked(Some(STREAM))?
+        .cast::<ArrowArrayStream>();
+    // SAFETY: a capsule of this name holds a stream, by the protocol of `__arrow_c_stream__`, and this
+    // one was made for this call. Its destructor finds the stream released.
+    let table = unsafe { Table::take(stream.as_ptr()) };
+    table.map_err(|fault| raised(py, &fault))
+}
+
 impl ArrowTable {
     fn column(&self, py: Python<'_>, name: &str) -> PyResult<Column<'_>> {
         self.table.column(name).map_err(|fault| raised(py, &fault))
@@ -167,7 +182,10 @@ fn in_place_or<'py, T: numpy::Element + InPlace>(
         // SAFETY: the batch keeps its buffers, and by the interface nobody changes them.
         return unsafe { borrowed(values, keeper.into_any()) };
     }
-    let found = py.detach(|| convert(&column));
+    let found = py.detach(|| match column.joined::<T>()? {
+        Some(joined) => Ok(joined),
+        None => convert(&column),
+    });
     frozen(found.map_err(|fault| raised(py, &fault))?.into_pyarray(py))
 }
 

@@ -172,7 +172,9 @@ def folded(name: str) -> str:
 
 
 def table_of(frame: object) -> ArrowTable:
-    """Take the rows of a frame by its Arrow C stream."""
+    """Take the rows of a frame, or of a list of its pieces, by the Arrow C stream."""
+    if isinstance(frame, list):
+        return ArrowTable(frame)
     if not hasattr(frame, "__arrow_c_stream__"):
         raise DataError(
             f"a frame with __arrow_c_stream__ is needed, was {type(frame).__name__}",

@@ -9,7 +9,9 @@ import os
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from pathlib import Path
-from typing import Any, Literal, overload
+from typing import TYPE_CHECKING, Any, Literal, overload
+
+import numpy as np
 
 from tickstep.bars import Bars
 from tickstep.data.frames import (
@@ -26,6 +28,9 @@ from tickstep.data.frames import (
 from tickstep.data.tickfile import kind_within, open_bars, open_ticks, replacing
 from tickstep.errors import ConfigError, DataError
 from tickstep.ticks import Ticks
+
+if TYPE_CHECKING:
+    import polars as pl
 
 __all__ = ["frame_to", "read_arrow", "read_parquet", "write_parquet"]
 
@@ -87,9 +92,20 @@ def read_parquet(
     kind = kind_of(file, kind, told)
     wanted = column_names(kind, names, options.get("columns"))
     with _faults_of(file):
-        # The rows of each group stay where they were unpacked: one copy joins them, not two.
         frame = polars.read_parquet(file, columns=wanted)
-    return frame_to(kind, frame, told, {"source": _source(told, file)} | options)
+    # The rows of each group stay where they were unpacked: one copy joins them, and it is ours.
+    return frame_to(kind, _groups(frame), told, {"source": _source(told, file)} | options)
+
+
+def _groups(frame: "pl.DataFrame") -> list["pl.DataFrame"]:
+    """The frame in the pieces that all its columns lie in; as one where they differ."""
+    lengths = {tuple(column.chunk_lengths()) for column in frame.get_columns()}
+    if len(lengths) != 1 or not frame.height:
+        return [frame]
+    ends = np.cumsum(lengths.pop()).tolist()
+    return [
+        frame.slice(start, end - start) for start, end in zip([0, *ends], ends, strict=False)
+    ]
 
 
 def read_arrow(

@@ -7,6 +7,7 @@ use super::table::{Batch, Field, Part, Table, TextLayout, Type};
 use crate::error::Error;
 use crate::float_grid::LotGrid;
 use crate::number::{Decimal, NumberError};
+use crate::text::pages::reserve;
 
 /// Decimals of the finest grid that is looked for.
 const DECIMALS_MAX: u32 = 18;
@@ -148,6 +149,31 @@ impl<'a> Column<'a> {
         Some(unsafe { std::slice::from_raw_parts(start, part.rows) })
     }
 
+    /// The values of all parts as they lie there, one after the other; none if they are of another
+    /// type.
+    ///
+    /// # Errors
+    /// An empty cell.
+    pub fn joined<T: InPlace>(&self) -> Result<Option<Vec<T>>, ArrowFault> {
+        if !T::is(self.kind()) || self.field().values.is_some() {
+            return Ok(None);
+        }
+        self.expect_full()?;
+        let mut found: Vec<T> = self.room();
+        for part in self.parts() {
+            found.reserve(part.rows);
+            let values = part.values(size_of::<T>());
+            let spare = found.spare_capacity_mut().as_mut_ptr().cast::<u8>();
+            // SAFETY: there is room for so many values, and the buffer holds as many of this type,
+            // every bit pattern of which is one; bytes need no alignment.
+            unsafe {
+                values.copy_to_nonoverlapping(spare, part.rows * size_of::<T>());
+                found.set_len(found.len() + part.rows);
+            }
+        }
+        Ok(Some(found))
+    }
+
     /// What keeps the memory of [`Column::in_place`] alive.
     #[must_use]
     pub fn keeper(&self) -> Option<Arc<Batch>> {
@@ -167,7 +193,7 @@ impl<'a> Column<'a> {
             return Err(self.type_fault("integers"));
         }
         self.expect_full()?;
-        let mut found = Vec::with_capacity(self.table.rows());
+        let mut found = self.room();
         for part in self.parts() {
             match self.kind() {
                 Type::Int {
@@ -204,13 +230,21 @@ impl<'a> Column<'a> {
         Ok(found)
     }
 
+    /// Room for a value of each row, in large pages where the system has them.
+    fn room<T>(&self) -> Vec<T> {
+        let mut room = Vec::new();
+        // Where there is not enough memory, the first push says so.
+        let _ = reserve(&mut room, self.table.rows());
+        room
+    }
+
     /// Numbers as the floats nearest to them.
     ///
     /// # Errors
     /// Another type; an empty cell.
     pub fn to_floats(&self) -> Result<Vec<f64>, ArrowFault> {
         self.expect_full()?;
-        let mut found = Vec::with_capacity(self.table.rows());
+        let mut found = self.room();
         if *self.kind() == (Type::Float { bytes: 8 }) {
             for part in self.parts() {
                 extend::<f64, _>(&mut found, part, |value| value);
@@ -237,7 +271,7 @@ impl<'a> Column<'a> {
     /// Another type; an empty cell; a number that is not on the grid.
     pub fn to_grid(&self, grid: LotGrid) -> Result<Vec<i64>, ArrowFault> {
         self.expect_full()?;
-        let mut found = Vec::with_capacity(self.table.rows());
+        let mut found = self.room();
         self.each_number(|row, cell| {
             let place = match cell {
                 Cell::Float(float) => grid.place(float),
@@ -297,7 +331,7 @@ impl<'a> Column<'a> {
             wanted,
         };
         if self.is_text() {
-            let mut found = Vec::with_capacity(self.table.rows());
+            let mut found = self.room();
             self.each_text(|row, text| {
                 let side = side_of(text).ok_or_else(|| fault(row, shown(text)))?;
                 found.push(side);
@@ -354,7 +388,7 @@ impl<'a> Column<'a> {
     /// # Errors
     /// Another type; an empty cell.
     pub fn to_texts(&self) -> Result<Vec<String>, ArrowFault> {
-        let mut found = Vec::with_capacity(self.table.rows());
+        let mut found = self.room();
         self.each_text(|_, text| {
             found.push(lossy(text));
             Ok(())

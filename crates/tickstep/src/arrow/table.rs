@@ -114,7 +114,7 @@ fn decimal_of(parameters: &str) -> Option<Type> {
 }
 
 /// Name and type of a column.
-#[derive(Clone, Debug)]
+#[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Field {
     /// Its name.
     pub name: String,
@@ -186,6 +186,27 @@ impl Table {
             metadata,
             rows,
         })
+    }
+
+    /// Puts tables one after the other, as the parts of one; their memory stays where it is.
+    ///
+    /// # Errors
+    /// No table, or columns of another name or type than the first has.
+    pub fn join(tables: Vec<Table>) -> Result<Table, ArrowFault> {
+        let mut tables = tables.into_iter();
+        let mut joined = tables.next().ok_or_else(|| ArrowFault::Layout {
+            found: String::from("no part"),
+        })?;
+        for part in tables {
+            if part.fields != joined.fields {
+                return Err(ArrowFault::Layout {
+                    found: String::from("parts with different columns"),
+                });
+            }
+            joined.rows += part.rows;
+            joined.batches.extend(part.batches);
+        }
+        Ok(joined)
     }
 
     /// Names and types of the columns.
