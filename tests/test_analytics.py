@@ -1025,3 +1025,16 @@ def test_weeks_begin_on_mondays_and_months_on_the_first(unit: str) -> None:
 def test_anchors_are_rows() -> None:
     with pytest.raises(ts.ConfigError, match="anchors must be rows"):
         an.calculate_vwap([1, 2], [1, 1], anchors="2024-01-02")  # type: ignore[arg-type]
+
+
+def test_a_profile_takes_chunks_of_ticks() -> None:
+    ticks = ticks_of(Walk(rows=900))
+    profile = an.VolumeProfile(*ticks.grids)
+    for start in range(0, 900, 250):
+        profile.push(ticks[start : start + 250])
+    found, wanted = profile.result(20), ticks.volume_profile(20)
+    assert all(np.array_equal(found[name], wanted[name]) for name in wanted)
+    with pytest.raises(ts.DataError, match="do not fit a stream"):
+        an.VolumeProfile("0.3", 1).push(ticks)
+    with pytest.raises(ts.DataError, match="qtys is not given"):
+        an.VolumeProfile().push([1, 2])

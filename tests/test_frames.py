@@ -20,6 +20,7 @@ from hypothesis import strategies as st
 
 import tickstep as ts
 from test_tickfile import bars, walk
+from tickstep.data import frames, table
 
 NAMES = ("time", "price_ticks", "qty_lots", "side")
 SIZES: dict[str, Any] = {"tick_size": "0.01", "lot": "0.001"}
@@ -449,3 +450,20 @@ def test_a_book_goes_out_in_place() -> None:
     assert book.to_pandas()["qty_lots"].tolist() == [7, 5, 0]
     with pytest.raises(ts.DataError, match="the frame holds book, not ticks"):
         ts.Ticks.from_frame(pa.table(book))
+
+
+def test_frames_know_the_names_that_files_know() -> None:
+    """Chinese names apart: who writes those may count lots, and has readers of its own."""
+    for names in (frames._TICK_NAMES, frames._BAR_NAMES):
+        known = {part: {frames.folded(name) for name in each} for part, each in names.items()}
+        if "side" in known:
+            known["buyer_is_maker"] = known["side"]
+        for field, aliases in table.ALIASES.items():
+            if field in known:
+                assert {name for name in aliases if name.isascii()} <= known[field], field
+
+
+def test_rows_of_two_instruments_are_not_one() -> None:
+    frame = frame_of(ticker=["A", "B", "A"])
+    with pytest.raises(ts.DataError, match="A"):
+        ts.Ticks.from_frame(frame)

@@ -3,7 +3,8 @@
 Four rules hold for everything here. No row of a result depends on a later row. Windows trail, and a
 result is NaN until its window is full. Whole numbers are summed exactly; a sum beyond 64 bits is a
 `DataError`, never a wrapped number. And a batch is a stream pushed at once: each function has a class
-that takes the same rows in pieces of any size, to the same bits.
+that takes the same rows in pieces of any size, to the same bits: columns, or a `Ticks` where it is told
+the grids (`CandleBuilder`, `FootprintBuilder`, `VolumeProfile`).
 
 Arrays come back in the units they came in: whole quantities as whole numbers, floats as floats. A
 `Ticks` or `Bars` as first argument stands for its columns, and what comes back is in money and units.

@@ -32,6 +32,7 @@ __all__ = [
     "TradeColumns",
     "Units",
     "check_count",
+    "check_grids",
     "check_lots",
     "check_real",
     "has_floats",
@@ -195,13 +196,14 @@ def check_lots(units: Units, qtys: Array) -> None:
         )
 
 
-def _check_ticks(ticks: Ticks, units: Units, unit: str) -> None:
+def check_grids(ticks: Ticks, units: Units, unit: str | None = None) -> None:
+    """Ticks that are pushed are on the grids of what takes them, and in its unit of time."""
     grids = tuple(None if grid is None else grid.step for grid in units)
-    if ticks.time_unit != unit or grids not in ((None, None), ticks.grids):
+    if unit not in (None, ticks.time_unit) or grids not in ((None, None), ticks.grids):
         raise DataError(
-            f"ticks in {ticks.time_unit} on the grids {ticks.grids} do not fit a builder in {unit}"
-            f" on {grids}",
-            hint="give the builder the tick_size, lot and time_unit of the ticks",
+            f"ticks in {ticks.time_unit} on the grids {ticks.grids} do not fit a stream in"
+            f" {unit or ticks.time_unit} on {grids}",
+            hint="give the stream the tick_size, lot and time_unit of the ticks",
         )
 
 
@@ -216,7 +218,7 @@ def _streamed(
 ) -> TradeColumns:
     """What is pushed: one row, columns, or a Ticks on the grids of the builder."""
     if isinstance(timestamps, Ticks):
-        _check_ticks(timestamps, units, unit)
+        check_grids(timestamps, units, unit)
         return trades_of(timestamps, price_ticks, qtys, sides, unit)
     time, prices, amounts, given = pushed((timestamps, price_ticks, qtys, sides))[1]
     return trades_of(time, prices, amounts, given, unit)

@@ -17,6 +17,7 @@ from tickstep.pieces import (
     Kept,
     Units,
     check_count,
+    check_grids,
     check_lots,
     check_real,
     length_of,
@@ -64,14 +65,20 @@ class VolumeProfile(Kept):
     def _new_state(self, is_float: bool) -> Any:
         return _kernel.ProfileState(is_float=is_float)
 
-    def push(self, price_ticks: Any, qtys: Any, sides: Any) -> None:
-        """Take one trade or columns of trades."""
+    def push(self, price_ticks: Any, qtys: Any = None, sides: Any = None) -> None:
+        """Take one trade, columns of trades or a `Ticks`."""
+        if isinstance(price_ticks, Ticks):
+            not_given("a Ticks", qtys=qtys, sides=sides)
+            check_grids(price_ticks, self._units)
+            qtys, sides = price_ticks.qty_lots, price_ticks.side
+            price_ticks = price_ticks.price_ticks
+        qtys, sides = required("qtys", qtys), required("sides", sides)
         prices, amounts, given_sides = pushed((price_ticks, qtys, sides))[1]
         numbers = number_column(amounts, "qtys")
         check_lots(self._units, numbers)
         state, (column,) = self._state_for(numbers)
-        ticks = np.ascontiguousarray(integer_column(prices, "price_ticks"))
-        state.push(ticks, column, sides_of(given_sides))
+        levels = np.ascontiguousarray(integer_column(prices, "price_ticks"))
+        state.push(levels, column, sides_of(given_sides))
 
     def result(self, n_bins: int | None = None, *, value_area: float = 0.7) -> dict[str, Any]:
         """Return what `calculate_volume_profile` returns, of the trades so far."""

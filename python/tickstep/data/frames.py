@@ -45,34 +45,45 @@ OfBars = TypeVar("OfBars", bound=Bars)
 # Key under which a schema carries what the columns alone do not tell.
 LABELS_KEY = "tickstep"
 
+_TIMES = (
+    *("time", "timestamp", "timestamp_utc", "ts", "ts_open", "open_time", "datetime", "date", "dt"),
+    *("day", "candle_begin_time", "transact_time", "transaction_time"),
+)
+_SYMBOLS = ("symbol", "code", "ticker", "instrument", "contract")
 _TICK_NAMES: dict[str, tuple[str, ...]] = {
-    "time": ("time", "timestamp", "ts", "ts_ms", "datetime", "transact_time", "trade_time"),
+    "time": (*_TIMES, "ts_ms", "trade_time"),
     "price_ticks": ("price_ticks", "price_tick_i64"),
-    "price": ("price",),
+    "price": ("price", "p"),
     "qty_lots": ("qty_lots",),
-    "qty": ("qty", "quantity", "size", "volume"),
-    "side": ("side", "is_buyer_maker"),
+    "qty": ("qty", "quantity", "size", "volume", "amount", "q"),
+    "side": (
+        *("side", "taker_side", "aggressor", "is_buyer_maker", "buyer_is_maker", "buyer_maker"),
+        "buyer_was_maker",
+    ),
     "bid_ticks": ("bid_ticks",),
     "ask_ticks": ("ask_ticks",),
     "bid": ("bid",),
     "ask": ("ask",),
-    "symbol": ("symbol",),
+    "symbol": _SYMBOLS,
 }
 
 _PRICES = ("open", "high", "low", "close")
 _BAR_NAMES: dict[str, tuple[str, ...]] = {
-    "time": ("time", "timestamp", "ts", "ts_open", "open_time", "datetime", "date"),
+    "time": _TIMES,
     **{f"{price}_ticks": (f"{price}_ticks",) for price in _PRICES},
-    **{price: (price,) for price in _PRICES},
+    **{price: (price, price[0], f"{price}_price") for price in _PRICES},
     "volume_lots": ("volume_lots",),
-    "volume": ("volume", "vol"),
+    "volume": ("volume", "vol", "v", "base_volume"),
     "buy_lots": ("buy_lots",),
-    "buy_volume": ("buy_volume", "taker_buy_volume"),
-    "trade_count": ("trade_count", "count", "trades"),
-    "turnover": ("turnover", "amount", "quote_volume"),
+    "buy_volume": (
+        *("buy_volume", "taker_buy_volume", "taker_buy_base_volume"),
+        "taker_buy_base_asset_volume",
+    ),
+    "trade_count": ("trade_count", "count", "trades", "num_trades", "number_of_trades"),
+    "turnover": ("turnover", "amount", "money", "quote_volume", "quote_asset_volume"),
     "open_interest_lots": ("open_interest_lots",),
-    "open_interest": ("open_interest",),
-    "symbol": ("symbol",),
+    "open_interest": ("open_interest", "oi", "hold", "position"),
+    "symbol": _SYMBOLS,
 }
 
 # How an index without a name arrives from pandas; it counts where no other column is the time.
