@@ -122,6 +122,16 @@ def convert_to_parquet(
         Where to.
     compression : {"zstd", "snappy", "gzip", "lz4", "uncompressed"}
         As for polars.
+
+    Examples
+    --------
+    >>> import pathlib, tempfile
+    >>> from tickstep.data.aggtrades import convert_to_parquet, load_parquet_mmap
+    >>> path = pathlib.Path(tempfile.mkdtemp(), "data.csv")
+    >>> _ = path.write_text("1,61800.30,0.006,5,5,1723161256322,true\\n")
+    >>> convert_to_parquet(path, path.with_suffix(".parquet"))
+    >>> load_parquet_mmap(path.with_suffix(".parquet"), columns=["side"]).rows()
+    [(1,)]
     """
     import polars
 
@@ -215,6 +225,16 @@ def stream_parquet_batches(
     ------
     tuple of arrays
         As `load_vectorized`.
+
+    Examples
+    --------
+    >>> import pathlib, tempfile
+    >>> from tickstep.data.aggtrades import convert_to_parquet, stream_parquet_batches
+    >>> path = pathlib.Path(tempfile.mkdtemp(), "data.csv")
+    >>> _ = path.write_text("1,61800.30,0.006,5,5,1723161256322,true\\n")
+    >>> convert_to_parquet(path, path.with_suffix(".parquet"))
+    >>> [batch[1].tolist() for batch in stream_parquet_batches(path.with_suffix(".parquet"))]
+    [[618003]]
     """
     for chunk in stream_trades(path, rows=batch_size, tick_size=tick_size):
         yield _arrays(chunk)
