@@ -103,9 +103,7 @@ def _groups(frame: "pl.DataFrame") -> list["pl.DataFrame"]:
     if len(lengths) != 1 or not frame.height:
         return [frame]
     ends = np.cumsum(lengths.pop()).tolist()
-    return [
-        frame.slice(start, end - start) for start, end in zip([0, *ends], ends, strict=False)
-    ]
+    return [frame.slice(start, end - start) for start, end in zip([0, *ends], ends, strict=False)]
 
 
 def read_arrow(
