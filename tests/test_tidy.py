@@ -25,7 +25,7 @@ ROWS = (
     {"relative", "rolling", "candles", "flow", "profile", "volatility", "vwap"},
     {"resample"},
     {"analytics"},
-    {"engine", "metrics", "data.files", "data.symbols", "data.calendar", "data.adjust"}
+    {"engine", "metrics", "history", "data.files", "data.symbols", "data.calendar", "data.adjust"}
     | {"data.arrowfile", "data.agtick"},
     {"data.china", "data.duck", "data.frames"},
     {"data.quotes", "data.ctp", "data.merge", "data.tickfile"},
@@ -83,6 +83,7 @@ NO_FILES_OR_CLOCKS = {
     "columns",
     "intervals",
     "engine",
+    "history",
     "series",
     "returns",
     "drawdowns",

@@ -55,7 +55,7 @@ from tickstep.errors import (
     UnknownOrderError,
 )
 from tickstep.result import Result
-from tickstep.strategy import Strategy
+from tickstep.strategy import Alert, Bar, Fill, OrderUpdate, Strategy
 from tickstep.ticks import Ticks
 from tickstep.version import __version__
 
@@ -81,6 +81,8 @@ __all__ = [
     "HISTORY_DTYPE",
     "TRADE_DTYPE",
     "Action",
+    "Alert",
+    "Bar",
     "Bars",
     "BatchResult",
     "Book",
@@ -90,12 +92,14 @@ __all__ = [
     "Engine",
     "EngineConfig",
     "EventKind",
+    "Fill",
     "Instrument",
     "InternalError",
     "MoneyOverflowError",
     "OpenOrder",
     "Order",
     "OrderError",
+    "OrderUpdate",
     "Reason",
     "Result",
     "Snapshot",

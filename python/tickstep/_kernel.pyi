@@ -7,7 +7,7 @@ the Python layer and may change.
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from decimal import Decimal
 from os import PathLike
-from typing import Any, Final, Literal, Self, TypeAlias, final
+from typing import Any, ClassVar, Final, Literal, Self, TypeAlias, final
 
 import numpy as np
 import numpy.typing as npt
@@ -24,10 +24,13 @@ __all__ = [
     "TIMES_IN_FORCE",
     "VERSION",
     "ArrowTable",
+    "Bar",
+    "BarCursor",
     "BatchResult",
     "BookParser",
     "CallCost",
     "CandleState",
+    "Counter",
     "DeltaState",
     "Engine",
     "ExponentialState",
@@ -35,6 +38,7 @@ __all__ = [
     "Grid",
     "ImbalanceState",
     "IntensityState",
+    "Line",
     "OpenOrder",
     "Order",
     "ProfileState",
@@ -750,6 +754,155 @@ class CallCost:
     def one(self, tick: object, /) -> None: ...
 
 @final
+class Counter:
+    """How many rows of a series are known now."""
+
+    def __new__(cls) -> Self: ...
+    @property
+    def rows(self) -> int:
+        """Rows known."""
+
+    def set(self, rows: int) -> None:
+        """Say how many are known."""
+
+@final
+class Line:
+    """Values of which those up to now can be read: `line[-1]` is the newest.
+
+    It compares with lines and numbers by its newest value; what is not known is NaN, and no comparison
+    with that holds but "not equal".
+    """
+
+    def __new__(cls, values: _Float64Array, counter: Counter) -> Self: ...
+    @property
+    def value(self) -> float:
+        """The newest value; NaN before there is one."""
+
+    def crossed_above(self, other: Line | float) -> bool:
+        """Tell whether it is above now, and was not at the row before."""
+
+    def crossed_below(self, other: Line | float) -> bool:
+        """Tell whether it is below now, and was not at the row before."""
+
+    def __float__(self) -> float: ...
+    def __len__(self) -> int: ...
+    def __getitem__(self, place: int, /) -> float: ...
+    def __array__(
+        self, dtype: npt.DTypeLike | None = None, copy: bool | None = None
+    ) -> npt.NDArray[Any]: ...
+    def __lt__(self, other: Line | float, /) -> bool: ...
+    def __le__(self, other: Line | float, /) -> bool: ...
+    def __eq__(self, other: object, /) -> bool: ...
+    def __ne__(self, other: object, /) -> bool: ...
+    def __gt__(self, other: Line | float, /) -> bool: ...
+    def __ge__(self, other: Line | float, /) -> bool: ...
+    __hash__: ClassVar[None]  # type: ignore[assignment]
+
+@final
+class Bar:
+    """Trades of one interval, complete: `start` <= time < `stop`; floats are for reading."""
+
+    def __new__(
+        cls,
+        symbol: str,
+        interval: str,
+        start: int,
+        stop: int,
+        open_ticks: int,
+        high_ticks: int,
+        low_ticks: int,
+        close_ticks: int,
+        volume_lots: int,
+        *,
+        tick_size: Grid,
+        lot: Grid,
+        trades: int | None = None,
+    ) -> Self: ...
+    @property
+    def symbol(self) -> str:
+        """Name of the instrument."""
+
+    @property
+    def interval(self) -> str:
+        """Such as "1m"."""
+
+    @property
+    def start(self) -> int:
+        """When it begins, in the data's time unit."""
+
+    @property
+    def stop(self) -> int:
+        """The first time after it."""
+
+    @property
+    def open(self) -> float:
+        """First price, in money."""
+
+    @property
+    def high(self) -> float:
+        """Highest price, in money."""
+
+    @property
+    def low(self) -> float:
+        """Lowest price, in money."""
+
+    @property
+    def close(self) -> float:
+        """Last price, in money."""
+
+    @property
+    def volume(self) -> float:
+        """Quantity traded, in units of the instrument."""
+
+    @property
+    def trades(self) -> int | None:
+        """Number of trades; None where the data do not tell."""
+
+    @property
+    def is_last(self) -> bool:
+        """Whether it is the last of the bars that are over at one moment."""
+
+    @property
+    def open_ticks(self) -> int:
+        """First price, in ticks."""
+
+    @property
+    def high_ticks(self) -> int:
+        """Highest price, in ticks."""
+
+    @property
+    def low_ticks(self) -> int:
+        """Lowest price, in ticks."""
+
+    @property
+    def close_ticks(self) -> int:
+        """Last price, in ticks."""
+
+    @property
+    def volume_lots(self) -> int:
+        """Quantity traded, in lots."""
+
+    def __eq__(self, other: object, /) -> bool: ...
+    __hash__: ClassVar[None]  # type: ignore[assignment]
+
+@final
+class BarCursor:
+    """Iterator over the bars of an engine's bound data.
+
+    Yields None where an event of a kind in `stop_on` waits to be drained, before anything else is
+    taken.
+    """
+
+    def __new__(
+        cls,
+        engine: Engine,
+        wanted: Sequence[tuple[int, str, int | None, Counter]],
+        stop_on: int,
+    ) -> Self: ...
+    def __iter__(self) -> Self: ...
+    def __next__(self) -> Bar | None: ...
+
+@final
 class TickCursor:
     """Iterator over the bound ticks of an engine; from `Engine.cursor`."""
 
@@ -1042,6 +1195,9 @@ class Engine:
         >>> ts.Engine().get_snapshot().cash_decimal
         Decimal('100000')
         """
+
+    def position_of(self, symbol: str | None = None) -> float:
+        """Return the position in an instrument in its units, long above 0."""
 
     @property
     def position(self) -> float:

@@ -1,24 +1,39 @@
-"""A strategy over recorded ticks: the kernel as venue, the ticks as clock.
+"""A strategy over recorded data: the kernel as venue, the data as clock.
 
 The kernel runs alone from one wake-up of the strategy to the next. `skip_scan=False` takes every tick
 by itself instead: the slow, plain way, there to be compared with. Both give the same events, and so
 the same digest.
 """
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import fields
+from decimal import Decimal
 from typing import Any
 
 import numpy as np
 
-from tickstep.engine import EVENT_DTYPE, Engine, EngineConfig, Events, Instrument
+from tickstep._kernel import BarCursor, Counter, default_lot_and_unit
+from tickstep.bars import Bars
+from tickstep.barticks import BarTicks
+from tickstep.engine import (
+    EVENT_DTYPE,
+    SYMBOL_DEFAULT,
+    Engine,
+    EngineConfig,
+    EventKind,
+    Events,
+    Instrument,
+)
 from tickstep.errors import ConfigError, DataError
+from tickstep.intervals import interval_length
 from tickstep.result import Result
-from tickstep.session import WAKE_ON, Session, TicksMarket, Units
+from tickstep.session import BarsMarket, Market, Session, TicksMarket, Units
 from tickstep.strategy import Strategy, parameters_of
 from tickstep.ticks import Number, Progress, Ticks
 
-__all__ = ["run"]
+__all__ = ["Data", "run"]
+
+Data = Ticks | Bars
 
 CASH_DEFAULT = 100_000
 PROGRESS_STEPS = 200
@@ -32,7 +47,7 @@ SETTINGS = tuple(
 
 def run(
     strategy: Strategy | type[Strategy],
-    ticks: Ticks,
+    data: Data | Mapping[str, Data] | Sequence[Data],
     *,
     cash: Number | None = None,
     config: EngineConfig | None = None,
@@ -40,7 +55,7 @@ def run(
     progress: Progress | None = None,
     **settings: Any,
 ) -> Result:
-    """Run a strategy over ticks of one instrument.
+    """Run a strategy over ticks or bars of one instrument or several.
 
     Ctrl-C stops the run between two ticks; the result is then what was done so far, with
     `is_complete` False.
@@ -49,8 +64,8 @@ def run(
     ----------
     strategy : Strategy or a class of it
         What to run; a class runs with its default parameters.
-    ticks : Ticks
-        What to run it over.
+    data : Ticks or Bars, a mapping of str to them, or a sequence of them
+        What to run it over. Several instruments are named by the mapping, or by their own symbols.
     cash : number, money, optional
         Initial cash; 100,000 by default.
     config : EngineConfig, optional
@@ -70,9 +85,9 @@ def run(
     Raises
     ------
     ConfigError
-        When a setting is wrong or does not fit the ticks.
+        When a setting is wrong or does not fit the data.
     DataError
-        When there are no ticks.
+        When there are no data.
 
     Examples
     --------
@@ -85,18 +100,20 @@ def run(
     >>> ts.backtest(BuyAndHold, ticks, cash=100, taker_fee="0.001", spread_bps=0).stats["P&L"]
     4.95
     """
-    if len(ticks) == 0:
-        raise DataError("there are no ticks to run over", hint="see what the file or slice holds")
-    config = _config_for(ticks, cash, config, settings)
+    named = _named(data)
+    config = _config_for(named, cash, config, settings)
+    if len(named) == 1:
+        named = dict(zip(config.symbols, named.values(), strict=True))
+    named = {symbol: named[symbol] for symbol in config.symbols}
     strategy = _made(strategy)
     parameters = parameters_of(strategy)
-    replay = _Replay(strategy, ticks, config)
+    replay = _Replay(strategy, named, config)
     is_complete = replay.run(skip_scan, progress)
     return Result(
         strategy=type(strategy).__name__,
         parameters=parameters,
         config=config,
-        data={config.symbols[0]: ticks if is_complete else ticks[: replay.ticks_done]},
+        data=replay.taken(),
         events=np.frombuffer(bytes(replay.events), dtype=EVENT_DTYPE),
         event_digest=replay.engine.digest,
         is_complete=is_complete,
@@ -104,42 +121,82 @@ def run(
 
 
 class _Replay:
-    """Drives a session over bound ticks."""
+    """Drives a session over bound data."""
 
-    def __init__(self, strategy: Strategy, ticks: Ticks, config: EngineConfig) -> None:
+    def __init__(self, strategy: Strategy, data: Mapping[str, Data], config: EngineConfig) -> None:
         self.engine = Engine(config)
-        self.engine.bind(ticks)
+        self._units = Units.all_of(config)
+        rows = {
+            symbol: BarTicks(each, units.lot.step) if isinstance(each, Bars) else each
+            for (symbol, each), units in zip(data.items(), self._units, strict=True)
+        }
+        self.engine.bind(rows)
         self.events = bytearray()
-        self.ticks_total = len(ticks)
-        units = Units.of(config)
-        market = TicksMarket(ticks, units)
-        self.session = Session(strategy, self.engine, market, units, start_time=int(ticks.time[0]))
+        self.rows = rows
+        self.rows_total = sum(map(len, rows.values()))
+        self._markets = {symbol: _market(each) for symbol, each in data.items()}
+        start = min(int(each.time[0]) for each in rows.values())
+        self.session = Session(strategy, self.engine, self._markets, self._units, start_time=start)
+
+    def taken(self) -> dict[str, Ticks | BarTicks]:
+        """Rows that the run took, by symbol."""
+        counts = {symbol: self.engine.get_snapshot(symbol).tick_index + 1 for symbol in self.rows}
+        return {symbol: rows[: counts[symbol]] for symbol, rows in self.rows.items()}
 
     @property
-    def ticks_done(self) -> int:
-        return self.engine.get_snapshot().tick_index + 1
+    def rows_done(self) -> int:
+        return sum(self.engine.get_snapshot(symbol).tick_index + 1 for symbol in self.rows)
 
     def run(self, skip_scan: bool, progress: Progress | None) -> bool:
         """Run to the end; False when Ctrl-C came first."""
         try:
             self.session.start()
-            for done in self._by_events() if skip_scan else self._by_ticks():
+            for done in self._steps(skip_scan):
                 if progress is not None:
-                    progress(done, self.ticks_total)
+                    progress(done, self.rows_total)
             self.session.stop()
         except KeyboardInterrupt:
-            if self.ticks_done == 0:
+            if self.rows_done == 0:
                 raise
             self._keep(self.engine.drain_events())
             return False
         self._keep(self.engine.drain_events())
         return True
 
+    def _steps(self, skip_scan: bool) -> Iterator[int]:
+        if any(market.own is not None for market in self._markets.values()):
+            return self._by_bars()
+        return self._by_events() if skip_scan else self._by_ticks()
+
+    def _by_bars(self) -> Iterator[int]:
+        bars = BarCursor(self.engine, self._wanted(), _mask(self.session.wake_on))
+        tell, step = self.session.bar, self.rows_total // PROGRESS_STEPS + 1
+        for told, bar in enumerate(bars, start=1):
+            if bar is None:
+                self._wake()
+            else:
+                tell(bar)
+            if told % step == 0:
+                yield min(self.rows_done, self.rows_total - 1)
+        yield self.rows_total
+
+    def _wanted(self) -> list[tuple[int, str, int | None, Counter]]:
+        wanted = []
+        for feed, market in enumerate(self._markets.values()):
+            if market.own is None:
+                continue
+            for interval, series in market.series.items():
+                is_own = interval == market.own
+                length = None if is_own else interval_length(interval, self._units[0].time_unit)
+                wanted.append((feed, interval, length, series.counter))
+        return wanted
+
     def _by_events(self) -> Iterator[int]:
-        step = self.ticks_total // PROGRESS_STEPS + 1
+        wake_on = self.session.wake_on
+        step = self.rows_total // PROGRESS_STEPS + 1
         done, told = 0, 0
-        while done < self.ticks_total:
-            result = self.engine.advance(told + step - done, stop_on=WAKE_ON)
+        while done < self.rows_total:
+            result = self.engine.advance(told + step - done, stop_on=wake_on)
             done += result.ticks_done
             self._wake()
             if done >= told + step:
@@ -147,7 +204,7 @@ class _Replay:
                 yield done
 
     def _by_ticks(self) -> Iterator[int]:
-        step = self.ticks_total // PROGRESS_STEPS + 1
+        step = self.rows_total // PROGRESS_STEPS + 1
         for done, _ in enumerate(self.engine.cursor(), start=1):
             if self.engine.event_count:
                 self._wake()
@@ -163,6 +220,46 @@ class _Replay:
         self.events += events.tobytes()
 
 
+def _market(data: Data) -> Market:
+    return BarsMarket(data) if isinstance(data, Bars) else TicksMarket(data)
+
+
+def _mask(kinds: Sequence[str]) -> int:
+    return sum(1 << EventKind[kind] for kind in kinds)
+
+
+def _named(data: Data | Mapping[str, Data] | Sequence[Data]) -> dict[str, Data]:
+    """The data by symbol, of every kind that may be given, checked to be there."""
+    if isinstance(data, Ticks | Bars):
+        named = {data.symbol or SYMBOL_DEFAULT: data}
+    elif isinstance(data, Mapping):
+        named = dict(data)
+    else:
+        named = {}
+        for each in data:
+            symbol = each.symbol if isinstance(each, Ticks | Bars) else None
+            if symbol is None or symbol in named:
+                raise DataError(
+                    f"{each!r} has no symbol of its own",
+                    hint='name the data: {"A": ticks_of_a, "B": ticks_of_b}',
+                )
+            named[symbol] = each
+    for symbol, each in named.items():
+        if not isinstance(each, Ticks | Bars):
+            raise DataError(
+                f"the data of {symbol} must be Ticks or Bars, was {type(each).__name__}",
+                hint="ts.read_trades and ts.read_bars read files",
+            )
+        if len(each) == 0:
+            raise DataError(
+                f"there are no {'bars' if isinstance(each, Bars) else 'ticks'} to run over",
+                hint="see what the file or slice holds",
+            )
+    if not named:
+        raise DataError("there are no data to run over", hint="give Ticks or Bars")
+    return named
+
+
 def _made(strategy: Strategy | type[Strategy]) -> Strategy:
     made = strategy() if isinstance(strategy, type) else strategy
     if not isinstance(made, Strategy):
@@ -174,35 +271,70 @@ def _made(strategy: Strategy | type[Strategy]) -> Strategy:
 
 
 def _config_for(
-    ticks: Ticks, cash: Number | None, config: EngineConfig | None, settings: dict[str, Any]
+    data: Mapping[str, Data],
+    cash: Number | None,
+    config: EngineConfig | None,
+    settings: dict[str, Any],
 ) -> EngineConfig:
     if config is not None:
-        return _checked(config, settings if cash is None else {"cash": cash, **settings})
+        return _checked(data, config, settings if cash is None else {"cash": cash, **settings})
     unknown = [name for name in settings if name not in SETTINGS]
     if unknown:
         raise ConfigError(
             f"there is no setting {unknown[0]!r}", hint=f"settings are {', '.join(SETTINGS)}"
         )
-    instruments = None if ticks.symbol is None else [Instrument(ticks.symbol)]
+    units = {each.time_unit for each in data.values()}
+    if len(units) > 1:
+        raise ConfigError(
+            f"the data count time in {' and '.join(sorted(units))}",
+            hint="read all of them with one time_unit=",
+        )
+    first = next(iter(data.values()))
     return EngineConfig(
         initial_cash=CASH_DEFAULT if cash is None else cash,
-        tick_size=ticks.tick_size,
-        lot=ticks.lot,
-        time_unit=ticks.time_unit,
-        instruments=instruments,
+        tick_size=first.tick_size,
+        lot=_lot_of(first),
+        time_unit=units.pop(),
+        instruments=_instruments(data),
         **settings,
     )
 
 
-def _checked(config: EngineConfig, settings: dict[str, Any]) -> EngineConfig:
+def _instruments(data: Mapping[str, Data]) -> list[Instrument] | None:
+    if list(data) == [SYMBOL_DEFAULT]:
+        return None
+    return [
+        Instrument(
+            symbol,
+            tick_size=each._tick.step,
+            lot=_lot_of(each),
+        )
+        for symbol, each in data.items()
+    ]
+
+
+def _lot_of(data: Data) -> str:
+    """The lot of the data; of bars a coarser one where money could not be counted in theirs."""
+    finest = default_lot_and_unit(data._tick.step)[0]
+    is_finer = Decimal(data._lot.step) < Decimal(finest)
+    return finest if isinstance(data, Bars) and is_finer else data._lot.step
+
+
+def _checked(
+    data: Mapping[str, Data], config: EngineConfig, settings: dict[str, Any]
+) -> EngineConfig:
     if settings:
         raise ConfigError(
             f"{next(iter(settings))} is given beside config",
             hint="set it in the EngineConfig, where cash is called initial_cash",
         )
-    if len(config.symbols) != 1:
+    is_unnamed = len(config.symbols) == len(data) == 1 and SYMBOL_DEFAULT in (
+        *config.symbols,
+        *data,
+    )
+    if not is_unnamed and set(config.symbols) != set(data):
         raise ConfigError(
-            f"config has {len(config.symbols)} instruments, a backtest has one in this version",
-            hint="bind several instruments to an Engine yourself",
+            f"config trades {', '.join(config.symbols)}, the data are of {', '.join(data)}",
+            hint="give data for each instrument of the config, by its symbol",
         )
     return config

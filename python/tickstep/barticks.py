@@ -6,6 +6,7 @@ How orders trade within a range is in `tickstep.h`, under RANGES.
 """
 
 from collections.abc import Mapping
+from fractions import Fraction
 from typing import Any, ClassVar, Self
 
 import numpy as np
@@ -13,7 +14,8 @@ import numpy.typing as npt
 
 from tickstep._kernel import TickColumns
 from tickstep.bars import Bars
-from tickstep.columns import TimedColumns
+from tickstep.columns import QTY_END, TimedColumns
+from tickstep.errors import ConfigError
 from tickstep.ticks import Int64Array
 
 __all__ = ["BarTicks"]
@@ -30,6 +32,9 @@ class BarTicks(TimedColumns):
     ----------
     bars : Bars
         Bars cut by time.
+    lot : str, optional
+        Lot of the engine, where it is another one than that of the volumes: they are then counted in
+        whole lots of the engine, rounded down.
 
     Raises
     ------
@@ -58,7 +63,8 @@ class BarTicks(TimedColumns):
         "side": np.uint8,
     }
 
-    def __init__(self, bars: Bars) -> None:
+    def __init__(self, bars: Bars, lot: str | None = None) -> None:
+        volume = _in_lots(bars, bars._lot.step if lot is None else lot)
         opens = bars.open_ticks
         continued = np.full(len(bars), CONTINUES, np.uint8)
         columns: dict[str, npt.NDArray[Any]] = {
@@ -66,10 +72,11 @@ class BarTicks(TimedColumns):
             "price_ticks": _in_turn(opens, bars.close_ticks),
             "low_ticks": _in_turn(opens, bars.low_ticks),
             "high_ticks": _in_turn(opens, bars.high_ticks),
-            "qty_lots": _in_turn(bars.volume_lots, bars.volume_lots),
+            "qty_lots": _in_turn(volume, volume),
             "side": _in_turn(np.zeros_like(continued), continued),
         }
-        self._hold(columns, bars._labels() | {"interval": None})
+        labels = bars._labels() | ({} if lot is None else {"lot": lot})
+        self._hold(columns, labels)
 
     @classmethod
     def of_rows(cls, columns: Mapping[str, npt.NDArray[Any]], **labels: Any) -> Self:
@@ -101,6 +108,12 @@ class BarTicks(TimedColumns):
         """Open and close in turn, in ticks, read-only."""
         return self._columns["price_ticks"]
 
+    def __getitem__(self, rows: slice) -> Self:
+        if rows.indices(len(self)) == (0, len(self), 1):
+            return self
+        labels = self._labels()
+        return self.of_rows({name: each[rows] for name, each in self._columns.items()}, **labels)
+
     def __repr__(self) -> str:
         return f"BarTicks({len(self)} rows{self._span()})"
 
@@ -117,6 +130,22 @@ class BarTicks(TimedColumns):
             self.allow_negative_prices,
             has_ranges=True,
         )
+
+
+def _in_lots(bars: Bars, lot: str) -> Int64Array:
+    """Volumes in lots of this size, rounded down; of a lot that none of them is beyond."""
+    size = Fraction(bars._lot.step) / Fraction(lot)
+    if size == 1:
+        return bars.volume_lots
+    if size < 1 and size.numerator == 1:
+        return bars.volume_lots // size.denominator
+    most = int(bars.volume_lots.max(initial=0))
+    if size.denominator == 1 and most * size.numerator < QTY_END:
+        return bars.volume_lots * size.numerator
+    raise ConfigError(
+        f"volumes in lots of {bars._lot.step} cannot be counted in lots of {lot}",
+        hint="choose a lot that is a power of ten times theirs",
+    )
 
 
 def _in_turn(first: npt.NDArray[Any], second: npt.NDArray[Any]) -> npt.NDArray[Any]:

@@ -861,8 +861,8 @@ class Engine(_kernel.Engine):
         """Attach ticks or bars for `cursor`, `advance` and `run_orders`, from their first row on.
 
         Of each bar the engine takes two ticks: its open, and all that follows as one over the range
-        from low to high, in the bar's last moment. Binding again replaces what was bound; the
-        engine's clock stays, so data can come in pieces.
+        from low to high, in the bar's last moment; volumes are counted in the engine's lots.
+        Binding again replaces what was bound; the engine's clock stays, so data can come in pieces.
 
         Parameters
         ----------
@@ -889,7 +889,7 @@ class Engine(_kernel.Engine):
         for symbol, rows in data.items():
             instrument = self._index_of(symbol)
             if isinstance(rows, Bars):
-                rows = BarTicks(rows)
+                rows = BarTicks(rows, self._lot_of(instrument))
             elif not isinstance(rows, Ticks | BarTicks):
                 raise DataError(
                     f"the data of {symbol} must be Ticks or Bars, was {type(rows).__name__}",
@@ -1215,6 +1215,9 @@ class Engine(_kernel.Engine):
                 hint=f"bind({{{symbol!r}: ticks}}) if that is what you mean",
             )
         return symbol
+
+    def _lot_of(self, instrument: int) -> str:
+        return str(self.config._numbers["instruments"][instrument]["lot"])
 
     def _check_same_grids(self, instrument: int, ticks: Ticks | BarTicks) -> None:
         numbers = self.config._numbers["instruments"][instrument]

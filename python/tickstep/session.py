@@ -1,18 +1,21 @@
 """The one loop around a strategy: events in, calls of the strategy, commands out.
 
 A `Session` holds a strategy and a venue it trades at. Whoever drives it (a backtest, later a live
-feed) lets the venue run until something happened that the session waits for (`WAKE_ON`), and hands
-over the events. A session has no clock, file, socket or thread; time is the time of events.
+feed) lets the venue run until something happened that the session waits for (`wake_on`), and hands
+over the events, and the bars that are over. A session has no clock, file, socket or thread; time is
+the time of events.
 
-Bars and times are ALERT_TIME orders at the venue. A wake-up is thereby an event like a fill: it has
-its place in the order of things, it is in the record, and a run repeated from the record's ticks
-meets it again on the same tick.
+Over ticks, bars and times are ALERT_TIME orders at the venue. A wake-up is thereby an event like a
+fill: it has its place in the order of things, it is in the record, and a run repeated from the
+record's ticks meets it again on the same tick. Over bars the data themselves say when a bar is over.
 """
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping, Sequence
+from decimal import ROUND_DOWN, Decimal
 from typing import NamedTuple, Protocol, Self
 
 from tickstep._kernel import Grid
+from tickstep.bars import Bars
 from tickstep.engine import (
     LIQUIDITY_MAKER,
     REASON_BITS,
@@ -21,15 +24,17 @@ from tickstep.engine import (
     Events,
     OpenOrder,
     Order,
+    Reason,
     Snapshot,
 )
-from tickstep.errors import ConfigError, OrderError
+from tickstep.errors import ConfigError, OrderError, StateError
+from tickstep.history import BarSeries
 from tickstep.intervals import interval_length
-from tickstep.strategy import Alert, Bar, Fill, Strategy
+from tickstep.strategy import Alert, Bar, Fill, OrderUpdate, Strategy
 from tickstep.ticks import Number, Ticks, Time, to_time
 
 __all__ = [
-    "WAKE_ON",
+    "BarsMarket",
     "Event",
     "Market",
     "Session",
@@ -38,11 +43,24 @@ __all__ = [
     "Venue",
 ]
 
-WAKE_ON = ("FILLED", "ALERT")  # kinds of events after which the session must be called
-
 ALERTS = ("ALERT_PRICE", "ALERT_TIME")  # order types that trade nothing
 ALERT_SIDES = {"above": "BUY", "below": "SELL"}
 FILLED, ALERT = int(EventKind.FILLED), int(EventKind.ALERT)
+UPDATES = {
+    int(kind): kind.name
+    for kind in (
+        EventKind.ACCEPTED,
+        EventKind.REJECTED,
+        EventKind.TRIGGERED,
+        EventKind.CANCELLED,
+        EventKind.EXPIRED,
+        EventKind.AMENDED,
+    )
+}
+REASONED = ("REJECTED", "CANCELLED", "EXPIRED", "AMENDED")
+
+# Orders placed within one moment: more is a loop without an end rather than a strategy.
+ORDERS_AT_ONCE_MAX = 1_000_000
 
 
 class Event(NamedTuple):
@@ -74,17 +92,56 @@ class Event(NamedTuple):
 
 
 class Units(NamedTuple):
-    """What the integers of an engine with one instrument stand for."""
+    """What the integers of one instrument of an engine stand for."""
 
     symbol: str
     time_unit: str
     tick: Grid
     lot: Grid
     money: Grid
+    multiplier: Decimal
+    qty_step: Decimal
+
+    @classmethod
+    def all_of(cls, config: EngineConfig) -> tuple[Self, ...]:
+        """Read them from a configuration, one for each instrument in order.
+
+        Parameters
+        ----------
+        config : EngineConfig
+            Of one instrument or several.
+
+        Returns
+        -------
+        tuple of Units
+            Grids of price, quantity and money.
+
+        Examples
+        --------
+        >>> import tickstep as ts
+        >>> from tickstep.session import Units
+        >>> [units] = Units.all_of(ts.EngineConfig(tick_size="0.25"))
+        >>> units.tick.value(5)
+        1.25
+        """
+        canonical = config.canonical()
+        money = Grid(canonical["money_unit"], "money_unit")
+        return tuple(
+            cls(
+                each["symbol"],
+                canonical["time_unit"],
+                Grid(each["tick_size"], "tick_size"),
+                Grid(each["lot"], "lot"),
+                money,
+                Decimal(each["multiplier"]),
+                Decimal(each["qty_step"]),
+            )
+            for each in canonical["instruments"]
+        )
 
     @classmethod
     def of(cls, config: EngineConfig) -> Self:
-        """Read them from a configuration.
+        """Read those of the one instrument of a configuration.
 
         Parameters
         ----------
@@ -95,33 +152,25 @@ class Units(NamedTuple):
         -------
         Units
             Grids of price, quantity and money.
-
-        Examples
-        --------
-        >>> import tickstep as ts
-        >>> from tickstep.session import Units
-        >>> Units.of(ts.EngineConfig(tick_size="0.25")).tick.value(5)
-        1.25
         """
-        canonical = config.canonical()
-        (instrument,) = canonical["instruments"]
-        return cls(
-            instrument["symbol"],
-            canonical["time_unit"],
-            Grid(instrument["tick_size"], "tick_size"),
-            Grid(instrument["lot"], "lot"),
-            Grid(canonical["money_unit"], "money_unit"),
-        )
+        (units,) = cls.all_of(config)
+        return units
 
 
 class Venue(Protocol):
     """Where a session trades; an `Engine` is one."""
 
-    def get_snapshot(self) -> Snapshot:
-        """The account and the position now."""
+    def get_snapshot(self, symbol: str | None = None) -> Snapshot:
+        """The account, and the position in an instrument, now."""
 
-    def open_orders(self) -> list[OpenOrder]:
+    def position_of(self, symbol: str | None = None) -> float:
+        """The position in an instrument now."""
+
+    def open_orders(self, symbol: str | None = None) -> list[OpenOrder]:
         """Orders and alerts that wait."""
+
+    def order(self, order_id: int, /) -> OpenOrder | None:
+        """An open order; None when it has ended."""
 
     def place_order(self, order: Order, /) -> int:
         """Place an order and return its id."""
@@ -129,7 +178,7 @@ class Venue(Protocol):
     def cancel_order(self, order_id: int, /) -> bool:
         """Cancel an order; False when it had already ended."""
 
-    def cancel_all(self) -> None:
+    def cancel_all(self, symbol: str | None = None) -> None:
         """Cancel every open order; alerts stay."""
 
     def amend_order(
@@ -144,12 +193,22 @@ class Venue(Protocol):
     ) -> bool:
         """Change an order; False when it had already ended."""
 
+    @property
+    def time(self) -> int:
+        """Time of the last tick."""
+
 
 class Market(Protocol):
-    """Where a session gets bars from."""
+    """What a session knows of one instrument's data."""
 
-    def bar(self, interval: str, start: int, stop: int) -> Bar | None:
-        """The bar of start <= time < stop, or None without trades."""
+    @property
+    def own(self) -> str | None:
+        """Interval of bars that the driver hands over; None where alerts find their ends."""
+
+    series: dict[str, BarSeries]  # by interval
+
+    def watch(self, interval: str | None) -> BarSeries:
+        """Keep bars of an interval; of the data's own where none is given."""
 
 
 class TicksMarket:
@@ -158,65 +217,96 @@ class TicksMarket:
     Parameters
     ----------
     ticks : Ticks
-        All that the venue will be fed; a bar is asked for only when its time is past.
-    units : Units
-        What their integers stand for.
+        All that the venue will be fed; a bar is told of only when its time is past.
 
     Examples
     --------
     >>> import tickstep as ts
-    >>> from tickstep.session import TicksMarket, Units
+    >>> from tickstep.session import TicksMarket
     >>> prices, qtys = [5.0, 7.0, 6.0, 9.0], [1.0, 2.0, 1.0, 1.0]
     >>> ticks = ts.Ticks.from_arrays([0, 400, 900, 1000], prices, qtys, [0, 0, 1, 0], tick_size=1)
-    >>> units = Units.of(ts.EngineConfig(tick_size=1))
-    >>> bar = TicksMarket(ticks, units).bar("1s", 0, 1000)
+    >>> bar = TicksMarket(ticks).watch("1s").tell(0, "X", 1000)
     >>> bar.open, bar.high, bar.low, bar.close, bar.volume, bar.trades
     (5.0, 7.0, 5.0, 6.0, 4.0, 3)
     """
 
-    def __init__(self, ticks: Ticks, units: Units) -> None:
-        self._units = units
-        self._time = ticks.time
-        self._price_ticks = ticks.price_ticks
-        self._qty_lots = ticks.qty_lots
+    own: str | None = None
 
-    def bar(self, interval: str, start: int, stop: int) -> Bar | None:
-        """Cut out one bar.
+    def __init__(self, ticks: Ticks) -> None:
+        self._ticks = ticks
+        self.series: dict[str, BarSeries] = {}
+
+    def watch(self, interval: str | None) -> BarSeries:
+        """Keep bars of an interval.
 
         Parameters
         ----------
         interval : str
-            What was asked for.
-        start, stop : int, in the ticks' time unit
-            The rows with start <= time < stop.
+            Such as "1m".
 
         Returns
         -------
-        Bar or None
-            None without trades.
+        BarSeries
+            None of them told of yet.
+
+        Raises
+        ------
+        ConfigError
+            When no interval is given: ticks have none of their own.
         """
-        first, end = self._time.searchsorted((start, stop)).tolist()
-        if first == end:
-            return None
-        prices = self._price_ticks[first:end]
-        price = self._units.tick.value
-        return Bar(
-            self._units.symbol,
-            interval,
-            start,
-            stop,
-            price(int(prices[0])),
-            price(int(prices.max())),
-            price(int(prices.min())),
-            price(int(prices[-1])),
-            self._units.lot.value(int(self._qty_lots[first:end].sum())),
-            end - first,
-        )
+        if interval is None:
+            raise ConfigError(
+                "ticks have no interval of their own", hint='ask in on_start: self.every("1m")'
+            )
+        if interval not in self.series:
+            self.series[interval] = BarSeries(self._ticks.candles(interval), interval)
+        return self.series[interval]
+
+
+class BarsMarket:
+    """Bars as they are, and longer ones put together of them.
+
+    Parameters
+    ----------
+    bars : Bars
+        All that the venue will be fed.
+    """
+
+    def __init__(self, bars: Bars) -> None:
+        self._bars = bars
+        self.own: str | None = str(bars.interval)
+        self.series: dict[str, BarSeries] = {}
+
+    def watch(self, interval: str | None) -> BarSeries:
+        """Keep bars of an interval.
+
+        Parameters
+        ----------
+        interval : str or None
+            A multiple of the data's own; None for that.
+
+        Returns
+        -------
+        BarSeries
+            None of them told of yet.
+
+        Raises
+        ------
+        ConfigError
+            When it is shorter than the bars, or no multiple of them.
+        """
+        interval = str(self._bars.interval) if interval is None else interval
+        if interval not in self.series:
+            is_own = interval == self.own
+            bars = self._bars if is_own else self._bars.resample(interval)
+            self.series[interval] = BarSeries(bars, interval)
+        return self.series[interval]
 
 
 class _Interval(NamedTuple):
     """A bar in the making, and where it ends."""
 
+    symbol: str
     text: str
     length: int
     stop: int
@@ -238,17 +328,17 @@ class Session:
         One that has not run yet.
     venue : Venue
         Where it trades.
-    market : Market
-        Where its bars come from.
-    units : Units
-        What the integers of events stand for.
+    markets : mapping of str to Market
+        What its data are, by symbol, in the order of the units.
+    units : sequence of Units
+        What the integers of events stand for, by index of the instrument.
     start_time : int, in the venue's time unit
         When the session begins.
 
     Examples
     --------
     >>> import tickstep as ts
-    >>> from tickstep.session import WAKE_ON, Session, TicksMarket, Units
+    >>> from tickstep.session import Session, TicksMarket, Units
     >>> class Once(ts.Strategy):
     ...     def on_start(self):
     ...         self.buy(1)
@@ -257,36 +347,63 @@ class Session:
     >>> ticks = ts.Ticks.from_arrays([1, 2], [5.0, 6.0], [1.0, 1.0], [0, 0], tick_size=1, lot=1)
     >>> engine = ts.Engine(ts.EngineConfig(tick_size=1, lot=1, spread_bps=0))
     >>> engine.bind(ticks)
-    >>> units = Units.of(engine.config)
-    >>> session = Session(Once(), engine, TicksMarket(ticks, units), units, start_time=1)
+    >>> units = Units.all_of(engine.config)
+    >>> session = Session(Once(), engine, {"ASSET": TicksMarket(ticks)}, units, start_time=1)
     >>> session.start()
-    >>> while engine.advance(stop_on=WAKE_ON).ticks_done:
+    >>> while engine.advance(stop_on=session.wake_on).ticks_done:
     ...     session.take(engine.drain_events())
     BUY 1.0 at 5.0
     >>> session.stop()
     """
 
     def __init__(
-        self, strategy: Strategy, venue: Venue, market: Market, units: Units, *, start_time: int
+        self,
+        strategy: Strategy,
+        venue: Venue,
+        markets: Mapping[str, Market],
+        units: Sequence[Units],
+        *,
+        start_time: int,
     ) -> None:
         if strategy._desk is not None:
             raise ConfigError(
                 f"this {type(strategy).__name__} has run already, and what it kept would go on",
                 hint=f"make a new one for each run: {type(strategy).__name__}()",
             )
-        self._strategy = strategy
+        self.strategy = strategy
         self._venue = venue
-        self._market = market
+        self._markets = markets
         self._units = units
-        self._now = start_time
+        self._by_symbol = {each.symbol: each for each in units}
+        self.symbols = tuple(self._by_symbol)
+        # The venue's own: asked for at every bar.
+        self.position = venue.position_of
+        self._start_time = start_time
         self._waits: dict[int, _Wait] = {}
+        self._placed_at = (start_time, 0)  # a moment, and how many orders were placed in it
+        self._hears_updates = _overrides(strategy, "on_order")
+        self._hears_bars = _overrides(strategy, "on_bars")
+        self._together: dict[str, Bar] = {}
+        self._targets: dict[str, int] = {}  # orders that `target` and the like have placed last
+        self._lot_of = {each.symbol: Decimal(each.lot.step) for each in units}
+        self._is_running = False
         strategy._desk = self
 
     # For the driver.
 
+    @property
+    def wake_on(self) -> tuple[str, ...]:
+        """Kinds of events after which the session must be called."""
+        updates = tuple(UPDATES.values()) if self._hears_updates else ()
+        return ("FILLED", "ALERT", *updates)
+
     def start(self) -> None:
-        """Call `on_start`, before the first tick."""
-        self._strategy.on_start()
+        """Call `on_start`, before the first tick; bars that nobody asked for are watched for."""
+        self.strategy.on_start()
+        self._is_running = True
+        for market in self._markets.values():
+            if market.own is not None and not market.series:
+                market.watch(None)
 
     def take(self, events: Events) -> None:
         """Call the strategy for each event that concerns it, in their order.
@@ -297,25 +414,48 @@ class Session:
             What the venue has emitted since the last call, as `EVENT_DTYPE`.
         """
         for row in events.tolist():
-            if row[0] == FILLED:
+            kind = row[0]
+            if kind == FILLED:
                 self._filled(Event._make(row))
-            elif row[0] == ALERT:
+            elif kind == ALERT:
                 self._woken(Event._make(row))
+            elif self._hears_updates and kind in UPDATES:
+                self._updated(Event._make(row))
+
+    @property
+    def bar(self) -> Callable[[Bar], None]:
+        """To be called for each bar that is over, and counted in its series already."""
+        return self._gather if self._hears_bars else self.strategy.on_bar
 
     def stop(self) -> None:
         """Call `on_stop`, after the last tick."""
-        self._strategy.on_stop()
+        self.strategy.on_stop()
 
     # For the strategy: what `Desk` promises.
 
     @property
     def now(self) -> int:
-        """Time of the event that woke the strategy; the session's start before the first."""
-        return self._now
+        """Time of the tick that woke the strategy; the session's start before the first."""
+        return self._venue.time if self._is_running else self._start_time
 
-    def snapshot(self) -> Snapshot:
-        """The account and the position now."""
-        return self._venue.get_snapshot()
+    def snapshot(self, symbol: str | None = None) -> Snapshot:
+        """The account, and the position in an instrument, now."""
+        return self._venue.get_snapshot(symbol)
+
+    def history(self, symbol: str | None, interval: str | None) -> BarSeries:
+        """The bars that are over."""
+        symbol = self._named(symbol)
+        series = self._markets[symbol].series
+        if interval is None and len(series) == 1:
+            (only,) = series.values()
+            return only
+        if interval is None or interval not in series:
+            raise ConfigError(
+                f"bars of {symbol} of the interval {interval} are not kept; "
+                f"kept are {', '.join(series) or 'none'}",
+                hint='ask in on_start: self.every("1m")',
+            )
+        return series[interval]
 
     def open_orders(self) -> list[OpenOrder]:
         """Own orders that wait, alerts not among them."""
@@ -323,6 +463,7 @@ class Session:
 
     def place(self, order: Order) -> int:
         """Place an order or an alert and return its id."""
+        self._count_order()
         order_id = self._venue.place_order(order)
         if order.order_type in ALERTS:
             self._waits[order_id] = _Wait(order.expire_ts)
@@ -335,39 +476,80 @@ class Session:
             self._waits.pop(order_id, None)
         return is_cancelled
 
-    def cancel_all(self) -> None:
+    def cancel_all(self, symbol: str | None = None) -> None:
         """Cancel every open order; alerts stay."""
-        self._venue.cancel_all()
+        self._venue.cancel_all(symbol)
 
     def amend(self, order_id: int, changes: Mapping[str, Number]) -> bool:
         """Change an order; False when it had already ended."""
         return self._venue.amend_order(order_id, **changes)
 
-    def every(self, interval: str) -> None:
+    def target(self, symbol: str | None, qty: Number) -> int | None:
+        """Trade at the market so as to hold a quantity."""
+        symbol = self._named(symbol)
+        return self._trade(symbol, Decimal(str(qty)) - self._held(symbol))
+
+    def target_value(self, symbol: str | None, value: Number) -> int | None:
+        """Trade at the market so as to hold a value."""
+        symbol = self._named(symbol)
+        return self._trade(symbol, self._worth(symbol, value) - self._held(symbol))
+
+    def rebalance(self, weights: Mapping[str, Number]) -> list[int]:
+        """Trade at the market so as to hold shares of the equity."""
+        for symbol in weights:
+            self._named(symbol)
+        equity = self._venue.get_snapshot(self.symbols[0]).equity
+        missing = {}
+        for symbol in self.symbols:
+            value = equity * float(weights.get(symbol, 0))
+            wanted = self._worth(symbol, value) if value else 0
+            missing[symbol] = wanted - self._held(symbol)
+        in_turn = sorted(missing.items(), key=lambda each: each[1] > 0)  # sells before buys
+        placed = (self._trade(symbol, qty) for symbol, qty in in_turn)
+        return [order_id for order_id in placed if order_id is not None]
+
+    def every(self, interval: str, symbol: str | None = None) -> None:
         """Ask for bars."""
-        length = interval_length(interval, self._units.time_unit)
-        self._wait_for_bar(interval, length)
+        symbols = self.symbols if symbol is None else (self._named(symbol),)
+        for each in symbols:
+            market = self._markets[each]
+            if market.own is not None and self._is_running:
+                raise StateError(
+                    f"bars of {interval} are asked for when the run has begun",
+                    hint="over bars, ask in on_start",
+                )
+            length = interval_length(interval, self._by_symbol[each].time_unit)
+            market.watch(interval)
+            if market.own is None:
+                self._wait_for_bar(each, interval, length)
 
     def at(self, time: Time) -> int:
         """Ask to be woken at a time."""
-        moment = to_time(time, self._units.time_unit)
-        return self.place(Order("ALERT_TIME", expire_ts=moment))
+        moment = to_time(time, self._units[0].time_unit)
+        return self.place(Order("ALERT_TIME", expire_ts=moment, symbol=self.symbols[0]))
 
-    def alert_price(self, price: Number, when: str) -> int:
+    def alert_price(self, price: Number, when: str, symbol: str | None = None) -> int:
         """Ask to be woken at a price."""
         if when not in ALERT_SIDES:
             raise OrderError(
                 f"when {when!r} is neither 'above' nor 'below'",
                 hint="leave it out to wait on the side where the last price is not",
             )
-        return self.place(Order("ALERT_PRICE", ALERT_SIDES[when], trigger=price))
+        return self.place(Order("ALERT_PRICE", ALERT_SIDES[when], trigger=price, symbol=symbol))
 
-    # How events reach the strategy.
+    # How bars and events reach the strategy.
+
+    def _gather(self, bar: Bar) -> None:
+        """Keep the bars of one moment together for `on_bars`; of several intervals the shortest."""
+        self._together[bar.symbol] = bar
+        self.strategy.on_bar(bar)
+        if bar.is_last:
+            together, self._together = self._together, {}
+            self.strategy.on_bars(together)
 
     def _filled(self, event: Event) -> None:
-        self._now = event.time
-        units = self._units
-        self._strategy.on_fill(
+        units = self._units[event.instrument]
+        self.strategy.on_fill(
             Fill(
                 event.time,
                 units.symbol,
@@ -383,25 +565,105 @@ class Session:
             )
         )
 
+    def _updated(self, event: Event) -> None:
+        units = self._units[event.instrument]
+        kind = UPDATES[event.kind]
+        reason = Reason(event.reason).name if kind in REASONED and event.reason else ""
+        qty = units.lot.value(abs(event.qty_lots))
+        self.strategy.on_order(
+            OrderUpdate(
+                event.time,
+                units.symbol,
+                event.order_id,
+                event.tag,
+                kind,
+                reason,
+                event.side,
+                qty,
+            )
+        )
+
     def _woken(self, event: Event) -> None:
-        self._now = event.time
         wait = self._waits.pop(event.order_id)
+        units = self._units[event.instrument]
         if wait.interval is not None:
             self._end_bar(wait.interval)
         elif wait.time is not None:
-            self._strategy.on_time(wait.time)
+            self.strategy.on_time(wait.time)
         else:
-            price = self._units.tick.value(event.price_ticks)
-            self._strategy.on_alert(Alert(event.time, self._units.symbol, event.order_id, price))
+            price = units.tick.value(event.price_ticks)
+            self.strategy.on_alert(Alert(event.time, units.symbol, event.order_id, price))
 
-    def _end_bar(self, interval: _Interval) -> None:
-        bar = self._market.bar(interval.text, interval.stop - interval.length, interval.stop)
+    def _end_bar(self, ended: _Interval) -> None:
+        series = self._markets[ended.symbol].series[ended.text]
+        bar = series.tell(ended.stop - ended.length, ended.symbol, ended.stop)
         # Set before the strategy is called: an error of its own must not end the bars.
-        self._wait_for_bar(interval.text, interval.length)
+        self._wait_for_bar(ended.symbol, ended.text, ended.length)
         if bar is not None:
-            self._strategy.on_bar(bar)
+            self.strategy.on_bar(bar)
 
-    def _wait_for_bar(self, text: str, length: int) -> None:
-        stop = (self._now // length + 1) * length
-        order_id = self._venue.place_order(Order("ALERT_TIME", expire_ts=stop))
-        self._waits[order_id] = _Wait(stop, _Interval(text, length, stop))
+    def _wait_for_bar(self, symbol: str, text: str, length: int) -> None:
+        stop = (self.now // length + 1) * length
+        order_id = self._venue.place_order(Order("ALERT_TIME", expire_ts=stop, symbol=symbol))
+        self._waits[order_id] = _Wait(stop, _Interval(symbol, text, length, stop))
+
+    # Orders towards a target.
+
+    def _named(self, symbol: str | None) -> str:
+        if symbol is not None and symbol not in self._by_symbol:
+            raise OrderError(
+                f"there is no instrument {symbol!r}", hint=f"there are {', '.join(self.symbols)}"
+            )
+        if symbol is None and len(self.symbols) > 1:
+            raise OrderError(
+                f"there are {len(self.symbols)} instruments: {', '.join(self.symbols)}",
+                hint=f"name the one you mean: symbol={self.symbols[0]!r}",
+            )
+        return self.symbols[0] if symbol is None else symbol
+
+    def _held(self, symbol: str) -> Decimal:
+        return self._venue.get_snapshot(symbol).position_decimal
+
+    def _worth(self, symbol: str, value: Number) -> Decimal:
+        """Quantity of a value at the last price, in whole board lots."""
+        snapshot = self._venue.get_snapshot(symbol)
+        units = self._by_symbol[symbol]
+        if snapshot.tick_index < 0 or snapshot.last_price_ticks == 0:
+            raise OrderError(
+                f"{symbol} has no price yet to count a value in",
+                hint="act in on_bar or later, or give a quantity",
+            )
+        one = snapshot.last_price_ticks * Decimal(units.tick.step) * units.multiplier
+        steps = Decimal(str(value)) / one / units.qty_step
+        return steps.to_integral_value(ROUND_DOWN) * units.qty_step
+
+    def _trade(self, symbol: str, qty: Decimal) -> int | None:
+        """Order what is missing instead of what an earlier target still waits for."""
+        if symbol in self._targets:
+            waiting = self._venue.order(self._targets.pop(symbol))
+            if waiting is not None:
+                rest = (waiting.qty_lots - waiting.filled_lots) * self._lot_of[symbol]
+                if qty == (rest if waiting.side == "BUY" else -rest):
+                    self._targets[symbol] = waiting.order_id
+                    return None
+                self._venue.cancel_order(waiting.order_id)
+        if qty == 0:
+            return None
+        side = "BUY" if qty > 0 else "SELL"
+        self._targets[symbol] = self.place(Order("MARKET", side, abs(qty), symbol=symbol))
+        return self._targets[symbol]
+
+    def _count_order(self) -> None:
+        now = self.now
+        moment, count = self._placed_at
+        count = count + 1 if moment == now else 1
+        self._placed_at = (now, count)
+        if count > ORDERS_AT_ONCE_MAX:
+            raise StateError(
+                f"more than {ORDERS_AT_ONCE_MAX:,} orders are placed at the time {now}",
+                hint="a loop without an end? place what you need and return",
+            )
+
+
+def _overrides(strategy: Strategy, name: str) -> bool:
+    return getattr(type(strategy), name) is not getattr(Strategy, name)

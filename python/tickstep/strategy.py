@@ -8,34 +8,17 @@ what it orders is live from the next tick on.
 
 from collections.abc import Mapping
 from decimal import Decimal
-from typing import Any, Literal, NamedTuple, Protocol
+from typing import Any, Literal, NamedTuple, Protocol, Self
 
+from tickstep._kernel import Bar, Line
 from tickstep.engine import OpenOrder, Order, Snapshot
 from tickstep.errors import ConfigError, OrderError, StateError
+from tickstep.history import BarSeries
 from tickstep.ticks import Number, Time
 
-__all__ = ["Alert", "Bar", "Desk", "Fill", "Strategy", "parameters_of"]
+__all__ = ["Alert", "Bar", "Desk", "Fill", "OrderUpdate", "Strategy", "parameters_of"]
 
 PARAMETER_TYPES = (bool, int, float, str, Decimal, tuple, type(None))
-
-
-class Bar(NamedTuple):
-    """Trades of one interval, complete; floats are for reading.
-
-    `start` <= time < `stop`, both multiples of the interval since 1970-01-01 UTC. An interval
-    without trades makes no bar.
-    """
-
-    symbol: str
-    interval: str
-    start: int
-    stop: int
-    open: float
-    high: float
-    low: float
-    close: float
-    volume: float
-    trades: int
 
 
 class Fill(NamedTuple):
@@ -57,6 +40,23 @@ class Fill(NamedTuple):
     is_maker: bool
 
 
+class OrderUpdate(NamedTuple):
+    """What became of an own order; floats are for reading.
+
+    `kind` is ACCEPTED, REJECTED, TRIGGERED, CANCELLED, EXPIRED or AMENDED, `reason` why ("" where
+    there is none), `qty` what the event is about: the total, or what was still open.
+    """
+
+    time: int
+    symbol: str
+    order_id: int
+    tag: int
+    kind: str
+    reason: str
+    side: str
+    qty: float
+
+
 class Alert(NamedTuple):
     """A price that was waited for was reached; `price` is that of the tick that reached it."""
 
@@ -73,8 +73,18 @@ class Desk(Protocol):
     def now(self) -> int:
         """Time of the wake-up, in the data's unit."""
 
-    def snapshot(self) -> Snapshot:
-        """The account and the position now."""
+    @property
+    def symbols(self) -> tuple[str, ...]:
+        """The instruments, in their order."""
+
+    def snapshot(self, symbol: str | None = None) -> Snapshot:
+        """The account, and the position in an instrument, now."""
+
+    def position(self, symbol: str | None = None) -> float:
+        """The position in an instrument now."""
+
+    def history(self, symbol: str | None, interval: str | None) -> BarSeries:
+        """The bars that are over."""
 
     def open_orders(self) -> list[OpenOrder]:
         """Own orders that wait, alerts not among them."""
@@ -85,19 +95,28 @@ class Desk(Protocol):
     def cancel(self, order_id: int) -> bool:
         """Cancel an order; False when it had already ended."""
 
-    def cancel_all(self) -> None:
-        """Cancel every open order; alerts stay."""
+    def cancel_all(self, symbol: str | None = None) -> None:
+        """Cancel every open order, of one instrument or all; alerts stay."""
 
     def amend(self, order_id: int, changes: Mapping[str, Number]) -> bool:
         """Change an order; False when it had already ended."""
 
-    def every(self, interval: str) -> None:
-        """Ask for bars."""
+    def target(self, symbol: str | None, qty: Number) -> int | None:
+        """Trade at the market so as to hold a quantity."""
+
+    def target_value(self, symbol: str | None, value: Number) -> int | None:
+        """Trade at the market so as to hold a value."""
+
+    def rebalance(self, weights: Mapping[str, Number]) -> list[int]:
+        """Trade at the market so as to hold shares of the equity."""
+
+    def every(self, interval: str, symbol: str | None = None) -> None:
+        """Ask for bars, of one instrument or all."""
 
     def at(self, time: Time) -> int:
         """Ask to be woken at a time."""
 
-    def alert_price(self, price: Number, when: str) -> int:
+    def alert_price(self, price: Number, when: str, symbol: str | None = None) -> int:
         """Ask to be woken at a price."""
 
 
@@ -114,9 +133,12 @@ class Strategy:
 
     Notes
     -----
-    Bars and times are time alerts of the kernel: nothing is polled, and nothing is looked up ahead.
-    `every("1m")` keeps one alert, at the end of the present minute. The first tick at or after that
-    end fires it, after the tick's own fills; the bar of the minute is then cut out of the ticks
+    Over bars, `on_bar` is called when a bar is over, after all bars that end at the same moment have
+    ended; what it orders trades from the next open on.
+
+    Over ticks, bars and times are time alerts of the kernel: nothing is polled, and nothing is looked
+    up ahead. `every("1m")` keeps one alert, at the end of the present minute. The first tick at or
+    after that end fires it, after the tick's own fills; the bar of the minute is that of the ticks
     before its end, and the next alert is set. So the same ticks give the same bars however they
     arrive, and, because alerts are events of the kernel, every wake-up is in the record of the run
     and in its digest. Two things follow: alerts take order ids like any order, and what `on_bar`
@@ -138,6 +160,13 @@ class Strategy:
     """
 
     _desk: Desk | None = None
+    _lines: dict[tuple[int, str | None, str | None], Line]
+
+    def __new__(cls, *_: Any, **__: Any) -> Self:
+        """Make one with what it needs, even where a subclass has an `__init__` of its own."""
+        made = super().__new__(cls)
+        made._lines = {}
+        return made
 
     def __init__(self, **parameters: Any) -> None:
         known = parameters_of(type(self))
@@ -155,7 +184,13 @@ class Strategy:
         """Act once before the first tick: ask for bars, times and alerts, place first orders."""
 
     def on_bar(self, bar: Bar) -> None:
-        """Act on a complete bar that `every` asked for."""
+        """Act on a bar that is over: one of the data's own, or that `every` asked for."""
+
+    def on_bars(self, bars: dict[str, Bar]) -> None:
+        """Act once on all bars that are over at one moment, after `on_bar` was called for each."""
+
+    def on_order(self, update: OrderUpdate) -> None:
+        """Act on what became of an order besides a fill: accepted, refused, cancelled and so on."""
 
     def on_fill(self, fill: Fill) -> None:
         """Act on a fill; the tick that made it is done."""
@@ -171,14 +206,19 @@ class Strategy:
 
     # What you ask for.
 
-    def every(self, interval: str) -> None:
+    def every(self, interval: str, symbol: str | None = None) -> None:
         """Ask for a call of `on_bar` after each interval that had trades.
+
+        Over bars it is called for each of them where nothing is asked for; longer intervals must be
+        asked for in `on_start`.
 
         Parameters
         ----------
         interval : str
             A whole number of ms, s, m, h or d: "500ms", "10s", "1m", "4h", "1d". Intervals start at
             multiples of their length since 1970-01-01 UTC.
+        symbol : str, optional
+            The instrument; by default all of them.
 
         Examples
         --------
@@ -187,7 +227,7 @@ class Strategy:
         ...     def on_start(self):
         ...         self.every("1h")
         """
-        self._running.every(interval)
+        self._running.every(interval, symbol)
 
     def at(self, time: Time) -> int:
         """Ask for one call of `on_time` on the first tick at or after a time.
@@ -212,7 +252,13 @@ class Strategy:
         """
         return self._running.at(time)
 
-    def alert_price(self, price: Number, when: Literal["above", "below"] | None = None) -> int:
+    def alert_price(
+        self,
+        price: Number,
+        when: Literal["above", "below"] | None = None,
+        *,
+        symbol: str | None = None,
+    ) -> int:
         """Ask for one call of `on_alert` on the first tick that reaches a price.
 
         Parameters
@@ -222,6 +268,8 @@ class Strategy:
         when : {"above", "below"}, optional
             Wait for a price at or above it, or at or below it. By default "above" where it is above the
             last price, else "below".
+        symbol : str, optional
+            The instrument; needed where there are several.
 
         Returns
         -------
@@ -242,7 +290,8 @@ class Strategy:
         ...     def on_alert(self, alert):
         ...         self.buy(1)
         """
-        return self._running.alert_price(price, when or self._far_side(price))
+        side = when or self._far_side(price, symbol)
+        return self._running.alert_price(price, side, symbol)
 
     # What you do.
 
@@ -250,6 +299,7 @@ class Strategy:
         self,
         qty: Number,
         *,
+        symbol: str | None = None,
         limit: Number | None = None,
         stop: Number | None = None,
         tag: int = 0,
@@ -261,6 +311,8 @@ class Strategy:
         ----------
         qty : number, units of the instrument
             How much.
+        symbol : str, optional
+            The instrument; needed where there are several.
         limit, stop : number, money
             The worst price, and the price from which on to buy.
         tag : int
@@ -281,12 +333,14 @@ class Strategy:
         ...         self.buy(1, limit=99.5)
         ...         self.buy(1, limit=99.0, post_only=True)
         """
-        return self.order(_order("BUY", qty, limit, stop, tag=tag, **options))
+        order = _order("BUY", qty, limit, stop, symbol=symbol, tag=tag, **options)
+        return self._running.place(order)
 
     def sell(
         self,
         qty: Number,
         *,
+        symbol: str | None = None,
         limit: Number | None = None,
         stop: Number | None = None,
         tag: int = 0,
@@ -298,6 +352,8 @@ class Strategy:
         ----------
         qty : number, units of the instrument
             How much.
+        symbol : str, optional
+            The instrument; needed where there are several.
         limit, stop : number, money
             The worst price, and the price from which on to sell.
         tag : int
@@ -318,7 +374,8 @@ class Strategy:
         ...         if fill.side == "BUY":
         ...             self.sell(fill.qty, stop=fill.price - 2, reduce_only=True)
         """
-        return self.order(_order("SELL", qty, limit, stop, tag=tag, **options))
+        order = _order("SELL", qty, limit, stop, symbol=symbol, tag=tag, **options)
+        return self._running.place(order)
 
     def order(self, order: Order) -> int:
         """Place an order of any kind.
@@ -358,9 +415,15 @@ class Strategy:
         """
         return self._running.cancel(order_id)
 
-    def cancel_all(self) -> None:
-        """Cancel every open order; times, alerts and bars stay."""
-        self._running.cancel_all()
+    def cancel_all(self, symbol: str | None = None) -> None:
+        """Cancel every open order, of one instrument or of all; times, alerts and bars stay.
+
+        Parameters
+        ----------
+        symbol : str, optional
+            The instrument.
+        """
+        self._running.cancel_all(symbol)
 
     def amend(
         self,
@@ -391,19 +454,111 @@ class Strategy:
         changes = {name: value for name, value in given.items() if value is not None}
         return self._running.amend(order_id, changes)
 
-    def close(self) -> int | None:
+    def close(self, symbol: str | None = None) -> int | None:
         """Close the position at the market.
+
+        Parameters
+        ----------
+        symbol : str, optional
+            The instrument; needed where there are several.
 
         Returns
         -------
         int or None
             Id of the order; None without a position. Open orders stay; see `cancel_all`.
         """
-        position = self._running.snapshot().position_decimal
-        if position == 0:
-            return None
-        side = "SELL" if position > 0 else "BUY"
-        return self.order(Order("MARKET", side, abs(position), reduce_only=True))
+        return self.target(symbol, 0)
+
+    def target(self, symbol: str | None, qty: Number) -> int | None:
+        """Trade at the market so as to hold a quantity.
+
+        What an earlier target of the instrument still waits for is cancelled, unless it is just what
+        is missing.
+
+        Parameters
+        ----------
+        symbol : str or None
+            The instrument; None where there is one.
+        qty : number, units of the instrument
+            Short below 0.
+
+        Returns
+        -------
+        int or None
+            Id of the order; None where nothing is missing.
+        """
+        return self._running.target(symbol, qty)
+
+    def target_value(self, symbol: str | None, value: Number) -> int | None:
+        """Trade at the market so as to hold a value, at the last price.
+
+        Parameters
+        ----------
+        symbol : str or None
+            The instrument; None where there is one.
+        value : number, money
+            Short below 0; rounded towards 0 to whole board lots.
+
+        Returns
+        -------
+        int or None
+            Id of the order; None where not one board lot is missing.
+
+        Raises
+        ------
+        OrderError
+            When there is no price yet.
+        """
+        return self._running.target_value(symbol, value)
+
+    def target_percent(self, symbol: str | None, fraction: Number) -> int | None:
+        """Trade at the market so as to hold a share of the equity, at the last prices.
+
+        Parameters
+        ----------
+        symbol : str or None
+            The instrument; None where there is one.
+        fraction : number
+            0.9 is nine tenths; short below 0.
+
+        Returns
+        -------
+        int or None
+            Id of the order; None where not one board lot is missing.
+
+        Examples
+        --------
+        >>> import tickstep as ts
+        >>> class Half(ts.Strategy):
+        ...     def on_bar(self, bar):
+        ...         self.target_percent(bar.symbol, 0.5)
+        """
+        return self._running.target_value(symbol, self.equity * float(fraction))
+
+    def rebalance(self, weights: Mapping[str, Number]) -> list[int]:
+        """Trade at the market so as to hold shares of the equity, and nothing else.
+
+        Sells are placed before buys, each in the order of the instruments. Instruments that are not
+        named are closed.
+
+        Parameters
+        ----------
+        weights : mapping of str to number
+            Shares of the equity by symbol: {"A": 0.5, "B": 0.5}.
+
+        Returns
+        -------
+        list of int
+            Ids of the orders.
+
+        Examples
+        --------
+        >>> import tickstep as ts
+        >>> class EqualWeight(ts.Strategy):
+        ...     def on_bars(self, bars):
+        ...         self.rebalance({symbol: 1 / len(self.symbols) for symbol in self.symbols})
+        """
+        return self._running.rebalance(weights)
 
     # What you know.
 
@@ -413,25 +568,99 @@ class Strategy:
         return self._running.now
 
     @property
+    def symbols(self) -> tuple[str, ...]:
+        """The instruments, in their order."""
+        return self._running.symbols
+
+    @property
     def position(self) -> float:
-        """Position in units of the instrument, long above 0."""
-        return self._running.snapshot().position
+        """Position in the one instrument, in its units, long above 0; see `position_of`."""
+        return (self._desk or self._running).position()
+
+    def position_of(self, symbol: str) -> float:
+        """Tell the position in an instrument, in its units, long above 0."""
+        return self._running.position(symbol)
+
+    @property
+    def positions(self) -> dict[str, float]:
+        """Positions by symbol, those of 0 left out."""
+        held = {symbol: self._running.position(symbol) for symbol in self.symbols}
+        return {symbol: position for symbol, position in held.items() if position}
 
     @property
     def cash(self) -> float:
         """Cash in money."""
-        return self._running.snapshot().cash
+        return self._running.snapshot(self.symbols[0]).cash
 
     @property
     def equity(self) -> float:
-        """Cash and position together, at the last price."""
-        return self._running.snapshot().equity
+        """Cash and positions together, at the last prices."""
+        return self._running.snapshot(self.symbols[0]).equity
 
     @property
     def last_price(self) -> float | None:
-        """Price of the last tick; None before the first."""
-        snapshot = self._running.snapshot()
+        """Price of the one instrument's last tick; None before the first; see `price_of`."""
+        return self.price_of(None)
+
+    def price_of(self, symbol: str | None) -> float | None:
+        """Tell the price of an instrument's last tick; None before the first."""
+        snapshot = self._running.snapshot(symbol)
         return None if snapshot.tick_index < 0 else snapshot.last_price
+
+    def history(self, symbol: str | None = None, interval: str | None = None) -> BarSeries:
+        """Look back on the bars that are over.
+
+        Parameters
+        ----------
+        symbol : str, optional
+            The instrument; needed where there are several.
+        interval : str, optional
+            One that `every` asked for; needed where there are several.
+
+        Returns
+        -------
+        BarSeries
+            Arrays up to now: `self.history().close[-1]` is the newest close.
+
+        Raises
+        ------
+        ConfigError
+            When these bars were not asked for.
+        """
+        return self._running.history(symbol, interval)
+
+    def sma(self, length: int, symbol: str | None = None, interval: str | None = None) -> Line:
+        """Tell the mean of the last closes.
+
+        Parameters
+        ----------
+        length : int
+            How many.
+        symbol, interval : str, optional
+            As for `history`.
+
+        Returns
+        -------
+        Line
+            To compare with other lines and numbers; NaN until there are so many closes.
+
+        Examples
+        --------
+        >>> import tickstep as ts
+        >>> class Cross(ts.Strategy):
+        ...     fast, slow = 10, 30
+        ...     def on_bar(self, bar):
+        ...         if self.sma(self.fast) > self.sma(self.slow):
+        ...             self.target_percent(bar.symbol, 0.9)
+        ...         else:
+        ...             self.close(bar.symbol)
+        """
+        # Asked for at every bar: what was found once is kept by what was asked.
+        line = self._lines.get((length, symbol, interval))
+        if line is None:
+            line = self._running.history(symbol, interval).sma(length)
+            self._lines[length, symbol, interval] = line
+        return line
 
     @property
     def open_orders(self) -> list[OpenOrder]:
@@ -451,8 +680,8 @@ class Strategy:
             )
         return self._desk
 
-    def _far_side(self, price: Number) -> str:
-        last = self.last_price
+    def _far_side(self, price: Number, symbol: str | None) -> str:
+        last = self.price_of(symbol)
         if last is None:
             raise OrderError(
                 f"there is no price yet to tell from which side {price} will be reached",

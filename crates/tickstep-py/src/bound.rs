@@ -3,6 +3,9 @@
 use pyo3::ffi;
 use pyo3::prelude::*;
 
+use tickstep::Extent;
+
+use crate::bars::Figures;
 use crate::convert::Steps;
 use crate::ticks::{Tick, TickColumns};
 
@@ -44,6 +47,28 @@ impl BoundTicks {
                 self.end,
             )
         }
+    }
+
+    /// Time of the next row to take; none at the end.
+    pub fn next_time(&self) -> Option<i64> {
+        (self.cursor < self.end).then(|| self.columns.get().times()[self.cursor])
+    }
+
+    /// The bar whose last row this is: a range that continues the row of its open.
+    pub fn bar_ending_at(&self, row: usize, tick: &tickstep::Tick) -> Option<Figures> {
+        if tick.extent != Extent::ContinuedRange || row == 0 {
+            return None;
+        }
+        let open = self.columns.get().row(row - 1, self.instrument);
+        Some(Figures {
+            start: open.time,
+            stop: tick.time + 1,
+            open: open.price_ticks,
+            high: tick.ask_ticks,
+            low: tick.bid_ticks,
+            close: tick.price_ticks,
+            volume: tick.qty_lots,
+        })
     }
 
     /// Times of the rows to come, up to a row.

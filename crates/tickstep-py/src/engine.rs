@@ -5,6 +5,7 @@ use pyo3::prelude::*;
 use pyo3::types::{PyBytes, PyDict, PyString};
 use tickstep::{Columns, Entry, Error, Event, Feed, FloatQty, Side, Status};
 
+use crate::bars::Figures;
 use crate::batch::{
     BatchResult, Stop, read_stop_on, run_bare, run_bound, run_schedule, take_shown,
 };
@@ -14,7 +15,7 @@ use crate::convert::{Number, off_grid};
 use crate::errors::{Kind, raised, raised_at, raised_batch, raised_row};
 use crate::exclusive::{Exclusive, Turn};
 use crate::history::{History, HistoryArrays};
-use crate::markets::Markets;
+use crate::markets::{Market, Markets};
 use crate::order::{OpenOrder, Order, amend_of, named};
 use crate::snapshot::Snapshot;
 use crate::ticks::{Tick, TickColumns, column_array, quote_of};
@@ -24,6 +25,16 @@ use crate::ticks::{Tick, TickColumns, column_array, quote_of};
 pub struct Engine {
     markets: Markets,
     state: Exclusive<State>,
+}
+
+/// What came of taking one row.
+#[derive(Default)]
+pub struct TakenRow {
+    /// Of the feed's next row.
+    pub next_time: Option<i64>,
+    /// The bar that is over with the row.
+    pub bar: Option<Figures>,
+    pub is_stop: bool,
 }
 
 /// What calls change.
@@ -334,7 +345,16 @@ impl Engine {
 
     #[getter]
     fn position(&self, py: Python<'_>) -> PyResult<f64> {
-        let instrument = self.markets.index_of(py, None, Kind::Config)?;
+        self.position_of(py, None)
+    }
+
+    #[pyo3(signature = (symbol=None))]
+    fn position_of(
+        &self,
+        py: Python<'_>,
+        symbol: Option<&Bound<'_, PyString>>,
+    ) -> PyResult<f64> {
+        let instrument = self.markets.index_of(py, symbol, Kind::Config)?;
         let lots = self.exact(py, instrument)?.position_lots;
         Ok(self.markets[instrument].scale.lot.value(lots))
     }
@@ -542,6 +562,52 @@ impl Engine {
         let name = |one: &BoundTicks| self.markets[one.instrument].symbol.to_string();
         let symbols: Vec<String> = bound.iter().map(name).collect();
         raised_batch(py, &fault, &symbols)
+    }
+
+    /// Instrument and next time of each bound feed; no time at its end.
+    pub fn feeds(&self, py: Python<'_>) -> PyResult<Vec<(u32, Option<i64>)>> {
+        let state = self.bound_turn(py)?;
+        let feeds = state.bound.iter();
+        Ok(feeds.map(|one| (one.instrument, one.next_time())).collect())
+    }
+
+    /// The market of an instrument that is known to exist.
+    pub fn market(&self, instrument: u32) -> &Market {
+        &self.markets[instrument]
+    }
+
+    /// Takes the next row of a bound feed, and sees whether it emitted an event of these kinds.
+    #[inline]
+    pub fn take_row(
+        &self,
+        py: Python<'_>,
+        feed: usize,
+        stop_on: u32,
+        seen: &mut u64,
+    ) -> PyResult<TakenRow> {
+        let mut state = self.bound_turn(py)?;
+        let state = &mut *state;
+        let one = &state.bound[feed];
+        let (row, instrument) = (one.cursor, one.instrument);
+        if row == one.end {
+            return Ok(TakenRow::default());
+        }
+        let tick = one.columns.get().row(row, instrument);
+        self.take(py, state, &tick)?;
+        let one = &mut state.bound[feed];
+        one.cursor += 1;
+        let events = state.kernel.events();
+        let new = events
+            .iter()
+            .rev()
+            .take_while(|event| event.sequence > *seen);
+        let is_stop = new.fold(0, |kinds, event| kinds | 1 << event.kind) & stop_on != 0;
+        *seen = events.last().map_or(*seen, |event| event.sequence);
+        Ok(TakenRow {
+            next_time: one.next_time(),
+            bar: one.bar_ending_at(row, &tick),
+            is_stop,
+        })
     }
 
     /// Takes the next bound tick and shows it; none at the end.

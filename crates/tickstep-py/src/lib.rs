@@ -6,6 +6,7 @@ use tickstep::{Entry, EventKind, Offset, OrderType, Reason, Side, Status, TimeIn
 
 mod analytics;
 mod arrow;
+mod bars;
 mod batch;
 mod book;
 mod bound;
@@ -17,6 +18,7 @@ mod engine;
 mod errors;
 mod exclusive;
 mod history;
+mod line;
 mod markets;
 mod order;
 mod scale;
@@ -34,12 +36,14 @@ mod _kernel {
 
     #[pymodule_export]
     use super::{
+        bars::{Bar, BarCursor},
         batch::BatchResult,
         book::{BookParser, book_best},
         call_cost::CallCost,
         convert::{Grid, default_lot_and_unit, units_per_tick_lot},
         cursor::TickCursor,
         engine::Engine,
+        line::{Counter, Line},
         order::{OpenOrder, Order},
         reason_message, reason_name,
         snapshot::Snapshot,

@@ -319,7 +319,7 @@ pub fn read_side(value: &Bound<'_, PyAny>, kind: Kind) -> PyResult<Side> {
 const SIDE_CONTINUES: u8 = 2;
 
 /// A read-only array, kept alive and addressed directly.
-struct Column<T> {
+pub struct Column<T> {
     array: Py<PyArray1<T>>,
     data: *const T,
     rows: usize,

@@ -1,0 +1,164 @@
+//! Series that a strategy reads: known in full, shown up to now.
+
+use std::sync::Arc;
+use std::sync::atomic::{AtomicUsize, Ordering::Relaxed};
+
+use numpy::PyArray1;
+use pyo3::class::basic::CompareOp;
+use pyo3::exceptions::{PyIndexError, PyTypeError};
+use pyo3::prelude::*;
+use pyo3::types::PyFloat;
+
+use crate::ticks::{Column, borrowed};
+
+/// How many rows of a series are known now; whoever tells of a row moves it on.
+#[pyclass(frozen, module = "tickstep._kernel")]
+#[derive(Clone, Default)]
+pub struct Counter {
+    rows: Arc<AtomicUsize>,
+}
+
+#[pymethods]
+impl Counter {
+    #[new]
+    fn new() -> Counter {
+        Counter::default()
+    }
+
+    #[getter]
+    fn rows(&self) -> usize {
+        self.rows.load(Relaxed)
+    }
+
+    fn set(&self, rows: usize) {
+        self.rows.store(rows, Relaxed);
+    }
+}
+
+impl Counter {
+    pub fn advance(&self) {
+        self.rows.store(self.rows.load(Relaxed) + 1, Relaxed);
+    }
+}
+
+/// Values of which those up to now can be read: `line[-1]` is the newest.
+#[pyclass(frozen, module = "tickstep._kernel")]
+pub struct Line {
+    values: Column<f64>,
+    counter: Counter,
+}
+
+#[pymethods]
+impl Line {
+    /// The values stay as they are; one for each row that will ever be.
+    #[new]
+    fn new(values: &Bound<'_, PyAny>, counter: &Counter) -> PyResult<Line> {
+        Ok(Line {
+            values: Column::new(values, "values")?,
+            counter: counter.clone(),
+        })
+    }
+
+    /// The newest value; NaN before there is one.
+    #[getter]
+    fn value(&self) -> f64 {
+        self.ago(0)
+    }
+
+    fn __float__(&self) -> f64 {
+        self.value()
+    }
+
+    fn __len__(&self) -> usize {
+        self.known().len()
+    }
+
+    /// Only from the end: what lies at a place counted from the start would be a look at the clock.
+    fn __getitem__(&self, place: isize) -> PyResult<f64> {
+        let known = self.known();
+        let row = place
+            .checked_neg()
+            .and_then(|back| usize::try_from(back).ok())
+            .filter(|back| (1..=known.len()).contains(back));
+        row.map(|back| known[known.len() - back]).ok_or_else(|| {
+            PyIndexError::new_err(format!(
+                "[{place}] is not known: [-1] is the newest of {} values",
+                known.len()
+            ))
+        })
+    }
+
+    /// The values up to now, read-only and in place.
+    #[pyo3(signature = (dtype=None, copy=None))]
+    fn __array__<'py>(
+        slf: Bound<'py, Self>,
+        dtype: Option<&Bound<'py, PyAny>>,
+        copy: Option<bool>,
+    ) -> PyResult<Bound<'py, PyAny>> {
+        // SAFETY: the values stay where they are as long as the line, which the array keeps.
+        let array: Bound<'py, PyArray1<f64>> =
+            unsafe { borrowed(slf.get().known(), slf.clone().into_any())? };
+        match (dtype, copy) {
+            (None, None | Some(false)) => Ok(array.into_any()),
+            (None, Some(true)) => array.call_method0("copy"),
+            (Some(dtype), _) => array.call_method1("astype", (dtype,)),
+        }
+    }
+
+    fn __richcmp__(&self, other: &Bound<'_, PyAny>, operation: CompareOp) -> PyResult<bool> {
+        let (left, right) = (self.ago(0), reading(other, 0)?);
+        Ok(match operation {
+            CompareOp::Lt => left < right,
+            CompareOp::Le => left <= right,
+            CompareOp::Eq => left == right,
+            CompareOp::Ne => left != right,
+            CompareOp::Gt => left > right,
+            CompareOp::Ge => left >= right,
+        })
+    }
+
+    /// Whether it is above a line or a number now, and was not at the row before.
+    fn crossed_above(&self, other: &Bound<'_, PyAny>) -> PyResult<bool> {
+        Ok(self.ago(1) <= reading(other, 1)? && self.ago(0) > reading(other, 0)?)
+    }
+
+    /// Whether it is below a line or a number now, and was not at the row before.
+    fn crossed_below(&self, other: &Bound<'_, PyAny>) -> PyResult<bool> {
+        Ok(self.ago(1) >= reading(other, 1)? && self.ago(0) < reading(other, 0)?)
+    }
+
+    fn __repr__(&self) -> String {
+        format!("Line({:?}, {} values)", self.value(), self.known().len())
+    }
+}
+
+impl Line {
+    fn known(&self) -> &[f64] {
+        let values = self.values.as_ref();
+        &values[..self.counter.rows().min(values.len())]
+    }
+
+    /// The value so many rows ago; NaN where there was none.
+    fn ago(&self, rows: usize) -> f64 {
+        let known = self.known();
+        let row = known.len().checked_sub(rows + 1);
+        row.map_or(f64::NAN, |row| known[row])
+    }
+}
+
+/// A number, or what a line said so many rows ago.
+fn reading(value: &Bound<'_, PyAny>, rows: usize) -> PyResult<f64> {
+    if let Ok(line) = value.cast::<Line>() {
+        return Ok(line.get().ago(rows));
+    }
+    if let Ok(float) = value.cast::<PyFloat>() {
+        return Ok(float.value());
+    }
+    value.extract::<f64>().map_err(|_| {
+        let class = value.get_type().name();
+        let class = class.map_or_else(|_| String::from("?"), |name| name.to_string());
+        PyTypeError::new_err(format!(
+            "a line compares with lines and numbers, not {class}"
+        ))
+    })
+}

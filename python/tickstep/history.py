@@ -1,0 +1,168 @@
+"""Bars a strategy may look back on: those that are over, and none beyond.
+
+In a backtest the bars of the whole run are known beforehand, so a series is kept once and shown up to
+now; so are lines reckoned over it. Whoever tells of a bar counts it, and the count is all that moves.
+"""
+
+from collections.abc import Callable
+from typing import Any
+
+import numpy as np
+
+from tickstep._kernel import Bar, Counter, Line
+from tickstep.bars import Bars
+from tickstep.errors import ConfigError
+from tickstep.ticks import Float64Array
+
+__all__ = ["BarSeries"]
+
+
+class BarSeries:
+    """Complete bars of one instrument and interval, the newest last.
+
+    Parameters
+    ----------
+    bars : Bars
+        All there will ever be.
+    interval : str
+        What they are called.
+
+    Examples
+    --------
+    >>> import tickstep as ts
+    >>> class Look(ts.Strategy):
+    ...     def on_bar(self, bar):
+    ...         bars = self.history()
+    ...         print(len(bars), bars.close.tolist(), bars.sma(2).value)
+    >>> data = ts.Bars.from_arrays([0, 1000], [1, 2], [1, 2], [1, 2], [1, 2], [5, 5], interval="1s")
+    >>> _ = ts.backtest(Look, data)
+    1 [1.0] nan
+    2 [1.0, 2.0] 1.5
+    """
+
+    __slots__ = ("_bars", "_floats", "_lines", "_tick", "counter", "interval")
+
+    def __init__(self, bars: Bars, interval: str) -> None:
+        self._bars = bars
+        self.interval = interval
+        self.counter = Counter()
+        self._floats: dict[str, Float64Array] = {}
+        self._lines: dict[tuple[Any, ...], Line] = {}
+
+    def __len__(self) -> int:
+        return self.counter.rows
+
+    @property
+    def open(self) -> Float64Array:
+        """Opens up to now, in money, read-only."""
+        return self._known("open")
+
+    @property
+    def high(self) -> Float64Array:
+        """Highs up to now, in money, read-only."""
+        return self._known("high")
+
+    @property
+    def low(self) -> Float64Array:
+        """Lows up to now, in money, read-only."""
+        return self._known("low")
+
+    @property
+    def close(self) -> Float64Array:
+        """Closes up to now, in money, read-only."""
+        return self._known("close")
+
+    @property
+    def volume(self) -> Float64Array:
+        """Volumes up to now, in units of the instrument, read-only."""
+        return self._known("volume")
+
+    def sma(self, length: int) -> Line:
+        """Mean of the last closes, from exact sums of their ticks.
+
+        Parameters
+        ----------
+        length : int
+            How many closes, at least 1.
+
+        Returns
+        -------
+        Line
+            NaN until there are so many.
+        """
+        return self.line(("sma", length), lambda bars: _means(bars, length))
+
+    def line(self, key: tuple[Any, ...], reckon: Callable[[Bars], Float64Array]) -> Line:
+        """Keep a series reckoned over all bars and show it up to now.
+
+        Parameters
+        ----------
+        key : tuple
+            What tells this series from others; it is reckoned once.
+        reckon : callable
+            From all bars to one float for each. Row i must follow from bars 0 to i alone: what looks
+            ahead here is not caught, but by `tickstep lookahead`.
+
+        Returns
+        -------
+        Line
+            `line.value` and `line[-1]` are the newest; lines compare with lines and numbers.
+
+        Raises
+        ------
+        ConfigError
+            When there is not one value for each bar.
+        """
+        found = self._lines.get(key)
+        if found is not None:
+            return found
+        values = np.array(reckon(self._bars), dtype=np.float64)
+        if values.shape != (len(self._bars),):
+            raise ConfigError(
+                f"the line {key} has the shape {values.shape}, there are {len(self._bars)} bars",
+                hint="give one value for each bar, NaN where there is none",
+            )
+        values.flags.writeable = False
+        return self._lines.setdefault(key, Line(values, self.counter))
+
+    def tell(self, start: int, symbol: str, stop: int) -> Bar | None:
+        """Count the next bar if it starts at this time, and give it; None without one."""
+        bars, row = self._bars, self.counter.rows
+        if row == len(bars) or int(bars.time[row]) != start:
+            return None
+        self.counter.set(row + 1)
+        count = bars.trade_count
+        return Bar(
+            symbol,
+            self.interval,
+            start,
+            stop,
+            int(bars.open_ticks[row]),
+            int(bars.high_ticks[row]),
+            int(bars.low_ticks[row]),
+            int(bars.close_ticks[row]),
+            int(bars.volume_lots[row]),
+            tick_size=bars._tick,
+            lot=bars._lot,
+            trades=None if count is None else int(count[row]),
+        )
+
+    def _known(self, name: str) -> Float64Array:
+        column = self._floats.get(name)
+        if column is None:
+            column = self._floats.setdefault(name, getattr(self._bars, name))
+            column.flags.writeable = False
+        return column[: self.counter.rows]
+
+    def __repr__(self) -> str:
+        return f"BarSeries({self._bars.symbol}, {self.interval}, {len(self)} bars)"
+
+
+def _means(bars: Bars, length: int) -> Float64Array:
+    if isinstance(length, bool) or not isinstance(length, int) or length < 1:
+        raise ConfigError(f"a length of {length!r} is not a whole number above 0", hint="sma(20)")
+    sums = np.concatenate([[0], np.cumsum(bars.close_ticks)])
+    means = np.full(len(bars), np.nan)
+    if length <= len(bars):
+        means[length - 1 :] = (sums[length:] - sums[:-length]) / length * bars.tick_size
+    return means

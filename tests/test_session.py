@@ -1,0 +1,383 @@
+"""Strategies over bars and over several instruments: who is called when, and what trades where."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Any
+
+import numpy as np
+import pytest
+
+import tickstep as ts
+
+PLAIN: dict[str, Any] = {"spread_bps": 0, "maker_fee": 0, "taker_fee": 0}
+MINUTE = 60_000
+
+
+def bars_of(
+    closes: list[int], *, symbol: str = "A", start: int = 0, opens: list[int] | None = None
+) -> ts.Bars:
+    close = np.array(closes)
+    open_ = np.array(opens) if opens is not None else np.r_[close[:1], close[:-1]]
+    time = start + np.arange(len(close)) * MINUTE
+    high, low = np.maximum(open_, close) + 1, np.minimum(open_, close) - 1
+    volume = np.full(len(close), 1000)
+    return ts.Bars(
+        time,
+        open_,
+        high,
+        low,
+        close,
+        volume,
+        tick_size=1,
+        lot=1,
+        interval="1m",
+        symbol=symbol,
+    )
+
+
+def walk(count: int, seed: int, symbol: str = "A") -> ts.Bars:
+    rng = np.random.default_rng(seed)
+    close = 1000 + rng.integers(-5, 6, count).cumsum()
+    open_ = np.r_[1000, close[:-1]] + rng.integers(-2, 3, count)
+    high = np.maximum(open_, close) + rng.integers(0, 6, count)
+    low = np.minimum(open_, close) - rng.integers(0, 6, count)
+    volume = rng.integers(1, 900, count)
+    time = np.arange(count) * MINUTE
+    return ts.Bars(
+        time, open_, high, low, close, volume, tick_size=1, lot=1, interval="1m", symbol=symbol
+    )
+
+
+def fills_of(result: ts.Result) -> list[tuple[int, int, int, int]]:
+    rows = result.events[result.events["kind"] == ts.EventKind.FILLED]
+    return [
+        (int(row["instrument"]), int(row["time"]), int(row["price_ticks"]), int(row["qty_lots"]))
+        for row in rows
+    ]
+
+
+class Teller(ts.Strategy):
+    """Writes down what it is told."""
+
+    def on_start(self) -> None:
+        self.told: list[Any] = []
+
+    def on_bar(self, bar: ts.Bar) -> None:
+        self.told.append((self.now, bar.symbol, bar.interval, bar.close))
+
+
+def test_each_bar_is_told_when_it_is_over() -> None:
+    strategy = Teller()
+    ts.backtest(strategy, bars_of([5, 6, 7]))
+    assert strategy.told == [
+        (59_999, "A", "1m", 5.0),
+        (119_999, "A", "1m", 6.0),
+        (179_999, "A", "1m", 7.0),
+    ]
+
+
+def test_bars_of_one_moment_are_told_before_any_order_is_live() -> None:
+    class Together(ts.Strategy):
+        def on_start(self) -> None:
+            self.seen: list[Any] = []
+
+        def on_bar(self, bar: ts.Bar) -> None:
+            prices = {symbol: self.price_of(symbol) for symbol in self.symbols}
+            self.seen.append((bar.symbol, prices))
+            if bar.symbol == "A" and bar.start == 0:
+                self.buy(1, symbol="B")
+
+        def on_bars(self, bars: dict[str, ts.Bar]) -> None:
+            self.seen.append((self.now, sorted(bars)))
+
+    strategy = Together()
+    data = [bars_of([5, 6]), bars_of([8, 9], symbol="B", opens=[8, 20])]
+    result = ts.backtest(strategy, data, **PLAIN)
+    both = {"A": 5.0, "B": 8.0}
+    assert strategy.seen[:3] == [("A", both), ("B", both), (59_999, ["A", "B"])]
+    assert fills_of(result) == [(1, 60_000, 20, 1)]
+
+
+def test_instruments_that_miss_bars() -> None:
+    strategy = Teller()
+    late = bars_of([8], symbol="B", start=MINUTE)
+    ts.backtest(strategy, {"A": bars_of([5, 6, 7]), "B": late})
+    assert [told[:2] for told in strategy.told] == [
+        (59_999, "A"),
+        (119_999, "A"),
+        (119_999, "B"),
+        (179_999, "A"),
+    ]
+
+
+def test_longer_bars_are_those_of_resample() -> None:
+    data = walk(600, 3)
+    gone = np.ones(600, bool)
+    gone[[3, 4, 5, 9, 100, 101, 102, 103, 104, 105, 106]] = False
+    held: dict[str, Any] = {name: column[gone] for name, column in data.columns.items()}
+    data = ts.Bars(**held, tick_size=1, lot=1, interval="1m", symbol="A")
+
+    class Longer(Teller):
+        def on_start(self) -> None:
+            super().on_start()
+            self.every("5m")
+            self.every("1m")
+
+        def on_bar(self, bar: ts.Bar) -> None:
+            super().on_bar(bar)
+            if bar.interval == "5m":
+                self.told[-1] += (bar.open, bar.high, bar.low, bar.volume)
+            kept = self.history(interval=bar.interval)
+            assert kept.close[-1] == bar.close
+            assert kept.high[-1] == bar.high
+
+    strategy = Longer()
+    ts.backtest(strategy, data)
+    five = [told for told in strategy.told if told[2] == "5m"]
+    expected = data.resample("5m")
+    complete = expected.end_time <= data.end_time[-1]
+    assert [told[3] for told in five] == expected.close[complete].tolist()
+    assert [told[4] for told in five] == expected.open[complete].tolist()
+    assert [told[5] for told in five] == expected.high[complete].tolist()
+    assert [told[6] for told in five] == expected.low[complete].tolist()
+    assert [told[7] for told in five] == expected.volume[complete].tolist()
+    # It is told of when it is over: with its last bar, or before the row that shows that it was.
+    ends = expected.end_time[complete].tolist()
+    last = [max(stop for stop in data.end_time.tolist() if stop <= end) for end in ends]
+    assert [told[0] + 1 for told in five] == last
+
+
+class Cross(ts.Strategy):
+    fast, slow = 3, 8
+
+    def on_bar(self, bar: ts.Bar) -> None:
+        if self.sma(self.fast, bar.symbol) > self.sma(self.slow, bar.symbol):
+            if not self.position_of(bar.symbol):
+                entry = round(bar.close)
+                self.buy(2, symbol=bar.symbol)
+                stop = {"stop": entry - 4, "oco_group": 1}
+                self.sell(2, symbol=bar.symbol, reduce_only=True, **stop)
+                self.sell(2, symbol=bar.symbol, limit=entry + 5, oco_group=1, reduce_only=True)
+        elif self.position_of(bar.symbol):
+            self.cancel_all(bar.symbol)
+            self.close(bar.symbol)
+
+
+def test_lines_are_reckoned_over_what_is_over() -> None:
+    class Check(ts.Strategy):
+        def on_start(self) -> None:
+            self.closes: list[float] = []
+
+        def on_bar(self, bar: ts.Bar) -> None:
+            self.closes.append(bar.close)
+            line = self.sma(4)
+            if len(self.closes) < 4:
+                assert np.isnan(line.value)
+                assert not line > 0
+                assert not line < 1e9
+            else:
+                assert line.value == pytest.approx(np.mean(self.closes[-4:]), rel=1e-15)
+            assert len(line) == len(self.history()) == len(self.closes)
+            assert np.asarray(line).shape == self.history().close.shape
+            for place in (0, 1, -len(self.closes) - 1):
+                with pytest.raises(IndexError):
+                    line[place]
+
+    ts.backtest(Check, walk(40, 1))
+
+
+@pytest.mark.parametrize("seed", range(4))
+def test_nothing_looks_ahead(seed: int) -> None:
+    """Whatever comes after a bar is changed: all events up to its end stay what they were."""
+    data = {"A": walk(300, seed), "B": walk(300, seed + 50, "B")}
+    result = ts.backtest(Cross, data)
+    rng = np.random.default_rng(seed)
+    for row in (20, 111, 250):
+        order = np.r_[np.arange(row), row + rng.permutation(300 - row)]
+        scrambled = {}
+        for symbol, bars in data.items():
+            columns: dict[str, Any] = {name: column[order] for name, column in bars.columns.items()}
+            columns["time"] = bars.time
+            scrambled[symbol] = ts.Bars(**columns, tick_size=1, lot=1, interval="1m", symbol=symbol)
+        other = ts.backtest(Cross, scrambled)
+        before = row * MINUTE
+        assert (result.events["time"] < before).sum() > 5
+        known, again = (
+            each.events[each.events["time"] < before].tolist() for each in (result, other)
+        )
+        assert known == again
+
+
+def test_rebalance_sells_before_it_buys() -> None:
+    class Turn(ts.Strategy):
+        def on_bars(self, bars: dict[str, ts.Bar]) -> None:
+            first = self.now < MINUTE
+            self.rebalance({"A": 0.5, "B": 0.5} if first else {"B": 1, "C": -0.5})
+
+    data = {name: bars_of([10, 10, 10], symbol=name) for name in "ABC"}
+    result = ts.backtest(Turn, data, cash=1000, **PLAIN)
+    placed = result.events[result.events["kind"] == ts.EventKind.ACCEPTED]
+    assert placed["instrument"].tolist() == [0, 1, 0, 2, 1]
+    assert placed["qty_lots"].tolist() == [50, 50, -50, -50, 50]
+
+
+def test_a_target_takes_the_place_of_the_one_before() -> None:
+    """Orders that trade a little of each bar do not pile up."""
+
+    class Turn(ts.Strategy):
+        def on_bar(self, bar: ts.Bar) -> None:
+            self.target(None, 1000 if bar.start < 2 * MINUTE else -1000)
+            assert len(self.open_orders) <= 2
+
+    data = bars_of([10] * 5)
+    for latency in (0, 1):
+        result = ts.backtest(
+            Turn, data, quantity="volume", participation="0.1", latency=latency, **PLAIN
+        )
+        assert [fill[3] for fill in fills_of(result)] == [100, 100, -100, -100]
+
+
+def test_targets_are_whole_board_lots_and_told_once() -> None:
+    class Target(ts.Strategy):
+        def on_bar(self, bar: ts.Bar) -> None:
+            self.target_percent(None, 0.995)
+            self.target_percent(None, 0.995)
+            self.target_value(None, 300)
+            self.target(None, 100)
+
+    result = ts.backtest(Target, bars_of([10, 10]), cash=5000, qty_step=100, qty_min=100, **PLAIN)
+    placed = result.events[result.events["kind"] == ts.EventKind.ACCEPTED]
+    assert placed["qty_lots"].tolist()[:2] == [400, 100]
+    ended = result.events[result.events["kind"] == ts.EventKind.CANCELLED]
+    assert ended["qty_lots"].tolist()[:1] == [400]
+
+
+def test_updates_of_orders() -> None:
+    class Updates(ts.Strategy):
+        def on_start(self) -> None:
+            self.told: list[Any] = []
+
+        def on_bar(self, bar: ts.Bar) -> None:
+            if bar.start == 0:
+                self.buy(1, limit=3)
+                self.sell(1, stop=3)
+                self.cancel_all()
+                self.sell(5, reduce_only=True)
+
+        def on_order(self, update: ts.OrderUpdate) -> None:
+            self.told.append((update.order_id, update.kind, update.reason, update.side))
+
+    strategy = Updates()
+    ts.backtest(strategy, bars_of([5, 6, 7]))
+    assert strategy.told == [
+        (1, "ACCEPTED", "", "BUY"),
+        (2, "ACCEPTED", "", "SELL"),
+        (1, "CANCELLED", "CANCELLED_BY_USER", "BUY"),
+        (2, "CANCELLED", "CANCELLED_BY_USER", "SELL"),
+        (3, "ACCEPTED", "", "SELL"),
+        (3, "CANCELLED", "REDUCE_ONLY", "SELL"),
+    ]
+
+
+def test_orders_from_a_fill_trade_in_the_rest_of_the_bar() -> None:
+    class Bracket(ts.Strategy):
+        def on_start(self) -> None:
+            self.buy(1)
+
+        def on_fill(self, fill: ts.Fill) -> None:
+            if fill.side == "BUY":
+                self.sell(1, stop=fill.price - 1)
+
+    result = ts.backtest(Bracket, bars_of([10, 10]), **PLAIN)
+    assert fills_of(result) == [(0, 0, 10, 1), (0, 59_999, 9, -1)]
+
+
+def test_ticks_and_bars_together() -> None:
+    ticks = ts.Ticks.from_arrays(
+        [10, 70_000, 130_000], [50.0, 51.0, 52.0], [1.0, 1.0, 1.0], [0, 0, 0], tick_size=1, lot=1
+    )
+
+    class Both(Teller):
+        def on_bar(self, bar: ts.Bar) -> None:
+            super().on_bar(bar)
+            self.buy(1, symbol="T")
+
+    strategy = Both()
+    result = ts.backtest(strategy, {"A": bars_of([5, 6, 7]), "T": ticks}, **PLAIN)
+    assert fills_of(result) == [(1, 70_000, 51, 1), (1, 130_000, 52, 1)]
+
+
+@pytest.mark.parametrize(
+    ("act", "message"),
+    [
+        (lambda s: s.buy(1), "the engine has 2 instruments"),
+        (lambda s: s.close(), "there are 2 instruments: A, B"),
+        (lambda s: s.target("C", 1), "there is no instrument 'C'"),
+        (lambda s: s.position, "the engine has 2 instruments"),
+        (lambda s: s.every("2m"), "when the run has begun"),
+        (lambda s: s.history("A", "2m"), "of the interval 2m are not kept; kept are 1m"),
+        (lambda s: s.sma(0, "A"), "a length of 0"),
+    ],
+)
+def test_mistakes_are_named(act: Callable[[ts.Strategy], Any], message: str) -> None:
+    class Mistaken(ts.Strategy):
+        def on_bar(self, bar: ts.Bar) -> None:
+            act(self)
+
+    with pytest.raises(ts.TickstepError, match=message):
+        ts.backtest(Mistaken, [bars_of([5]), bars_of([6], symbol="B")])
+
+
+def test_a_loop_without_an_end_is_cut(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("tickstep.session.ORDERS_AT_ONCE_MAX", 1000)
+
+    class Endless(ts.Strategy):
+        def on_bar(self, bar: ts.Bar) -> None:
+            while True:
+                self.buy(1, limit=1)
+
+    with pytest.raises(ts.StateError, match="more than 1,000 orders are placed at the time 59999"):
+        ts.backtest(Endless, bars_of([5]))
+
+
+@pytest.mark.parametrize(
+    "data",
+    [
+        [bars_of([5]), bars_of([6])],
+        {"A": [1, 2]},
+        {},
+        bars_of([5]).between(1, 1),
+    ],
+)
+def test_data_that_cannot_be_run(data: Any) -> None:
+    with pytest.raises(ts.DataError):
+        ts.backtest(Cross, data)
+
+
+def test_data_of_two_time_units() -> None:
+    seconds = ts.Bars.from_arrays([0], [5], [5], [5], [5], [1], interval="1m", time_unit="s", lot=1)
+    with pytest.raises(ts.ConfigError, match="the data count time in ms and s"):
+        ts.backtest(Cross, {"A": bars_of([5]), "B": seconds})
+
+
+def test_volumes_finer_than_money_can_be_counted_in() -> None:
+    bars = ts.Bars.from_arrays(
+        [0, MINUTE],
+        ["46821.75", "46810.5"],
+        ["46830.5", "46811.0"],
+        ["46809.0", "46810.5"],
+        ["46810.75", "46811.0"],
+        ["289169.9847625", "0.0000001"],
+        interval="1m",
+    )
+
+    class Buy(ts.Strategy):
+        def on_bar(self, bar: ts.Bar) -> None:
+            self.volumes = [*getattr(self, "volumes", []), bar.volume]
+            self.buy("0.000001")
+
+    strategy = Buy()
+    result = ts.backtest(strategy, bars)
+    assert strategy.volumes == [289169.984762, 0.0]
+    assert result.config.canonical()["instruments"][0]["lot"] == "0.000001"
