@@ -26,6 +26,7 @@ import numpy.typing as npt
 import tickstep as ts
 from bench_analytics import analytics_rows
 from bench_files import file_rows
+from bench_portfolio import FEW, portfolio_rows
 from bench_readers import reader_rows
 from tickstep import _kernel
 from tickstep.pictures import overview_of
@@ -58,6 +59,7 @@ def main() -> None:
     for count in (options.rows // 20, options.rows):
         rows += analytics_rows(count, options.pairs)
     rows += file_rows(options.rows * 10, options.pairs)
+    rows += portfolio_rows(max(FEW, options.rows // 2_500), options.pairs)
     rows.append(picture_row(data["walk"], options.pairs))
     rows.append(memory_row(data["walk"]))
     write(options.out, rows)

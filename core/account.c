@@ -134,8 +134,12 @@ static tks_i128 raw_fee(const tks__order *order)
 static tks_i128 raw_fee_of(int64_t value_units, int64_t qty_lots, int64_t rate_ppb,
                            int64_t units_per_lot)
 {
-    return (tks_i128)tks__abs(value_units) * rate_ppb +
-           (tks_i128)qty_lots * units_per_lot * TKS_PPB;
+    /* An order at placement may ask for more lots than any account pays the fees of: so much stays
+     * enough, and the sum fits. */
+    const tks_i128 most = (tks_i128)4 * TKS_MONEY_END;
+    tks_i128 by_lots = (tks_i128)qty_lots * units_per_lot;
+    by_lots = by_lots > most ? most : by_lots < -most ? -most : by_lots;
+    return (tks_i128)tks__abs(value_units) * rate_ppb + by_lots * TKS_PPB;
 }
 
 /* Towards plus infinity: what is paid is rounded up, a rebate down; the market gains the remainder.

@@ -200,6 +200,9 @@ static uint64_t lay_out_fixed(tks_engine *engine, const tks_config *config)
     engine->commands_at = reserve_bytes(&end, config->commands_max, sizeof(tks__command));
     engine->candidates_at =
         reserve_bytes(&end, TKS__CANDIDATES * (uint64_t)engine->orders_max, sizeof(tks__candidate));
+    uint64_t feeds = tks__race_entries(config->instrument_count);
+    engine->own_at = reserve_bytes(&end, feeds, sizeof(int64_t));
+    engine->fronts_at = reserve_bytes(&end, feeds, sizeof(int64_t));
     engine->expiry.capacity = engine->orders_max;
     engine->expiry.entries_at = reserve_bytes(&end, engine->orders_max, sizeof(tks__heap_entry));
     return end;

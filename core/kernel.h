@@ -113,19 +113,36 @@ typedef struct tks__order {
 
 enum { TKS__LOTS_ANY, TKS__LOTS_TODAY, TKS__LOTS_YESTERDAY, TKS__LOTS_KINDS };
 
-/* What scan.c remembers about a feed between two visits; meaningless outside a batch. */
+/* What scan.c remembers about a feed between two looks at it; meaningless outside a batch. */
 typedef struct tks__scan {
-    uint64_t end;          /* run up to this row */
-    uint64_t next;         /* next row to execute, `end` if none */
+    uint64_t next;         /* next row that matters, or one before which none does; or count */
     uint64_t clear_until;  /* rows before it were seen clear of … */
     int64_t clear_falling; /* … these thresholds */
     int64_t clear_rising;
     uint64_t map_rows; /* rows of the feed's zone map, as they were when the batch began */
     uint64_t wake_row; /* first row at or after wake_time, searched from the cursor of then */
     int64_t wake_time;
-    uint32_t feed;     /* index of the instrument's feed, or TKS_NONE */
-    uint32_t is_stale; /* `next` must be searched again */
+    uint32_t feed;     /* index of the instrument's feed */
+    uint32_t is_exact; /* `next` matters */
 } tks__scan;
+
+/* Entries of a level of the trees that tell which feed comes first; of all levels together. */
+enum { TKS__RACE_FAN = 8 };
+
+static inline uint64_t tks__race_padded(uint64_t count)
+{
+    return count ? (count + TKS__RACE_FAN - 1) / TKS__RACE_FAN * TKS__RACE_FAN : TKS__RACE_FAN;
+}
+
+static inline uint64_t tks__race_entries(uint64_t count)
+{
+    uint64_t entries = tks__race_padded(count);
+    while (count > TKS__RACE_FAN) {
+        count = tks__race_padded(count) / TKS__RACE_FAN;
+        entries += tks__race_padded(count);
+    }
+    return entries;
+}
 
 typedef struct tks__instrument {
     tks_instrument rules;
@@ -200,6 +217,8 @@ struct tks_engine {
     uint64_t events_at;
     uint64_t commands_at;
     uint64_t candidates_at;
+    uint64_t own_at; /* which feed comes first, in a batch: see scan.c */
+    uint64_t fronts_at;
     tks__heap expiry;
     /* Everything below is the state. */
     int64_t clock; /* meaningless while has_clock is 0 */

@@ -12,8 +12,20 @@
  * Executing a row that did not matter changes nothing but the clock and the price; so all shortcuts
  * here may err on the side of executing, and equality with the naive loop rests on not skipping
  * alone.
+ *
+ * With many feeds, two trees tell which comes first: of the rows that matter to a feed's own orders,
+ * and of the rows that come next at all. Their times are lower bounds: a feed is looked at again only
+ * when its bound is the least there is. So a row costs the logarithm of the number of feeds. All feeds
+ * are walked over when a call begins and when it ends; in between the cursors of feeds that nothing
+ * happens to stay behind. An expiry or a delayed command may tell of another instrument than the tick
+ * that wakes it: what these will tell of is brought up just before.
  */
 #include "kernel.h"
+
+/* Whenever a run looks at a feed, or asks a tree for one: a test counts it. */
+#ifndef TKS__LOOK
+#define TKS__LOOK() ((void)0)
+#endif
 
 /* ---- Zone map -------------------------------------------------------------------------------- */
 
@@ -529,7 +541,8 @@ static tks_status rows_check(const tks_feed *feed, const tks_instrument *rules, 
     return TKS_STATUS_OK;
 }
 
-static tks_status columns_check(const tks_feed *feed, const tks_instrument *rules)
+static tks_status columns_check(const tks_feed *feed, const tks_instrument *rules,
+                                uint64_t *map_rows_out)
 {
     if (feed->struct_size != sizeof *feed)
         return TKS_STATUS_STRUCT_SIZE;
@@ -542,8 +555,8 @@ static tks_status columns_check(const tks_feed *feed, const tks_instrument *rule
         return TKS_STATUS_COLUMN_MISSING;
     if ((feed->flags & ~(uint32_t)(TKS_FEED_CHECKED | TKS_FEED_RANGES)) || feed->reserved)
         return TKS_STATUS_RULE;
-    uint64_t map_rows;
-    return feed->zone_map && !zone_map_fits(feed, &map_rows) ? TKS_STATUS_ZONE_MAP : TKS_STATUS_OK;
+    return feed->zone_map && !zone_map_fits(feed, map_rows_out) ? TKS_STATUS_ZONE_MAP
+                                                                : TKS_STATUS_OK;
 }
 
 tks_status tks_feed_check(const tks_feed *feed, const tks_instrument *instrument,
@@ -552,11 +565,115 @@ tks_status tks_feed_check(const tks_feed *feed, const tks_instrument *instrument
     if (!feed || !instrument || !bad_row_out)
         return TKS_STATUS_NULL_ARGUMENT;
     *bad_row_out = 0;
-    tks_status status = columns_check(feed, instrument);
+    uint64_t map_rows;
+    tks_status status = columns_check(feed, instrument, &map_rows);
     return status == TKS_STATUS_OK ? rows_check(feed, instrument, NULL, bad_row_out) : status;
 }
 
+/* ---- Which feed comes first ------------------------------------------------------------------ */
+
+/* A time for each feed, and a tree of minima above them: level 0 holds the times, an entry of a level
+ * the least of eight entries of the level below. Of equal times the first feed wins, as instruments
+ * merge. What fills a level up to a multiple of eight is later than everything. */
+enum { RACE_FAN = TKS__RACE_FAN, RACE_LEVELS_MAX = 6 };
+
+#define NEVER INT64_MAX
+
+typedef struct race {
+    int64_t *levels[RACE_LEVELS_MAX];
+    uint32_t level_count;
+    uint32_t top_count; /* entries of the highest level */
+} race;
+
+/* The times are the caller's to fill, before race_build. */
+static void race_begin(race *t, int64_t *memory, uint32_t count)
+{
+    uint64_t padded;
+    t->level_count = 0;
+    memory[0] = NEVER; /* without feeds */
+    for (;; count = (uint32_t)(padded / RACE_FAN)) {
+        t->levels[t->level_count++] = memory;
+        if (count <= RACE_FAN)
+            break;
+        padded = tks__race_padded(count);
+        for (uint64_t i = count; i < padded; i++)
+            memory[i] = NEVER;
+        memory += padded;
+    }
+    t->top_count = count;
+}
+
+static int64_t least_of(const int64_t *times)
+{
+    int64_t least = times[0];
+    for (int i = 1; i < RACE_FAN; i++)
+        least = tks__min(least, times[i]);
+    return least;
+}
+
+static uint32_t first_of(const int64_t *times, uint32_t count)
+{
+    uint32_t first = 0;
+    int64_t least = times[0];
+    for (uint32_t i = 1; i < count; i++) {
+        first = times[i] < least ? i : first;
+        least = tks__min(least, times[i]);
+    }
+    return first;
+}
+
+static void race_build(race *t)
+{
+    for (uint32_t level = 1; level < t->level_count; level++) {
+        const int64_t *below = t->levels[level - 1];
+        uint64_t count = (uint64_t)(t->levels[level] - below) / RACE_FAN;
+        for (uint64_t i = 0; i < count; i++)
+            t->levels[level][i] = least_of(&below[i * RACE_FAN]);
+    }
+}
+
+static uint32_t race_first(const race *t)
+{
+    TKS__LOOK();
+    uint32_t level = t->level_count - 1;
+    uint32_t place = first_of(t->levels[level], t->top_count);
+    while (level-- > 0)
+        place = place * RACE_FAN + first_of(&t->levels[level][place * RACE_FAN], RACE_FAN);
+    return place;
+}
+
+static void race_set(race *t, uint32_t place, int64_t time)
+{
+    t->levels[0][place] = time;
+    for (uint32_t level = 1; level < t->level_count; level++) {
+        uint32_t above = place / RACE_FAN;
+        int64_t least = least_of(&t->levels[level - 1][above * RACE_FAN]);
+        if (t->levels[level][above] == least)
+            return;
+        t->levels[level][above] = least;
+        place = above;
+    }
+}
+
 /* ---- A run over feeds ------------------------------------------------------------------------ */
+
+/* A place between ticks in the merged order: after everything up to (time, instrument, row). */
+typedef struct point {
+    int64_t time;
+    uint32_t instrument;
+    uint64_t row;
+} point;
+
+static bool is_before(const point *a, const point *b)
+{
+    if (a->time != b->time)
+        return a->time < b->time;
+    return a->instrument != b->instrument ? a->instrument < b->instrument : a->row < b->row;
+}
+
+/* Before every tick still to come; after every tick there is. */
+static const point point_now = {INT64_MIN, UINT32_MAX, UINT64_MAX};
+static const point point_end = {INT64_MAX, UINT32_MAX, UINT64_MAX};
 
 typedef struct run {
     tks_engine *engine;
@@ -564,13 +681,35 @@ typedef struct run {
     uint32_t feed_count;
     uint32_t stop_on;
     tks_batch_result *result;
-    int64_t timed;  /* first expiry or delayed command when the caches were made */
-    bool has_taken; /* a row; the engine's clock and last instrument are this run's */
+    point until;       /* where to stop for now */
+    int64_t timed;     /* first expiry or delayed command that a row can wake, or NEVER */
+    int64_t last_time; /* of all rows; NEVER while nobody has asked */
+    uint64_t row;      /* of the feed that was chosen: to be executed */
+    uint32_t changed;  /* a feed whose orders have changed, or TKS_NONE */
+    bool has_fronts;
+    bool has_taken;  /* a row; the engine's clock and last instrument are this run's */
+    bool is_stopped; /* by an event */
+    bool is_at_ends; /* all rows are taken */
+    race own;        /* when a row comes that matters to a feed's orders: not before this time */
+    race fronts;     /* when a row comes that is not taken: not before this time */
 } run;
 
 static tks__scan *scan_of(const run *r, uint32_t feed)
 {
+    TKS__LOOK();
     return &tks__instrument_at(r->engine, r->feeds[feed].instrument)->scan;
+}
+
+/* The feed of an instrument, or TKS_NONE. What an instrument remembers may be of an earlier call. */
+static uint32_t feed_of(const run *r, uint32_t instrument)
+{
+    uint32_t feed = tks__instrument_at(r->engine, instrument)->scan.feed;
+    return feed < r->feed_count && r->feeds[feed].instrument == instrument ? feed : TKS_NONE;
+}
+
+static int64_t time_of_row(const tks_feed *feed, uint64_t row)
+{
+    return row < feed->count ? feed->time[row] : NEVER;
 }
 
 /* What the resting orders of a feed's instrument wait for. */
@@ -596,13 +735,14 @@ static void remember_clear(tks__scan *scan, const search *s, uint64_t clear_unti
     scan->clear_rising = s->rising;
 }
 
-static void scan_begin(tks__scan *scan, uint32_t feed, uint64_t count)
+static void scan_begin(tks__scan *scan, uint32_t feed, const tks_feed *f)
 {
-    memset(scan, 0, sizeof *scan);
-    scan->end = count;
     scan->feed = feed;
-    scan->wake_time = INT64_MAX;
-    scan->wake_row = count;
+    scan->next = scan->clear_until = f->cursor;
+    scan->map_rows = 0;
+    scan->wake_time = NEVER;
+    scan->wake_row = f->count;
+    scan->is_exact = 0;
 }
 
 static tks_status feed_check_whole(const run *r, uint32_t feed, uint64_t *bad_row_out)
@@ -613,11 +753,9 @@ static tks_status feed_check_whole(const run *r, uint32_t feed, uint64_t *bad_ro
     if (feed > 0 && f->instrument <= r->feeds[feed - 1].instrument)
         return TKS_STATUS_FEED_REPEATED;
     const tks_instrument *rules = &tks__instrument_at(r->engine, f->instrument)->rules;
-    tks_status status = columns_check(f, rules);
     tks__scan *scan = scan_of(r, feed);
-    scan_begin(scan, feed, f->count);
-    if (f->zone_map && !zone_map_fits(f, &scan->map_rows))
-        status = TKS_STATUS_ZONE_MAP;
+    scan_begin(scan, feed, f);
+    tks_status status = columns_check(f, rules, &scan->map_rows);
     if (status != TKS_STATUS_OK || f->cursor == f->count)
         return status;
     *bad_row_out = f->cursor;
@@ -633,10 +771,8 @@ static tks_status feed_check_whole(const run *r, uint32_t feed, uint64_t *bad_ro
 }
 
 /* Check every row of every feed and begin their scans. */
-static tks_status feeds_begin(run *r)
+static tks_status feeds_check(const run *r)
 {
-    for (uint32_t i = 0; i < r->engine->instrument_count; i++)
-        tks__instrument_at(r->engine, i)->scan.feed = TKS_NONE;
     for (uint32_t i = 0; i < r->feed_count; i++) {
         uint64_t bad_row = 0;
         tks_status status = feed_check_whole(r, i, &bad_row);
@@ -671,9 +807,10 @@ static void take_pool(tks__instrument *instrument, const tks_feed *feed, uint64_
  * clock belongs to the last of them by (time, instrument). */
 static void feed_advance(run *r, uint32_t feed, uint64_t row)
 {
+    TKS__LOOK();
     tks_feed *f = &r->feeds[feed];
     tks_engine *engine = r->engine;
-    if (row == f->cursor)
+    if (row <= f->cursor)
         return;
     tks__instrument *instrument = tks__instrument_at(engine, f->instrument);
     /* Only a wrong CHECKED flag brings numbers out of range; later sums must not overflow even
@@ -693,16 +830,19 @@ static void feed_advance(run *r, uint32_t feed, uint64_t row)
     f->cursor = row;
 }
 
+/* The first row that is not before the point (time, instrument): an earlier instrument's rows of the
+ * same time are. */
 static uint64_t row_after(const run *r, uint32_t feed, int64_t time, uint32_t instrument)
 {
     const tks_feed *f = &r->feeds[feed];
-    /* Rows before the point (time, instrument): an earlier instrument's rows of the same time too.
-     * */
+    const tks__scan *scan = scan_of(r, feed);
     int64_t first = f->instrument < instrument && time < INT64_MAX ? time + 1 : time;
-    return gallop_time(f->time, f->cursor, scan_of(r, feed)->end, first);
+    if (first == scan->wake_time && scan->wake_row >= f->cursor)
+        return scan->wake_row;
+    return gallop_time(f->time, f->cursor, f->count, first);
 }
 
-/* Bring all feeds but one up to just before the point (time, instrument). */
+/* Bring all feeds but one up to just before the point (time, instrument of that feed). */
 static void advance_others(run *r, uint32_t feed, int64_t time)
 {
     uint32_t instrument = r->feeds[feed].instrument;
@@ -711,86 +851,264 @@ static void advance_others(run *r, uint32_t feed, int64_t time)
             feed_advance(r, i, row_after(r, i, time, instrument));
 }
 
-static int64_t first_timed(const tks_engine *engine)
+static void advance_to_ends(run *r)
 {
-    int64_t expiry = tks__heap_first(engine, &engine->expiry);
-    return engine->command_count ? tks__min(expiry, tks__command_at(engine, 0)->due) : expiry;
+    if (r->is_at_ends)
+        return;
+    r->is_at_ends = true;
+    for (uint32_t i = 0; i < r->feed_count; i++)
+        feed_advance(r, i, r->feeds[i].count);
 }
 
-/* First row in [cursor, end) at or after `time`, remembered while the time stays the same. */
+static bool is_within(const run *r, uint32_t feed, uint64_t row)
+{
+    const tks_feed *f = &r->feeds[feed];
+    point here = {f->time[row], f->instrument, row};
+    return r->until.time == INT64_MAX || !is_before(&r->until, &here);
+}
+
+/* The first row of a feed that is not within the run for now. */
+static uint64_t end_row(const run *r, uint32_t feed)
+{
+    const tks_feed *f = &r->feeds[feed];
+    const point *p = &r->until;
+    if (p->time == INT64_MAX)
+        return f->count;
+    if (f->instrument != p->instrument)
+        return row_after(r, feed, p->time, p->instrument);
+    uint64_t end = p->row < f->count ? p->row + 1 : f->count;
+    return end > f->cursor ? end : f->cursor;
+}
+
+/* ---- The next row that matters --------------------------------------------------------------- */
+
+static uint64_t first_row(uint64_t a, uint64_t b)
+{
+    return a < b ? a : b;
+}
+
+/* First row in [cursor, count) at or after `time`, remembered while the time stays the same. */
 static uint64_t wake_row(tks__scan *scan, const tks_feed *feed, int64_t time)
 {
-    if (time == INT64_MAX)
-        return scan->end;
-    if (feed->cursor < scan->end && feed->time[feed->cursor] >= time)
+    if (time == NEVER)
+        return feed->count;
+    if (feed->cursor < feed->count && feed->time[feed->cursor] >= time)
         return feed->cursor;
     if (time != scan->wake_time || scan->wake_row < feed->cursor) {
         scan->wake_time = time;
         scan->wake_row = gallop_time(feed->time, feed->cursor, feed->count, time);
     }
-    return scan->wake_row < scan->end ? scan->wake_row : scan->end;
+    return scan->wake_row;
 }
 
-/* Search prices in [row, end), going on from what was seen clear under thresholds at least as
+/* Search prices in [cursor, end), going on from what was seen clear under thresholds at least as
  * tight. */
-static uint64_t price_row(run *r, tks__scan *scan, const tks_feed *feed, search *s, uint64_t end)
+static inline uint64_t price_row(run *r, tks__scan *scan, const tks_feed *feed, uint64_t end)
 {
+    search s = search_of(r->engine, feed);
     uint64_t row = feed->cursor;
-    if (s->falling <= scan->clear_falling && s->rising >= scan->clear_rising &&
+    if (s.falling <= scan->clear_falling && s.rising >= scan->clear_rising &&
         scan->clear_until > row)
-        row = scan->clear_until < end ? scan->clear_until : end;
-    s->map_rows = scan->map_rows;
+        row = first_row(scan->clear_until, end);
+    s.map_rows = scan->map_rows;
     uint64_t hit =
-        feed->zone_map ? search_map(s, feed->zone_map, row, end) : search_rows(s, row, end);
-    remember_clear(scan, s, hit);
-    r->result->ticks_scanned += s->rows_read;
-    r->result->zone_lines += s->lines_read;
+        feed->zone_map ? search_map(&s, feed->zone_map, row, end) : search_rows(&s, row, end);
+    remember_clear(scan, &s, hit);
+    r->result->ticks_scanned += s.rows_read;
+    r->result->zone_lines += s.lines_read;
     return hit;
 }
 
-/* The next row of a feed that matters, or its end. */
-static uint64_t next_row(run *r, uint32_t feed)
+/* Look for the next row that matters to the orders of a feed's instrument, as far as the run goes for
+ * now. Returns the time of that row; or of one before which there is none. */
+static inline int64_t look_ahead(run *r, uint32_t feed)
 {
     const tks_feed *f = &r->feeds[feed];
     tks__instrument *instrument = tks__instrument_at(r->engine, f->instrument);
-    tks__scan *scan = &instrument->scan;
-    int64_t pending = tks__heap_first(r->engine, &instrument->heaps[TKS__HEAP_PENDING]);
-    uint64_t end = wake_row(scan, f, tks__min(r->timed, pending));
-    search s = search_of(r->engine, f);
-    if (end == f->cursor || (s.falling == NO_FALLING && s.rising == NO_RISING))
-        return end;
-    return price_row(r, scan, f, &s, end);
+    tks__scan *scan = scan_of(r, feed);
+    const tks__heap *heaps = instrument->heaps;
+    bool rests = heaps[TKS__HEAP_FALLING].count || heaps[TKS__HEAP_RISING].count;
+    int64_t pending = tks__heap_first(r->engine, &heaps[TKS__HEAP_PENDING]);
+    scan->next = f->count;
+    if (pending == NEVER && !rests)
+        return NEVER;
+    uint64_t wake = wake_row(scan, f, tks__min(r->timed, pending));
+    uint64_t end = rests ? first_row(end_row(r, feed), wake) : wake;
+    scan->next = end;
+    if (rests && end > f->cursor)
+        scan->next = price_row(r, scan, f, end);
+    bool is_wake = scan->next == wake && (pending <= r->timed || time_of_row(f, wake) >= pending);
+    scan->is_exact = is_wake || scan->next < end;
+    return time_of_row(f, scan->next);
 }
 
-static void mark_stale(const run *r)
+/* What was found is no longer true: look again when its turn comes, from its cursor on. */
+static void forget_ahead(run *r, uint32_t feed)
 {
-    for (uint32_t i = 0; i < r->feed_count; i++)
-        scan_of(r, i)->is_stale = 1;
+    const tks_feed *f = &r->feeds[feed];
+    scan_of(r, feed)->next = f->cursor;
+    scan_of(r, feed)->is_exact = 0;
+    race_set(&r->own, feed, time_of_row(f, f->cursor));
 }
 
-/* The feed whose next row that matters comes first, or TKS_NONE. */
+static void fronts_begin(run *r)
+{
+    race_begin(&r->fronts, tks__at(r->engine, r->engine->fronts_at), r->feed_count);
+    for (uint32_t i = 0; i < r->feed_count; i++)
+        r->fronts.levels[0][i] = time_of_row(&r->feeds[i], r->feeds[i].cursor);
+    race_build(&r->fronts);
+    r->has_fronts = true;
+}
+
+static int64_t last_time_of(const run *r)
+{
+    int64_t last = INT64_MIN;
+    for (uint32_t i = 0; i < r->feed_count; i++) {
+        const tks_feed *f = &r->feeds[i];
+        if (f->cursor < f->count)
+            last = tks__max(last, f->time[f->count - 1]);
+    }
+    return last;
+}
+
+/* What no row comes to does not matter: most orders that end in time end after the batch. */
+static int64_t first_timed(run *r)
+{
+    const tks_engine *engine = r->engine;
+    int64_t timed = tks__heap_first(engine, &engine->expiry);
+    if (engine->command_count)
+        timed = tks__min(timed, tks__command_at(engine, 0)->due);
+    if (timed == NEVER)
+        return NEVER;
+    if (r->last_time == NEVER)
+        r->last_time = last_time_of(r);
+    return timed <= r->last_time ? timed : NEVER;
+}
+
+/* After a tick or a placement. The feed is looked at when the next one is chosen. */
+static void orders_changed(run *r, uint32_t feed)
+{
+    r->timed = first_timed(r);
+    r->changed = feed;
+}
+
+static void own_begin(run *r)
+{
+    r->timed = first_timed(r);
+    race_begin(&r->own, tks__at(r->engine, r->engine->own_at), r->feed_count);
+    for (uint32_t i = 0; i < r->feed_count; i++)
+        r->own.levels[0][i] = look_ahead(r, i);
+    race_build(&r->own);
+}
+
+/* Take the rows before the point (time, instrument) from the feeds that have any, and tell the feed
+ * whose next row is the first of all then; TKS_NONE when there is none. */
+static uint32_t bring_up(run *r, int64_t time, uint32_t instrument)
+{
+    if (!r->has_fronts)
+        fronts_begin(r);
+    for (uint32_t last = TKS_NONE;;) {
+        uint32_t feed = race_first(&r->fronts);
+        if (r->fronts.levels[0][feed] == NEVER)
+            return TKS_NONE;
+        if (feed == last)
+            return feed;
+        const tks_feed *f = &r->feeds[feed];
+        feed_advance(r, feed, row_after(r, feed, time, instrument));
+        race_set(&r->fronts, feed, time_of_row(f, f->cursor));
+        last = feed;
+    }
+}
+
+/* The feed whose row wakes what is due by time: the first at or after it. An order of a schedule may
+ * have come with a time that had passed; the cursors of other feeds are still behind the clock then. */
+static uint32_t next_timed(run *r)
+{
+    const tks_engine *engine = r->engine;
+    bool has_passed = r->has_taken && r->timed <= engine->clock;
+    uint32_t feed =
+        has_passed ? bring_up(r, engine->clock, engine->last_instrument) : bring_up(r, r->timed, 0);
+    if (feed == TKS_NONE || !is_within(r, feed, r->feeds[feed].cursor))
+        return TKS_NONE;
+    r->row = r->feeds[feed].cursor;
+    return feed;
+}
+
+static bool is_due(const run *r, int64_t time)
+{
+    return r->timed <= time && r->timed <= r->until.time && r->timed != NEVER;
+}
+
+/* The feed whose next row that matters comes first, that row in r->row; or TKS_NONE. A bound that did
+ * not move for another look is executed: times of wrong CHECKED columns need not ascend, and this ends
+ * all the same. */
 static uint32_t next_feed(run *r)
 {
-    uint32_t first = TKS_NONE;
-    int64_t first_time = 0;
-    int64_t timed = first_timed(r->engine);
-    if (timed != r->timed) {
-        r->timed = timed;
-        mark_stale(r);
+    if (r->changed != TKS_NONE)
+        race_set(&r->own, r->changed, look_ahead(r, r->changed));
+    r->changed = TKS_NONE;
+    for (;;) {
+        uint32_t feed = race_first(&r->own);
+        int64_t time = r->own.levels[0][feed];
+        if (is_due(r, time))
+            return next_timed(r);
+        if (time == NEVER)
+            return TKS_NONE;
+        tks__scan *scan = scan_of(r, feed);
+        r->row = scan->next;
+        if (!is_within(r, feed, r->row))
+            return TKS_NONE;
+        if (scan->is_exact && r->row >= r->feeds[feed].cursor)
+            return feed;
+        race_set(&r->own, feed, look_ahead(r, feed));
+        if (scan->next <= r->row)
+            scan->is_exact = 1;
     }
-    for (uint32_t i = 0; i < r->feed_count; i++) {
-        tks__scan *scan = scan_of(r, i);
-        if (scan->is_stale) {
-            scan->next = next_row(r, i);
-            scan->is_stale = 0;
-        }
-        if (scan->next < scan->end &&
-            (first == TKS_NONE || r->feeds[i].time[scan->next] < first_time)) {
-            first = i;
-            first_time = r->feeds[i].time[scan->next];
-        }
+}
+
+/* ---- Executing ------------------------------------------------------------------------------- */
+
+/* Orders of another instrument than the tick's are about to end or change: their events tell the tick
+ * index of their instrument, and their checks read its price. */
+static void bring_up_other(run *r, uint32_t instrument, const tks_tick *tick)
+{
+    uint32_t feed = feed_of(r, instrument);
+    if (feed == TKS_NONE || instrument == tick->instrument)
+        return;
+    feed_advance(r, feed, row_after(r, feed, tick->time, tick->instrument));
+    forget_ahead(r, feed);
+}
+
+static void bring_up_open(run *r, uint64_t before_id, const tks_tick *tick)
+{
+    const tks_engine *engine = r->engine;
+    for (uint32_t slot = engine->first_order; slot != TKS_NONE;) {
+        const tks__order *order = tks__order_at(engine, slot);
+        if (order->id >= before_id)
+            return;
+        bring_up_other(r, order->instrument, tick);
+        slot = order->next;
     }
-    return first;
+}
+
+/* Bring up the instruments that expiries and delayed commands of this tick will tell of: as many steps
+ * as there may be events. */
+static void bring_up_timed(run *r, const tks_tick *tick)
+{
+    const tks_engine *engine = r->engine;
+    tks__candidate *due = tks__at(engine, engine->candidates_at);
+    uint32_t count = tks__heap_collect(engine, &engine->expiry, tick->time, 0, due);
+    for (uint32_t i = 0; i < count; i++)
+        bring_up_other(r, tks__order_at(engine, due[i].slot)->instrument, tick);
+    for (uint32_t i = 0; i < engine->command_count; i++) {
+        const tks__command *command = tks__command_at(engine, i);
+        if (command->due > tick->time)
+            return;
+        if (command->instrument == TKS_INSTRUMENT_ALL)
+            bring_up_open(r, command->order_id, tick);
+        else
+            bring_up_other(r, command->instrument, tick);
+    }
 }
 
 /* A checked row as the tick needs it: a quantity or side that nothing asks for may lie on a page of a
@@ -805,17 +1123,15 @@ static tks_tick live_tick(const tks_feed *feed, const tks_instrument *rules, uin
     return tick_of_row(&asked, row);
 }
 
-/* Run one row through the full tick. */
+/* Run the chosen row of a feed through the full tick. */
 static tks_status execute_row(run *r, uint32_t feed)
 {
     tks_feed *f = &r->feeds[feed];
-    tks__scan *scan = scan_of(r, feed);
-    feed_advance(r, feed, scan->next);
+    feed_advance(r, feed, r->row);
     const tks_instrument *rules = &tks__instrument_at(r->engine, f->instrument)->rules;
     tks_tick tick = live_tick(f, rules, f->cursor);
-    bool has_timed = r->timed <= tick.time;
-    if (has_timed) /* events of other instruments tell their tick index */
-        advance_others(r, feed, tick.time);
+    if (r->timed <= tick.time)
+        bring_up_timed(r, &tick);
     /* Only a wrong CHECKED flag can fail here; then the run ends before the row. */
     tks_status status = tks__tick_check(rules, &tick);
     if (status == TKS_STATUS_OK && r->engine->has_clock && tick.time < r->engine->clock)
@@ -828,34 +1144,38 @@ static tks_status execute_row(run *r, uint32_t feed)
     f->cursor++;
     r->result->ticks_done++;
     r->result->ticks_executed++;
-    scan->is_stale = 1;
-    if (has_timed)
-        mark_stale(r);
+    orders_changed(r, feed);
     return TKS_STATUS_OK;
 }
 
-/* Run all feeds to scan.end, or to the tick that emits an event of stop_on. */
-static tks_status run_to_ends(run *r)
+/* Execute all rows that matter up to r->until, or to the tick that emits an event of stop_on. Rows
+ * after the last of them are not taken yet when it comes to r->until. */
+static tks_status run_on(run *r)
 {
-    mark_stale(r);
-    r->timed = first_timed(r->engine);
     for (;;) {
         uint32_t feed = next_feed(r);
         if (feed == TKS_NONE)
-            break;
-        int64_t time = r->feeds[feed].time[scan_of(r, feed)->next];
+            return TKS_STATUS_OK;
+        int64_t time = r->feeds[feed].time[r->row];
         r->engine->event_kinds = 0;
         tks_status status = execute_row(r, feed);
-        bool stops = status == TKS_STATUS_OK && (r->engine->event_kinds & r->stop_on);
+        r->is_stopped = status == TKS_STATUS_OK && (r->engine->event_kinds & r->stop_on);
         r->result->event_kinds = r->engine->event_kinds;
-        if (status != TKS_STATUS_OK || stops) {
+        if (status != TKS_STATUS_OK || r->is_stopped) {
             advance_others(r, feed, time);
             return status;
         }
     }
-    for (uint32_t i = 0; i < r->feed_count; i++)
-        feed_advance(r, i, scan_of(r, i)->end);
-    return TKS_STATUS_OK;
+}
+
+/* Run all feeds to their ends, or to the tick that emits an event of stop_on. */
+static tks_status run_to_ends(run *r)
+{
+    r->until = point_end;
+    tks_status status = run_on(r);
+    if (status == TKS_STATUS_OK && !r->is_stopped)
+        advance_to_ends(r);
+    return status;
 }
 
 static tks_status result_begin(const tks_engine *engine, const tks_feed *feeds, uint32_t feed_count,
@@ -870,16 +1190,34 @@ static tks_status result_begin(const tks_engine *engine, const tks_feed *feeds, 
     return TKS_STATUS_OK;
 }
 
+/* The trees are begun when they are needed. */
+static void run_begin(run *r, tks_engine *engine, tks_feed *feeds, uint32_t feed_count,
+                      tks_batch_result *result)
+{
+    r->engine = engine;
+    r->feeds = feeds;
+    r->feed_count = feed_count;
+    r->stop_on = 0;
+    r->result = result;
+    r->until = point_end;
+    r->timed = r->last_time = NEVER;
+    r->changed = TKS_NONE;
+    r->has_fronts = r->has_taken = r->is_stopped = r->is_at_ends = false;
+}
+
 tks_status tks_step_batch(tks_engine *engine, tks_feed *feeds, uint32_t feed_count,
                           uint32_t stop_on, tks_batch_result *result_out)
 {
     tks_status status = result_begin(engine, feeds, feed_count, result_out);
     if (status != TKS_STATUS_OK)
         return status;
-    run r = {engine, feeds, feed_count, stop_on, result_out, INT64_MAX, false};
-    status = feeds_begin(&r);
+    run r;
+    run_begin(&r, engine, feeds, feed_count, result_out);
+    r.stop_on = stop_on;
+    status = feeds_check(&r);
     if (status != TKS_STATUS_OK)
         return status;
+    own_begin(&r);
     status = run_to_ends(&r);
     tks__orders_compact(engine);
     return status;
@@ -908,24 +1246,6 @@ static tks_order order_of_row(const tks_schedule *s, uint64_t row)
     return order;
 }
 
-/* A place between ticks in the merged order: after everything up to (time, instrument, row). */
-typedef struct point {
-    int64_t time;
-    uint32_t instrument;
-    uint64_t row;
-} point;
-
-static bool is_before(const point *a, const point *b)
-{
-    if (a->time != b->time)
-        return a->time < b->time;
-    return a->instrument != b->instrument ? a->instrument < b->instrument : a->row < b->row;
-}
-
-/* Before every tick still to come; after every tick there is. */
-static const point point_now = {INT64_MIN, 0, 0};
-static const point point_end = {INT64_MAX, UINT32_MAX, UINT64_MAX};
-
 static point point_of_row(const run *r, const tks_schedule *s, uint64_t row)
 {
     if (s->time)
@@ -933,11 +1253,12 @@ static point point_of_row(const run *r, const tks_schedule *s, uint64_t row)
     uint32_t instrument = s->instrument ? s->instrument[row] : 0;
     if (instrument >= r->engine->instrument_count)
         return point_end; /* a wrong CHECKED flag: the placement will say so */
-    const tks__instrument *at = tks__instrument_at(r->engine, instrument);
-    if (at->scan.feed == TKS_NONE)
+    uint32_t index = feed_of(r, instrument);
+    if (index == TKS_NONE)
         return point_end;
-    const tks_feed *feed = &r->feeds[at->scan.feed];
-    uint64_t taken = at->tick_count; /* the feed's next row is tick number `taken` */
+    const tks_feed *feed = &r->feeds[index];
+    /* The feed's next row is tick number `taken`. */
+    uint64_t taken = tks__instrument_at(r->engine, instrument)->tick_count;
     if (s->tick_index[row] < 0 || (uint64_t)s->tick_index[row] < taken)
         return point_now;
     uint64_t ahead = (uint64_t)s->tick_index[row] - taken;
@@ -965,7 +1286,7 @@ static tks_status schedule_row_check(const run *r, const tks_schedule *s, uint64
     tks_status status = tks__order_check(r->engine, &order);
     if (status != TKS_STATUS_OK)
         return status;
-    if (s->tick_index && tks__instrument_at(r->engine, order.instrument)->scan.feed == TKS_NONE)
+    if (s->tick_index && feed_of(r, order.instrument) == TKS_NONE)
         return TKS_STATUS_INSTRUMENT;
     point here = point_of_row(r, s, row);
     if (is_before(&here, last))
@@ -990,40 +1311,55 @@ static tks_status schedule_check(const run *r, const tks_schedule *s)
     return TKS_STATUS_OK;
 }
 
-static void ends_at(const run *r, const point *p)
+static void advance_each(run *r)
 {
-    for (uint32_t i = 0; i < r->feed_count; i++) {
-        const tks_feed *f = &r->feeds[i];
-        tks__scan *scan = scan_of(r, i);
-        if (p->time == INT64_MIN)
-            scan->end = f->cursor;
-        else if (f->instrument == p->instrument && p->row != UINT64_MAX)
-            scan->end = p->row + 1;
-        else if (p->time == INT64_MAX)
-            scan->end = f->count;
-        else
-            scan->end = gallop_time(f->time, f->cursor, f->count,
-                                    f->instrument <= p->instrument ? p->time + 1 : p->time);
-    }
+    for (uint32_t i = 0; i < r->feed_count; i++)
+        feed_advance(r, i, end_row(r, i));
+}
+
+/* Take the rows up to r->until that the next order must have behind it: its clock is that of the last
+ * of all, its price and tick index those of its instrument. */
+static void advance_until(run *r)
+{
+    const point *p = &r->until;
+    if (p->time == INT64_MIN)
+        return;
+    if (p->time == INT64_MAX)
+        advance_to_ends(r);
+    else if (p->instrument == UINT32_MAX && r->feed_count <= RACE_FAN)
+        advance_each(r);
+    else if (p->instrument == UINT32_MAX)
+        bring_up(r, p->time + 1, 0);
+    else /* after a row of the order's own instrument, which is the last then */
+        feed_advance(r, feed_of(r, p->instrument), p->row + 1);
+}
+
+static tks_status place_row(run *r, const tks_schedule *s)
+{
+    tks_order order = order_of_row(s, s->cursor);
+    uint64_t order_id;
+    tks_status status = tks_order_place(r->engine, &order, &order_id);
+    if (status == TKS_STATUS_OK)
+        orders_changed(r, feed_of(r, order.instrument));
+    else
+        advance_each(r);
+    return status;
 }
 
 static tks_status run_schedule(run *r, tks_schedule *s)
 {
     while (s->cursor < s->count) {
-        point here = point_of_row(r, s, s->cursor);
-        ends_at(r, &here);
-        tks_status status = run_to_ends(r);
+        r->until = point_of_row(r, s, s->cursor);
+        tks_status status = run_on(r);
         if (status != TKS_STATUS_OK)
             return status;
-        tks_order order = order_of_row(s, s->cursor);
-        uint64_t order_id;
-        status = tks_order_place(r->engine, &order, &order_id);
+        advance_until(r);
+        status = place_row(r, s);
         if (status != TKS_STATUS_OK)
             return status;
         s->cursor++;
         r->result->rows_done++;
     }
-    ends_at(r, &point_end);
     return run_to_ends(r);
 }
 
@@ -1040,13 +1376,16 @@ tks_status tks_run_orders(tks_engine *engine, tks_feed *feeds, uint32_t feed_cou
         result_out->bad_feed = feed_count;
         return status;
     }
-    run r = {engine, feeds, feed_count, 0, result_out, INT64_MAX, false};
-    status = feeds_begin(&r);
+    run r;
+    run_begin(&r, engine, feeds, feed_count, result_out);
+    status = feeds_check(&r);
     if (status != TKS_STATUS_OK)
         return status;
     status = schedule_check(&r, schedule);
     if (status != TKS_STATUS_OK)
         return status;
+    r.until = point_now;
+    own_begin(&r);
     status = run_schedule(&r, schedule);
     tks__orders_compact(engine);
     return status;

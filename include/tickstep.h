@@ -491,8 +491,8 @@ typedef struct tks_batch_result {
  * stop_on: bits of event kinds; the call returns after the tick that emitted one (0: never).
  * Errors: as tks_step, COLUMN_MISSING to ZONE_MAP; a bad column changes nothing and is named in the
  * result. CAPACITY and OVERFLOW stop before the tick concerned: ticks_done and the cursors tell.
- * Cost: one pass over unchecked columns; then O(log) per touched order, plus one pass over the
- * price column without a zone map. */
+ * Cost: one pass over the feeds and over unchecked columns; then O(log feeds) per executed row and
+ * O(log) per touched order, plus one pass over the price column without a zone map. */
 TKS_API tks_status tks_step_batch(tks_engine *engine, tks_feed *feeds, uint32_t feed_count,
                                   uint32_t stop_on, tks_batch_result *result_out);
 

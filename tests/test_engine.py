@@ -773,6 +773,76 @@ def test_two_instruments_merge_in_one_order(
     assert looped.state_hash == cut.state_hash == whole.state_hash
 
 
+def test_many_instruments_merge_in_one_order() -> None:
+    random = np.random.default_rng(5)
+    sizes = ["0.01", "0.1"]
+    symbols = [f"S{index:02d}" for index in range(70)]
+    listed = [ts.Instrument(name, tick_size=sizes[place % 2]) for place, name in enumerate(symbols)]
+    data = {}
+    for place, name in enumerate(symbols):
+        times = np.sort(random.integers(0, 60, random.integers(0, 40))).tolist()
+        prices = (1_000 + random.integers(-9, 10, len(times))).tolist()
+        data[name] = ticks_of(prices, times, tick_size=sizes[place % 2])
+    after = np.sort(random.integers(0, 60, 200))
+    traded = random.integers(0, 70, 200)
+    near = np.where(traded % 2, 99.5, 9.95) + random.integers(0, 10, 200) / 10 ** (2 - traded % 2)
+    orders: dict[str, npt.ArrayLike] = {
+        "time": after,
+        "symbol": np.array(symbols)[traded],
+        "order_type": "LIMIT",
+        "side": np.where(random.integers(0, 2, 200), "BUY", "SELL"),
+        "qty": 1.0,
+        "price": near,
+        "time_in_force": "GTD",
+        "expire_ts": after + random.integers(1, 30, 200),
+    }
+
+    def order(row: int) -> ts.Order:
+        fields = {name: np.broadcast_to(column, 200)[row] for name, column in orders.items()}
+        price, until = round(float(fields["price"]), 2), int(fields["expire_ts"])
+        return ts.Order(
+            "LIMIT", str(fields["side"]), 1, price, symbol=str(fields["symbol"]),
+            time_in_force="GTD", expire_ts=until,
+        )  # fmt: skip
+
+    merged = sorted(
+        (time, place) for place, name in enumerate(symbols) for time in data[name].time.tolist()
+    )
+
+    def by_cursor(engine: ts.Engine) -> None:
+        """One by one, but for some that `advance` takes in between."""
+        seen = 0
+        for row, time in enumerate(after.tolist()):
+            while seen < len(merged) and merged[seen][0] <= time:
+                if row % 3 == 0:
+                    seen += engine.advance(2, until=time + 1).ticks_done
+                    continue
+                tick = next(iter(engine.cursor()))
+                assert (tick.time, tick.instrument) == merged[seen]
+                seen += 1
+            engine.place_order(order(row))
+        assert engine.advance().ticks_done == len(merged) - seen
+
+    def by_advance(engine: ts.Engine) -> None:
+        for row, time in enumerate(after.tolist()):
+            engine.advance(until=time + 1)
+            engine.place_order(order(row))
+        engine.advance()
+
+    def by_schedule(engine: ts.Engine) -> None:
+        assert engine.run_orders(orders).rows_done == 200
+
+    outcomes = set()
+    for way in (by_cursor, by_advance, by_schedule):
+        engine = ts.Engine(ts.EngineConfig(instruments=listed))
+        engine.bind(data)
+        way(engine)
+        kinds = set(engine.events["kind"].tolist())
+        assert {_kernel.EVENT_KINDS["FILLED"], _kernel.EVENT_KINDS["EXPIRED"]} <= kinds
+        outcomes.add((engine.digest, engine.state_hash))
+    assert len(outcomes) == 1
+
+
 def test_advance_stops_where_it_is_told() -> None:
     engine = engine_of()
     engine.bind(ticks_of([100, 99, 98, 97, 96], [10, 20, 20, 30, 40]))

@@ -1384,12 +1384,15 @@ class _Schedule:
         column = self._full(self.given.get(name, np.asarray(0)))
         given = self._given(name, column)
         result = np.zeros(self.rows, dtype=np.int64)
-        for index in np.unique(self.instrument).tolist():
-            numbers = self.engine.config._numbers["instruments"][index]
-            rows = given & (self.instrument == index)
+        sizes = [each[size] for each in self.engine.config._numbers["instruments"]]
+        grids = list(dict.fromkeys(sizes))  # few, however many instruments share them
+        places = {step: place for place, step in enumerate(grids)}
+        place_of_row = np.array([places[step] for step in sizes])[self.instrument]
+        for place in np.unique(place_of_row).tolist():
+            rows = given & (place_of_row == place)
             # The other rows become 0, which is on every grid, so that errors name the right row.
             masked = np.where(rows, column, 0)
-            result += grid_column(masked, Grid(numbers[size], size), name, OrderError)
+            result += grid_column(masked, Grid(grids[place], size), name, OrderError)
         return result
 
     def _given(self, name: str, column: npt.NDArray[Any]) -> npt.NDArray[np.bool_]:

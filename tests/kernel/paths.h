@@ -19,7 +19,7 @@
 
 enum { NAIVE, BATCH, ZONES, TIGHT, SAVED, PATHS };
 
-enum { INSTRUMENTS_MAX = 3, ROWS_MAX = 4096 };
+enum { INSTRUMENTS_MAX = 10, ROWS_MAX = 4096 };
 
 typedef struct columns { /* one instrument's ticks of one run */
     int64_t time[ROWS_MAX];

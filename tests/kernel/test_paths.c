@@ -77,7 +77,8 @@ static void world_make(world *w)
     memset(&config, 0, sizeof config);
     config.struct_size = sizeof config;
     config.flags = random_once_in(4) ? TKS_CONFIG_CASH_ACCOUNT : 0;
-    config.instrument_count = w->instrument_count = (uint32_t)random_in(1, INSTRUMENTS_MAX);
+    w->instrument_count = (uint32_t)random_in(1, random_once_in(12) ? INSTRUMENTS_MAX : 3);
+    config.instrument_count = w->instrument_count;
     config.latency = random_once_in(2) ? 0 : random_in(1, 20);
     config.initial_cash_units = random_once_in(2) ? random_in(0, 20000) : INT64_C(1) << 40;
     for (uint32_t i = 0; i < config.instrument_count; i++) {

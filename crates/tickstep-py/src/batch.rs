@@ -1,13 +1,11 @@
 //! Batches: columns in place, without the GIL, in pieces between which Ctrl-C is heard.
 
-use std::borrow::Cow;
-
 use pyo3::exceptions::PyTypeError;
 use pyo3::prelude::*;
 use pyo3::types::{PyDict, PyString};
 use tickstep::{BatchError, Engine, EventKind, Feed, FloatQty, Instrument, RowError, Schedule};
 
-use crate::bound::{BoundTicks, first_rows, rows_ahead};
+use crate::bound::Bindings;
 use crate::errors::{Kind, raised, raised_batch, raised_row};
 use crate::order::named;
 use crate::schedule::OrderColumns;
@@ -185,26 +183,29 @@ impl From<BatchError> for Stop {
     }
 }
 
-/// Runs bound ticks up to these ends.
+/// Runs bound ticks: at most so many of the merged order, and none at or after a time.
 pub fn run_bound(
     py: Python<'_>,
     engine: &mut Engine,
-    bound: &mut [BoundTicks],
-    ends: &[usize],
+    bound: &mut Bindings,
+    count: Option<usize>,
+    until: Option<i64>,
     stop_on: u32,
 ) -> Result<BatchResult, Stop> {
     let mut total = tickstep::BatchResult::default();
+    let mut left = count.unwrap_or(usize::MAX);
+    let feeds = bound.feeds();
     loop {
-        let piece = piece_ends(bound, ends);
-        let mut feeds = feeds(py, engine, bound, &piece)?;
-        let answer = without_gil(py, rows_ahead(bound, &piece), || {
-            engine.step_batch(&mut feeds, stop_on)
-        });
-        let cursors: Vec<usize> = feeds.iter().map(Feed::cursor).collect();
-        move_cursors(bound, &cursors);
+        let ahead = feeds.stop_before(until);
+        let piece = ahead.min(left).min(PIECE_TICKS);
+        if piece < ahead {
+            feeds.stop_after(piece);
+        }
+        let answer = without_gil(py, piece, || engine.step_set(feeds, stop_on));
         total.add(&answer.map_err(|fault| after(&total, fault))?);
         let is_stopped = total.event_kinds & stop_on != 0;
-        if is_stopped || cursors == ends {
+        left -= piece;
+        if is_stopped || left == 0 || piece == ahead {
             return Ok(total.into());
         }
         py.check_signals()?;
@@ -216,53 +217,15 @@ pub fn run_bound(
 pub fn take_shown(
     py: Python<'_>,
     engine: &mut Engine,
-    bound: &mut [BoundTicks],
+    bound: &mut Bindings,
     rows: usize,
 ) -> Result<(), Stop> {
-    let ends: Vec<usize> = bound.iter().map(|one| one.cursor).collect();
-    for one in bound.iter_mut() {
-        one.cursor -= rows;
-    }
-    let mut feeds = feeds(py, engine, bound, &ends)?;
-    let answer = without_gil(py, rows, || engine.step_batch(&mut feeds, 0));
-    let cursors: Vec<usize> = feeds.iter().map(Feed::cursor).collect();
-    move_cursors(bound, &cursors);
-    answer?;
+    bound.go_back(rows);
+    let feeds = bound.feeds();
+    feeds.stop_before(None);
+    feeds.stop_after(rows);
+    without_gil(py, rows, || engine.step_set(feeds, 0))?;
     Ok(())
-}
-
-/// The ends of the next piece.
-fn piece_ends<'a>(bound: &[BoundTicks], ends: &'a [usize]) -> Cow<'a, [usize]> {
-    if rows_ahead(bound, ends) <= PIECE_TICKS {
-        Cow::Borrowed(ends)
-    } else {
-        Cow::Owned(first_rows(bound, ends, PIECE_TICKS))
-    }
-}
-
-fn feeds<'a>(
-    py: Python<'_>,
-    engine: &Engine,
-    bound: &'a [BoundTicks],
-    ends: &[usize],
-) -> PyResult<Vec<Feed<'a>>> {
-    let rules = &engine.config().instruments;
-    let feed = |(one, end): (&'a BoundTicks, &usize)| {
-        let columns = one.columns.get();
-        columns.feed(
-            one.instrument,
-            &rules[one.instrument as usize],
-            one.cursor..*end,
-        )
-    };
-    let feeds: Result<Vec<_>, _> = bound.iter().zip(ends).map(feed).collect();
-    feeds.map_err(|error| raised(py, &error, Kind::Data))
-}
-
-fn move_cursors(bound: &mut [BoundTicks], cursors: &[usize]) {
-    for (one, cursor) in bound.iter_mut().zip(cursors) {
-        one.cursor = *cursor;
-    }
 }
 
 /// Runs bound ticks to their ends and places a schedule on the way. One call of the kernel, because
@@ -270,16 +233,14 @@ fn move_cursors(bound: &mut [BoundTicks], cursors: &[usize]) {
 pub fn run_schedule(
     py: Python<'_>,
     engine: &mut Engine,
-    bound: &mut [BoundTicks],
+    bound: &mut Bindings,
     orders: &Bound<'_, PyDict>,
 ) -> Result<BatchResult, Stop> {
     let columns = OrderColumns::read(orders)?;
     let mut schedule =
         Schedule::new(columns.as_columns()).map_err(|error| raised(py, &error, Kind::Order))?;
-    let ends: Vec<usize> = bound.iter().map(|one| one.end).collect();
-    let mut feeds = feeds(py, engine, bound, &ends)?;
-    let answer = py.detach(|| engine.run_orders(&mut feeds, &mut schedule));
-    let cursors: Vec<usize> = feeds.iter().map(Feed::cursor).collect();
-    move_cursors(bound, &cursors);
+    let feeds = bound.feeds();
+    feeds.stop_before(None);
+    let answer = py.detach(|| engine.run_orders_set(feeds, &mut schedule));
     Ok(answer?.into())
 }

@@ -1,65 +1,155 @@
 //! Ticks bound to an engine: the place reached in them, and how far a run goes.
 
+use std::cmp::Reverse;
+use std::collections::BinaryHeap;
+use std::collections::binary_heap::PeekMut;
+use std::mem::transmute;
+use std::ops::Range;
+
 use pyo3::ffi;
 use pyo3::prelude::*;
-
-use tickstep::Extent;
+use tickstep::{Extent, Feed, FeedSet, Instrument};
 
 use crate::bars::Figures;
 use crate::convert::Steps;
+use crate::errors::{Kind, raised, raised_row};
 use crate::ticks::{Tick, TickColumns};
 
-/// Ticks that were bound to one instrument, and the place reached in them.
-pub struct BoundTicks {
-    pub instrument: u32,
-    pub columns: Py<TickColumns>,
-    /// The first of the rows that were bound.
-    pub start: usize,
-    /// The next row to take.
-    pub cursor: usize,
-    /// The row to stop before; the columns have it.
-    pub end: usize,
+/// Ticks that were bound to one instrument.
+struct BoundTicks {
+    instrument: u32,
+    columns: Py<TickColumns>,
     /// The objects that a cursor hands out.
-    pub shown: TickPair,
+    shown: TickPair,
 }
 
-impl BoundTicks {
-    /// Rows from `start` up to `end`, none of them taken.
-    pub fn new(instrument: u32, columns: Py<TickColumns>, start: usize, end: usize) -> BoundTicks {
-        BoundTicks {
-            instrument,
-            columns,
-            start,
-            cursor: start,
-            end,
+/// All ticks bound to an engine, in order of instruments, and the places reached in them.
+#[derive(Default)]
+pub struct Bindings {
+    ticks: Vec<BoundTicks>,
+    /// What the kernel reads, in the columns that `ticks` keeps.
+    feeds: FeedSet<'static>,
+    heads: Heads,
+}
+
+impl Bindings {
+    /// Rows of columns, each for the instrument with this index, which there is. Columns whose prices
+    /// were checked less strictly than the instrument asks are checked again.
+    pub fn new(
+        py: Python<'_>,
+        bound: Vec<(u32, Py<TickColumns>, Range<usize>)>,
+        rules: &[Instrument],
+    ) -> PyResult<Bindings> {
+        let feeds: Result<Vec<Feed<'_>>, _> = bound
+            .iter()
+            .map(|(instrument, columns, rows)| {
+                let rules = &rules[*instrument as usize];
+                columns.get().feed(*instrument, rules, rows.clone())
+            })
+            .collect();
+        let feeds = feeds.map_err(|error| raised(py, &error, Kind::Data))?;
+        let feeds = FeedSet::new(feeds, rules).map_err(|fault| raised_row(py, &fault))?;
+        // SAFETY: the set borrows from columns that neither move nor change as long as they live, and
+        // `ticks` keeps them as long as the set; nothing hands out what it borrows.
+        let feeds = unsafe { transmute::<FeedSet<'_>, FeedSet<'static>>(feeds) };
+        let ticks = bound
+            .into_iter()
+            .map(|(instrument, columns, _)| BoundTicks {
+                instrument,
+                columns,
+                shown: TickPair::default(),
+            })
+            .collect();
+        Ok(Bindings {
+            ticks,
+            feeds,
+            heads: Heads::default(),
+        })
+    }
+
+    /// The same rows and places, for another engine.
+    pub fn copy(&self, py: Python<'_>) -> Bindings {
+        let copy = |one: &BoundTicks| BoundTicks {
+            instrument: one.instrument,
+            columns: one.columns.clone_ref(py),
             shown: TickPair::default(),
+        };
+        Bindings {
+            ticks: self.ticks.iter().map(copy).collect(),
+            feeds: self.feeds.clone(),
+            heads: Heads::default(),
         }
     }
 
-    /// The same rows and place, for another engine.
-    pub fn copy(&self, py: Python<'_>) -> BoundTicks {
-        BoundTicks {
-            cursor: self.cursor,
-            ..BoundTicks::new(
-                self.instrument,
-                self.columns.clone_ref(py),
-                self.start,
-                self.end,
-            )
+    pub fn is_empty(&self) -> bool {
+        self.ticks.is_empty()
+    }
+
+    /// The instruments that have ticks.
+    pub fn instruments(&self) -> impl Iterator<Item = u32> {
+        self.ticks.iter().map(|one| one.instrument)
+    }
+
+    /// Goes back to the first rows.
+    pub fn rewind(&mut self) {
+        self.feeds.rewind();
+        self.heads = Heads::default();
+    }
+
+    /// What the kernel runs. Cursors only go forward there.
+    pub fn feeds(&mut self) -> &mut FeedSet<'static> {
+        &mut self.feeds
+    }
+
+    /// Goes back over rows of the only feed, which a loop was shown. Tells the row to stop before.
+    pub fn go_back(&mut self, rows: usize) {
+        self.feeds.set_cursor(0, self.feeds.cursor(0) - rows);
+    }
+
+    /// The feed with the earliest tick; of equal times the one with the lowest instrument.
+    #[inline]
+    pub fn next_feed(&mut self) -> Option<usize> {
+        match self.ticks.len() {
+            1 => (self.feeds.cursor(0) < self.feeds.end(0)).then_some(0),
+            2..=FEW_FEEDS => first_feed(&self.feeds),
+            _ => self.heads.next(&self.feeds),
         }
     }
 
-    /// Time of the next row to take; none at the end.
-    pub fn next_time(&self) -> Option<i64> {
-        (self.cursor < self.end).then(|| self.columns.get().times()[self.cursor])
+    /// The next tick of a feed that has one, and its row.
+    #[inline]
+    pub fn tick(&self, feed: usize) -> (tickstep::Tick, usize) {
+        let one = &self.ticks[feed];
+        let row = self.feeds.cursor(feed);
+        (one.columns.get().row(row, one.instrument), row)
+    }
+
+    /// Instrument and time of the next row of each feed; no time at its end.
+    pub fn next_times(&self) -> impl Iterator<Item = (u32, Option<i64>)> {
+        self.instruments()
+            .enumerate()
+            .map(|(feed, instrument)| (instrument, self.feeds.next_time(feed)))
+    }
+
+    /// Time of the next row of a feed; none at its end.
+    #[inline]
+    pub fn next_time(&self, feed: usize) -> Option<i64> {
+        self.feeds.next_time(feed)
+    }
+
+    /// Goes beyond a row that was taken.
+    #[inline]
+    pub fn pass(&mut self, feed: usize) {
+        self.feeds.set_cursor(feed, self.feeds.cursor(feed) + 1);
     }
 
     /// The bar whose last row this is: a range that continues the row of its open.
-    pub fn bar_ending_at(&self, row: usize, tick: &tickstep::Tick) -> Option<Figures> {
+    pub fn bar_ending_at(&self, feed: usize, row: usize, tick: &tickstep::Tick) -> Option<Figures> {
         if tick.extent != Extent::ContinuedRange || row == 0 {
             return None;
         }
-        let open = self.columns.get().row(row - 1, self.instrument);
+        let one = &self.ticks[feed];
+        let open = one.columns.get().row(row - 1, one.instrument);
         Some(Figures {
             start: open.time,
             stop: tick.time + 1,
@@ -71,9 +161,53 @@ impl BoundTicks {
         })
     }
 
-    /// Times of the rows to come, up to a row.
-    fn times(&self, end: usize) -> &[i64] {
-        &self.columns.get().times()[self.cursor..end]
+    /// Goes beyond a tick that was taken, and shows it.
+    #[inline]
+    pub fn show(
+        &mut self,
+        py: Python<'_>,
+        feed: usize,
+        tick: &tickstep::Tick,
+        lot: &Steps,
+    ) -> PyResult<Py<Tick>> {
+        self.pass(feed);
+        self.ticks[feed].shown.show(py, tick, lot)
+    }
+}
+
+/// So few feeds are looked at faster than they are kept in order.
+const FEW_FEEDS: usize = 4;
+
+#[inline]
+fn first_feed(feeds: &FeedSet<'_>) -> Option<usize> {
+    let open = (0..feeds.len()).filter_map(|feed| Some((feeds.next_time(feed)?, feed)));
+    open.min().map(|(_, feed)| feed)
+}
+
+/// The feeds by the time of their next tick, for a loop over the ticks of many. Times may be those of
+/// ticks that were taken meanwhile: they are put right when they come first.
+#[derive(Default)]
+struct Heads {
+    heap: BinaryHeap<Reverse<(i64, usize)>>,
+    is_made: bool,
+}
+
+impl Heads {
+    fn next(&mut self, feeds: &FeedSet<'_>) -> Option<usize> {
+        if !self.is_made {
+            let head = |feed| feeds.next_time(feed).map(|time| Reverse((time, feed)));
+            self.heap = (0..feeds.len()).filter_map(head).collect();
+            self.is_made = true;
+        }
+        while let Some(mut head) = self.heap.peek_mut() {
+            let Reverse((seen, feed)) = *head;
+            match feeds.next_time(feed) {
+                Some(time) if time == seen => return Some(feed),
+                Some(time) => *head = Reverse((time, feed)),
+                None => drop(PeekMut::pop(head)),
+            }
+        }
+        None
     }
 }
 
@@ -107,12 +241,12 @@ impl Lead {
     /// Counts a row that was taken in the loop, and lets the loop run ahead from here on when it
     /// has asked nothing for a while and nothing can happen.
     #[inline]
-    pub fn after_taken(&mut self, engine: &tickstep::Engine, bound: &[BoundTicks]) {
+    pub fn after_taken(&mut self, engine: &tickstep::Engine, bound: &Bindings) {
         self.taken_rows += 1;
         if self.taken_rows == LOOP_ROWS {
             self.taken_rows = 0;
-            if let ([one], true) = (bound, engine.is_idle()) {
-                self.end = one.end;
+            if bound.feeds.len() == 1 && engine.is_idle() {
+                self.end = bound.feeds.end(0);
             }
         }
     }
@@ -171,75 +305,4 @@ fn replaced(
 fn is_free(_py: Python<'_>, tick: &Py<Tick>) -> bool {
     // SAFETY: the object is alive, and the token shows that no other thread counts meanwhile.
     unsafe { ffi::Py_REFCNT(tick.as_ptr()) == 1 }
-}
-
-/// The feed with the earliest tick; of equal times the one with the lowest instrument.
-#[inline]
-pub fn next_feed(bound: &[BoundTicks]) -> Option<usize> {
-    if let [one] = bound {
-        return (one.cursor < one.end).then_some(0);
-    }
-    let open = bound
-        .iter()
-        .enumerate()
-        .filter(|(_, one)| one.cursor < one.end);
-    // `min_by_key` takes the first of equals, and the feeds are in order of instruments.
-    open.min_by_key(|(_, one)| one.columns.get().times()[one.cursor])
-        .map(|(index, _)| index)
-}
-
-/// The rows before which each of the feeds stops, so that all together take at most `count` ticks of
-/// the merged order and none at or after `until`.
-pub fn merged_ends(bound: &[BoundTicks], count: Option<usize>, until: Option<i64>) -> Vec<usize> {
-    let before = |one: &BoundTicks, end: usize, time: i64| {
-        one.cursor + one.times(end).partition_point(|row_time| *row_time < time)
-    };
-    let ends: Vec<usize> = bound
-        .iter()
-        .map(|one| until.map_or(one.end, |time| before(one, one.end, time)))
-        .collect();
-    match count {
-        Some(count) if count < rows_ahead(bound, &ends) => first_rows(bound, &ends, count),
-        _ => ends,
-    }
-}
-
-/// How many rows there are from the cursors to these ends.
-pub fn rows_ahead(bound: &[BoundTicks], ends: &[usize]) -> usize {
-    bound
-        .iter()
-        .zip(ends)
-        .map(|(one, end)| end - one.cursor)
-        .sum()
-}
-
-/// The ends of the first `count` ticks, of more than there are.
-pub fn first_rows(bound: &[BoundTicks], ends: &[usize], count: usize) -> Vec<usize> {
-    if let ([one], [_]) = (bound, ends) {
-        return vec![one.cursor + count];
-    }
-    let ends_where = |goes_on: &dyn Fn(i64) -> bool| -> Vec<usize> {
-        let rows = bound.iter().zip(ends);
-        rows.map(|(one, end)| one.cursor + one.times(*end).partition_point(|time| goes_on(*time)))
-            .collect()
-    };
-    // The last time of which at least one tick is taken: the smallest with `count` ticks up to it.
-    let (mut low, mut high) = (-(1_i64 << 62), 1_i64 << 62);
-    while low < high {
-        let middle = low + (high.abs_diff(low) / 2) as i64;
-        if rows_ahead(bound, &ends_where(&|time| time <= middle)) >= count {
-            high = middle;
-        } else {
-            low = middle + 1;
-        }
-    }
-    let mut first = ends_where(&|time| time < low);
-    let mut rest = count - rows_ahead(bound, &first);
-    // Ticks of one time come in the order of their instruments, which is that of the feeds.
-    for (end, all) in first.iter_mut().zip(ends_where(&|time| time <= low)) {
-        let more = rest.min(all - *end);
-        *end += more;
-        rest -= more;
-    }
-    first
 }

@@ -9,10 +9,10 @@ use crate::bars::Figures;
 use crate::batch::{
     BatchResult, Stop, read_stop_on, run_bare, run_bound, run_schedule, take_shown,
 };
-use crate::bound::{BoundTicks, Lead, merged_ends, next_feed};
+use crate::bound::{Bindings, Lead};
 use crate::config_numbers::ConfigNumbers;
 use crate::convert::{Number, off_grid};
-use crate::errors::{Kind, raised, raised_at, raised_batch, raised_row};
+use crate::errors::{Kind, raised, raised_at, raised_batch};
 use crate::exclusive::{Exclusive, Turn};
 use crate::history::{History, HistoryArrays};
 use crate::markets::{Market, Markets};
@@ -40,7 +40,7 @@ pub struct TakenRow {
 /// What calls change.
 struct State {
     kernel: tickstep::Engine,
-    bound: Vec<BoundTicks>,
+    bound: Bindings,
     lead: Lead,
     /// None where no rows are to be kept.
     history: Option<History>,
@@ -60,15 +60,15 @@ impl Engine {
         let (kernel, bound) = match (source, state) {
             (Some(source), _) => {
                 let source = source.get().turn(py)?;
-                let bound = source.bound.iter().map(|one| one.copy(py)).collect();
+                let bound = source.bound.copy(py);
                 let forked = source.kernel.try_fork();
                 (
                     forked.map_err(|error| raised(py, &error, Kind::State))?,
                     bound,
                 )
             }
-            (None, Some(state)) => (loaded(py, &numbers, state)?, Vec::new()),
-            (None, None) => (made(py, &numbers)?, Vec::new()),
+            (None, Some(state)) => (loaded(py, &numbers, state)?, Bindings::default()),
+            (None, None) => (made(py, &numbers)?, Bindings::default()),
         };
         let history = (numbers.history > 0).then(|| History::new(numbers.history));
         let state = State {
@@ -171,17 +171,16 @@ impl Engine {
         py: Python<'_>,
         bound: Vec<(u32, Py<TickColumns>, usize, usize)>,
     ) -> PyResult<()> {
-        let bound: Vec<BoundTicks> = bound
-            .into_iter()
-            .map(|(instrument, columns, start, end)| {
-                BoundTicks::new(instrument, columns, start, end)
-            })
-            .collect();
         let mut state = self.turn(py)?;
-        for one in &bound {
-            self.check_columns(py, &state.kernel, one)?;
+        let rules = &state.kernel.config().instruments;
+        if let Some((instrument, ..)) = bound.iter().find(|one| one.0 as usize >= rules.len()) {
+            return Err(self.markets.missing(py, *instrument));
         }
-        state.bound = bound;
+        let bound = bound
+            .into_iter()
+            .map(|(instrument, columns, start, end)| (instrument, columns, start..end))
+            .collect();
+        state.bound = Bindings::new(py, bound, rules)?;
         Ok(())
     }
 
@@ -196,8 +195,7 @@ impl Engine {
         let count = count.map(|count| read_count(py, count)).transpose()?;
         let stop_on = read_stop_on(stop_on)?;
         let State { kernel, bound, .. } = &mut *self.bound_turn(py)?;
-        let ends = merged_ends(bound, count, until);
-        run_bound(py, kernel, bound, &ends, stop_on)
+        run_bound(py, kernel, bound, count, until, stop_on)
             .map_err(|stop| self.stop_error(py, bound, stop))
     }
 
@@ -349,11 +347,7 @@ impl Engine {
     }
 
     #[pyo3(signature = (symbol=None))]
-    fn position_of(
-        &self,
-        py: Python<'_>,
-        symbol: Option<&Bound<'_, PyString>>,
-    ) -> PyResult<f64> {
+    fn position_of(&self, py: Python<'_>, symbol: Option<&Bound<'_, PyString>>) -> PyResult<f64> {
         let instrument = self.markets.index_of(py, symbol, Kind::Config)?;
         let lots = self.exact(py, instrument)?.position_lots;
         Ok(self.markets[instrument].scale.lot.value(lots))
@@ -421,9 +415,7 @@ impl Engine {
     fn reset(&self, py: Python<'_>) -> PyResult<()> {
         let mut state = self.turn(py)?;
         state.kernel.reset();
-        for one in &mut state.bound {
-            one.cursor = one.start;
-        }
+        state.bound.rewind();
         if let Some(history) = &mut state.history {
             history.clear();
         }
@@ -528,47 +520,23 @@ impl Engine {
         OpenOrder::new(view, market.scale.clone(), market.symbol.clone_ref(py))
     }
 
-    /// Columns whose prices were checked less strictly than the instrument asks are checked again.
-    fn check_columns(
-        &self,
-        py: Python<'_>,
-        kernel: &tickstep::Engine,
-        one: &BoundTicks,
-    ) -> PyResult<()> {
-        let instruments = &kernel.config().instruments;
-        let Some(rules) = instruments.get(one.instrument as usize) else {
-            return Err(self.markets.missing(py, one.instrument));
-        };
-        let columns = one.columns.get();
-        let feed = columns
-            .feed(one.instrument, rules, one.start..one.end)
-            .map_err(|error| raised(py, &error, Kind::Data))?;
-        if columns.is_checked_for(rules) {
-            return Ok(());
-        }
-        feed.checked(rules)
-            .map(drop)
-            .map_err(|fault| raised_row(py, &fault))
-    }
-
     /// The exception of a run that ended early. Rows are those of the whole columns, also where a
     /// slice of them is bound, and named by the symbols of their feeds.
     #[cold]
-    fn stop_error(&self, py: Python<'_>, bound: &[BoundTicks], stop: Stop) -> PyErr {
+    fn stop_error(&self, py: Python<'_>, bound: &Bindings, stop: Stop) -> PyErr {
         let fault = match stop {
             Stop::Python(error) => return error,
             Stop::Batch(fault) => fault,
         };
-        let name = |one: &BoundTicks| self.markets[one.instrument].symbol.to_string();
-        let symbols: Vec<String> = bound.iter().map(name).collect();
+        let name = |instrument| self.markets[instrument].symbol.to_string();
+        let symbols: Vec<String> = bound.instruments().map(name).collect();
         raised_batch(py, &fault, &symbols)
     }
 
     /// Instrument and next time of each bound feed; no time at its end.
     pub fn feeds(&self, py: Python<'_>) -> PyResult<Vec<(u32, Option<i64>)>> {
         let state = self.bound_turn(py)?;
-        let feeds = state.bound.iter();
-        Ok(feeds.map(|one| (one.instrument, one.next_time())).collect())
+        Ok(state.bound.next_times().collect())
     }
 
     /// The market of an instrument that is known to exist.
@@ -587,15 +555,12 @@ impl Engine {
     ) -> PyResult<TakenRow> {
         let mut state = self.bound_turn(py)?;
         let state = &mut *state;
-        let one = &state.bound[feed];
-        let (row, instrument) = (one.cursor, one.instrument);
-        if row == one.end {
+        if state.bound.next_time(feed).is_none() {
             return Ok(TakenRow::default());
         }
-        let tick = one.columns.get().row(row, instrument);
+        let (tick, row) = state.bound.tick(feed);
         self.take(py, state, &tick)?;
-        let one = &mut state.bound[feed];
-        one.cursor += 1;
+        state.bound.pass(feed);
         let events = state.kernel.events();
         let new = events
             .iter()
@@ -604,8 +569,8 @@ impl Engine {
         let is_stop = new.fold(0, |kinds, event| kinds | 1 << event.kind) & stop_on != 0;
         *seen = events.last().map_or(*seen, |event| event.sequence);
         Ok(TakenRow {
-            next_time: one.next_time(),
-            bar: one.bar_ending_at(row, &tick),
+            next_time: state.bound.next_time(feed),
+            bar: state.bound.bar_ending_at(feed, row, &tick),
             is_stop,
         })
     }
@@ -615,21 +580,18 @@ impl Engine {
     pub fn take_next(&self, py: Python<'_>) -> PyResult<Option<Py<Tick>>> {
         let mut state = self.state.take(py).ok_or_else(|| taken_error(py))?;
         let state = &mut *state;
-        let Some(feed) = next_feed(&state.bound) else {
+        let Some(feed) = state.bound.next_feed() else {
             return Ok(None);
         };
-        let one = &state.bound[feed];
-        let tick = one.columns.get().row(one.cursor, one.instrument);
-        if !state.lead.covers(one.cursor) {
+        let (tick, row) = state.bound.tick(feed);
+        if !state.lead.covers(row) {
             self.take(py, state, &tick)?;
             if state.history.is_none() {
                 state.lead.after_taken(&state.kernel, &state.bound);
             }
         }
-        let one = &mut state.bound[feed];
-        one.cursor += 1;
-        let lot = &self.markets[one.instrument].scale.lot;
-        one.shown.show(py, &tick, lot).map(Some)
+        let lot = &self.markets[tick.instrument].scale.lot;
+        state.bound.show(py, feed, &tick, lot).map(Some)
     }
 }
 

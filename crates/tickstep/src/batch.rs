@@ -9,6 +9,7 @@ use crate::config::QtyRule;
 use crate::engine::{Engine, Limit};
 use crate::error::{BatchError, Error, Status};
 use crate::event::EventKind;
+use crate::feed_set::FeedSet;
 use crate::float_grid::FloatQty;
 use crate::schedule::Schedule;
 
@@ -93,25 +94,22 @@ impl Engine {
         feeds: &mut [Feed<'_>],
         stop_on: u32,
     ) -> Result<BatchResult, BatchError> {
-        self.run_feeds(feeds, |engine, raw| {
-            let mut result = empty_result();
-            // SAFETY: the engine is initialised; `raw` are feeds whose columns outlive the call.
-            let status = unsafe {
-                sys::tks_step_batch(
-                    engine,
-                    raw.as_mut_ptr(),
-                    feed_count(raw),
-                    stop_on,
-                    &raw mut result,
-                )
-            };
-            Part {
-                status,
-                result,
-                limit: Limit::Events,
-            }
-        })
-        .map_err(|stop| stop.into_error(feeds, None))
+        self.run_feeds(feeds, |engine, raw| step_raw(engine, raw, stop_on))
+            .map_err(|stop| stop.into_error(feeds, None))
+    }
+
+    /// [`Engine::step_batch`] of feeds that are kept between calls, up to the rows where they are to
+    /// stop. With the rules of another engine than this one's the results are wrong.
+    ///
+    /// # Errors
+    /// As [`Engine::step_batch`].
+    pub fn step_set(
+        &mut self,
+        set: &mut FeedSet<'_>,
+        stop_on: u32,
+    ) -> Result<BatchResult, BatchError> {
+        self.run_raw(set.raw_mut(), |engine, raw| step_raw(engine, raw, stop_on))
+            .map_err(|stop| stop.into_error(set.feeds(), None))
     }
 
     /// `tks_run_orders`: runs the feeds to their ends and places the schedule on the way. Rows
@@ -127,27 +125,28 @@ impl Engine {
     ) -> Result<BatchResult, BatchError> {
         let mut raw_schedule = schedule.raw();
         let answer = self.run_feeds(feeds, |engine, raw| {
-            let mut result = empty_result();
-            // SAFETY: as in `step_batch`; the columns of the schedule outlive the call too.
-            let status = unsafe {
-                sys::tks_run_orders(
-                    engine,
-                    raw.as_mut_ptr(),
-                    feed_count(raw),
-                    &raw mut raw_schedule,
-                    &raw mut result,
-                )
-            };
-            raw_schedule.flags = sys::TKS_SCHEDULE_CHECKED;
-            let limit = Limit::Orders(schedule.instrument_at(raw_schedule.cursor));
-            Part {
-                status,
-                result,
-                limit,
-            }
+            run_raw_schedule(engine, raw, &mut raw_schedule, schedule)
         });
         schedule.set_cursor(raw_schedule.cursor as usize);
         answer.map_err(|stop| stop.into_error(feeds, Some(schedule)))
+    }
+
+    /// [`Engine::run_orders`] of feeds that are kept between calls, up to the rows where they are to
+    /// stop.
+    ///
+    /// # Errors
+    /// As [`Engine::run_orders`].
+    pub fn run_orders_set(
+        &mut self,
+        set: &mut FeedSet<'_>,
+        schedule: &mut Schedule<'_>,
+    ) -> Result<BatchResult, BatchError> {
+        let mut raw_schedule = schedule.raw();
+        let answer = self.run_raw(set.raw_mut(), |engine, raw| {
+            run_raw_schedule(engine, raw, &mut raw_schedule, schedule)
+        });
+        schedule.set_cursor(raw_schedule.cursor as usize);
+        answer.map_err(|stop| stop.into_error(set.feeds(), Some(schedule)))
     }
 
     /// [`Engine::step_batch`] of one feed whose quantities are floats in human units, such as
@@ -244,33 +243,40 @@ impl Engine {
         })
     }
 
-    /// Calls the kernel until it does not lack room, and moves the cursors.
+    /// Runs feeds that were not kept, and moves their cursors.
     fn run_feeds(
         &mut self,
         feeds: &mut [Feed<'_>],
-        mut call: impl FnMut(*mut sys::tks_engine, &mut [sys::tks_feed]) -> Part,
+        call: impl FnMut(*mut sys::tks_engine, &mut [sys::tks_feed]) -> Part,
     ) -> Result<BatchResult, Stop> {
         let mut raw = self.raw_feeds(feeds);
+        let answer = self.run_raw(&mut raw, call);
+        self.take_over(feeds, &raw, answer.is_ok());
+        answer
+    }
+
+    /// Calls the kernel until it does not lack room. What it has checked by then is marked.
+    fn run_raw(
+        &mut self,
+        raw: &mut [sys::tks_feed],
+        mut call: impl FnMut(*mut sys::tks_engine, &mut [sys::tks_feed]) -> Part,
+    ) -> Result<BatchResult, Stop> {
         let mut total = BatchResult::default();
         let mut growths = 0;
         loop {
-            let part = call(self.raw_mut(), &mut raw);
+            let part = call(self.raw_mut(), raw);
             let result = BatchResult::from_raw(&part.result);
             total.add(&result);
-            let status = Status::check(part.status);
-            self.take_over(feeds, &raw, status);
-            let error = match status {
+            let error = match Status::check(part.status) {
                 Ok(()) => return Ok(total),
                 Err(Status::Capacity) => {
                     if result.ticks_done + result.rows_done > 0 {
                         growths = 0;
                     }
+                    raw.iter_mut()
+                        .for_each(|feed| feed.flags |= sys::TKS_FEED_CHECKED);
                     match self.make_room(part.limit, &mut growths) {
-                        Ok(()) => {
-                            raw.iter_mut()
-                                .for_each(|feed| feed.flags |= sys::TKS_FEED_CHECKED);
-                            continue;
-                        }
+                        Ok(()) => continue,
                         Err(error) => error,
                     }
                 }
@@ -295,9 +301,9 @@ impl Engine {
     }
 
     /// Moves the cursors to where the kernel stopped, and remembers what it has checked.
-    fn take_over(&self, feeds: &mut [Feed<'_>], raw: &[sys::tks_feed], status: Result<(), Status>) {
-        let is_checked = matches!(status, Ok(()) | Err(Status::Capacity));
+    fn take_over(&self, feeds: &mut [Feed<'_>], raw: &[sys::tks_feed], is_done: bool) {
         for (feed, raw) in feeds.iter_mut().zip(raw) {
+            let is_checked = is_done || raw.flags & sys::TKS_FEED_CHECKED != 0;
             if let Some(rules) = self.config().instruments.get(feed.instrument() as usize) {
                 if is_checked && !feed.is_checked_for(rules) {
                     feed.mark_checked(Prices::of(rules), feed.cursor()..feed.end());
@@ -305,6 +311,53 @@ impl Engine {
             }
             feed.set_cursor(raw.cursor as usize);
         }
+    }
+}
+
+/// One call of `tks_step_batch`.
+fn step_raw(engine: *mut sys::tks_engine, raw: &mut [sys::tks_feed], stop_on: u32) -> Part {
+    let mut result = empty_result();
+    // SAFETY: the engine is initialised; `raw` are feeds whose columns outlive the call.
+    let status = unsafe {
+        sys::tks_step_batch(
+            engine,
+            raw.as_mut_ptr(),
+            feed_count(raw),
+            stop_on,
+            &raw mut result,
+        )
+    };
+    Part {
+        status,
+        result,
+        limit: Limit::Events,
+    }
+}
+
+/// One call of `tks_run_orders`; the next one need not check the rows again.
+fn run_raw_schedule(
+    engine: *mut sys::tks_engine,
+    raw: &mut [sys::tks_feed],
+    raw_schedule: &mut sys::tks_schedule,
+    schedule: &Schedule<'_>,
+) -> Part {
+    let mut result = empty_result();
+    // SAFETY: as in `step_raw`; the columns of the schedule outlive the call too.
+    let status = unsafe {
+        sys::tks_run_orders(
+            engine,
+            raw.as_mut_ptr(),
+            feed_count(raw),
+            &raw mut *raw_schedule,
+            &raw mut result,
+        )
+    };
+    raw_schedule.flags = sys::TKS_SCHEDULE_CHECKED;
+    let limit = Limit::Orders(schedule.instrument_at(raw_schedule.cursor));
+    Part {
+        status,
+        result,
+        limit,
     }
 }
 

@@ -6,8 +6,8 @@ use std::collections::BTreeSet;
 
 use common::{Command, Random, config, run, script};
 use tickstep::{
-    Columns, Config, Digest, Engine, Event, EventKind, Feed, FloatQty, Instrument, LotGrid, Order,
-    OrderType, Reason, Schedule, ScheduleColumns, Side, Tick, Ticks, When,
+    Columns, Config, Digest, Engine, Event, EventKind, Feed, FeedSet, FloatQty, Instrument,
+    LotGrid, Order, OrderType, Reason, Schedule, ScheduleColumns, Side, Tick, Ticks, When,
 };
 
 fn engine(config: &Config) -> Engine {
@@ -43,9 +43,17 @@ impl Table {
     }
 }
 
+/// How a run of ticks is given.
+#[derive(Clone, Copy, Debug, PartialEq)]
+enum Way {
+    Bare,
+    ZoneMaps,
+    Set,
+}
+
 /// Runs of ticks between other commands become batches of all instruments. The merge of a batch is
 /// by (time, instrument), so the script's ticks are put into this order first.
-fn run_in_batches(engine: &mut Engine, commands: &[Command], use_zone_maps: bool) {
+fn run_in_batches(engine: &mut Engine, commands: &[Command], way: Way) {
     let mut rest = commands;
     while let Some(first) = rest.first() {
         let count = rest
@@ -58,12 +66,12 @@ fn run_in_batches(engine: &mut Engine, commands: &[Command], use_zone_maps: bool
             rest = &rest[1..];
             continue;
         }
-        run_batch(engine, &rest[..count], use_zone_maps);
+        run_batch(engine, &rest[..count], way);
         rest = &rest[count..];
     }
 }
 
-fn run_batch(engine: &mut Engine, ticks: &[Command], use_zone_maps: bool) {
+fn run_batch(engine: &mut Engine, ticks: &[Command], way: Way) {
     let rules = engine.config().instruments.clone();
     let mut tables: Vec<Table> = rules.iter().map(|_| Table::default()).collect();
     for tick in ticks {
@@ -71,7 +79,7 @@ fn run_batch(engine: &mut Engine, ticks: &[Command], use_zone_maps: bool) {
             tables[tick.instrument as usize].push(tick);
         }
     }
-    if !use_zone_maps {
+    if way == Way::Bare {
         let mut feeds: Vec<Feed<'_>> = tables
             .iter()
             .enumerate()
@@ -90,6 +98,10 @@ fn run_batch(engine: &mut Engine, ticks: &[Command], use_zone_maps: bool) {
         .enumerate()
         .map(|(index, ticks)| ticks.feed(index as u32))
         .collect();
+    if way == Way::Set {
+        run_set(engine, feeds);
+        return;
+    }
     engine
         .step_batch(&mut feeds, EventKind::Filled.bit())
         .expect("good rows");
@@ -98,6 +110,33 @@ fn run_batch(engine: &mut Engine, ticks: &[Command], use_zone_maps: bool) {
             .step_batch(&mut feeds, EventKind::Filled.bit())
             .expect("good rows");
     }
+}
+
+/// Feeds that are kept, run by rows, then by time, then to the end.
+fn run_set(engine: &mut Engine, feeds: Vec<Feed<'_>>) {
+    let ends: Vec<usize> = feeds.iter().map(Feed::end).collect();
+    let mut set = FeedSet::new(feeds, &engine.config().instruments).expect("checked rows");
+    let rows = set.stop_before(None);
+    set.stop_after(rows / 3);
+    let mut done = engine.step_set(&mut set, 0).expect("good rows").ticks_done;
+    assert_eq!(done, rows as u64 / 3, "a run stops after so many rows");
+    if let Some(time) = (0..set.len()).filter_map(|feed| set.next_time(feed)).min() {
+        set.stop_before(Some(time + 40));
+        done += engine.step_set(&mut set, 0).expect("good rows").ticks_done;
+        let is_before = |feed| set.next_time(feed).is_none_or(|next| next >= time + 40);
+        assert!((0..set.len()).all(is_before), "a run stops before a time");
+    }
+    while done < rows as u64 {
+        set.stop_before(None);
+        let stop_on = EventKind::Filled.bit();
+        done += engine
+            .step_set(&mut set, stop_on)
+            .expect("good rows")
+            .ticks_done;
+    }
+    assert!(
+        (0..set.len()).all(|feed| set.cursor(feed) == ends[feed] && set.end(feed) == ends[feed])
+    );
 }
 
 /// The script without quotes, and each run of ticks in the order of a batch.
@@ -153,14 +192,10 @@ fn batches_are_steps() {
         let commands = mergeable(script(seed, &config, 500));
         let mut stepped = engine(&config);
         run(&mut stepped, &commands);
-        for use_zone_maps in [false, true] {
+        for way in [Way::Bare, Way::ZoneMaps, Way::Set] {
             let mut batched = engine(&config);
-            run_in_batches(&mut batched, &commands, use_zone_maps);
-            assert_same(
-                &stepped,
-                &batched,
-                &format!("seed {seed}, maps {use_zone_maps}"),
-            );
+            run_in_batches(&mut batched, &commands, way);
+            assert_same(&stepped, &batched, &format!("seed {seed}, {way:?}"));
         }
     }
 }

@@ -4,8 +4,9 @@ mod common;
 
 use common::{config, run, script};
 use tickstep::{
-    Amend, Columns, Config, Engine, Entry, Error, Feed, FillRule, FloatQty, Instrument, LotGrid,
-    Offset, Order, OrderType, Schedule, ScheduleColumns, Side, Status, Tick, Ticks, When, ZoneMap,
+    Amend, Columns, Config, Engine, Entry, Error, Feed, FeedSet, FillRule, FloatQty, Instrument,
+    LotGrid, Offset, Order, OrderType, Schedule, ScheduleColumns, Side, Status, Tick, Ticks, When,
+    ZoneMap,
 };
 
 /// An engine in the middle of things.
@@ -258,6 +259,13 @@ fn feeds() {
         feed(0).rows(0..2).expect_err("beyond").status(),
         Some(Status::FeedCursor)
     );
+    let rules = engine.config().instruments.clone();
+    let kept = |feed| FeedSet::new(vec![feed], &rules).expect_err("a fault");
+    assert_eq!(kept(feed(3)).error.status(), Some(Status::Instrument));
+    let columns = Columns::new(&[1, 2], &[100, 0]);
+    let fault = kept(Feed::new(0, columns).expect("equal lengths"));
+    assert_eq!(fault.error.status(), Some(Status::TickPrice));
+    assert_eq!(fault.row, Some(1));
 }
 
 #[test]
