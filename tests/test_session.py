@@ -381,3 +381,27 @@ def test_volumes_finer_than_money_can_be_counted_in() -> None:
     result = ts.backtest(strategy, bars)
     assert strategy.volumes == [289169.984762, 0.0]
     assert result.config.canonical()["instruments"][0]["lot"] == "0.000001"
+
+
+@pytest.mark.parametrize("kind", ["bars", "ticks"])
+def test_weeks_begin_on_mondays(kind: str) -> None:
+    day = 24 * 60 * MINUTE
+    time = np.arange(3, 40) * day + 5
+    price = np.arange(37) + 100
+    count = np.ones(37, np.int64)
+    ticks = ts.Ticks(time, price, count, np.zeros(37, np.uint8), tick_size=1, lot=1, symbol="A")
+    expected = ticks.candles("1w")
+
+    class Weekly(Teller):
+        def on_start(self) -> None:
+            super().on_start()
+            self.every("1w")
+
+        def on_bar(self, bar: ts.Bar) -> None:
+            self.told.append((bar.start, bar.open, bar.close))
+
+    strategy = Weekly()
+    ts.backtest(strategy, ticks if kind == "ticks" else ticks.candles("1d"))
+    weeks = zip(expected.time.tolist(), expected.open, expected.close, strict=True)
+    assert len(strategy.told) == 6  # the seventh is not over
+    assert strategy.told == list(weeks)[:6]

@@ -896,7 +896,7 @@ class BarCursor:
     def __new__(
         cls,
         engine: Engine,
-        wanted: Sequence[tuple[int, str, int | None, Counter]],
+        wanted: Sequence[tuple[int, str, tuple[int, int] | None, Counter]],
         stop_on: int,
     ) -> Self: ...
     def __iter__(self) -> Self: ...

@@ -25,7 +25,7 @@ from tickstep.engine import (
     Instrument,
 )
 from tickstep.errors import ConfigError, DataError
-from tickstep.intervals import interval_length
+from tickstep.intervals import interval_length, phase_of
 from tickstep.result import Result
 from tickstep.session import BarsMarket, Market, Session, TicksMarket, Units
 from tickstep.strategy import Strategy, parameters_of
@@ -180,15 +180,16 @@ class _Replay:
                 yield min(self.rows_done, self.rows_total - 1)
         yield self.rows_total
 
-    def _wanted(self) -> list[tuple[int, str, int | None, Counter]]:
+    def _wanted(self) -> list[tuple[int, str, tuple[int, int] | None, Counter]]:
+        unit = self._units[0].time_unit
         wanted = []
         for feed, market in enumerate(self._markets.values()):
             if market.own is None:
                 continue
             for interval, series in market.series.items():
-                is_own = interval == market.own
-                length = None if is_own else interval_length(interval, self._units[0].time_unit)
-                wanted.append((feed, interval, length, series.counter))
+                length = None if interval == market.own else interval_length(interval, unit)
+                cut = None if length is None else (length, phase_of(length, unit))
+                wanted.append((feed, interval, cut, series.counter))
         return wanted
 
     def _by_events(self) -> Iterator[int]:

@@ -29,7 +29,7 @@ from tickstep.engine import (
 )
 from tickstep.errors import ConfigError, OrderError, StateError
 from tickstep.history import BarSeries
-from tickstep.intervals import interval_length
+from tickstep.intervals import interval_length, phase_of
 from tickstep.strategy import Alert, Bar, Fill, OrderUpdate, Strategy
 from tickstep.ticks import Number, Ticks, Time, to_time
 
@@ -603,7 +603,8 @@ class Session:
             self.strategy.on_bar(bar)
 
     def _wait_for_bar(self, symbol: str, text: str, length: int) -> None:
-        stop = (self.now // length + 1) * length
+        phase = phase_of(length, self._units[0].time_unit)
+        stop = ((self.now - phase) // length + 1) * length + phase
         order_id = self._venue.place_order(Order("ALERT_TIME", expire_ts=stop, symbol=symbol))
         self._waits[order_id] = _Wait(stop, _Interval(symbol, text, length, stop))
 

@@ -207,8 +207,8 @@ impl Bar {
 /// Bars of one length of one feed: its own, or several of them put together.
 struct View {
     terms: Arc<Terms>,
-    /// In the unit of the times; None for the bars as they are.
-    length: Option<i64>,
+    /// Length in the unit of the times, and where one begins; None for the bars as they are.
+    cut: Option<(i64, i64)>,
     /// Of longer bars the one in the making.
     partial: Option<Figures>,
     /// Bars told of.
@@ -236,13 +236,13 @@ impl View {
 
     /// Takes in a bar of the feed and gives the one that is over with it.
     fn take(&mut self, figures: Figures) -> Option<Over> {
-        let Some(length) = self.length else {
+        let Some((length, phase)) = self.cut else {
             return Some(self.told(figures));
         };
         match &mut self.partial {
             Some(partial) => partial.join(&figures),
             None => {
-                let start = figures.start.div_euclid(length) * length;
+                let start = (figures.start - phase).div_euclid(length) * length + phase;
                 self.partial = Some(Figures {
                     start,
                     stop: start + length,
@@ -254,9 +254,9 @@ impl View {
     }
 }
 
-/// Which bars a loop wants: index of the feed, interval as text, its length (none for its own), and
-/// what counts them.
-type Wanted = (usize, Py<PyString>, Option<i64>, Py<Counter>);
+/// Which bars a loop wants: index of the feed, interval as text, its length and where one begins
+/// (none for the feed's own), and what counts them.
+type Wanted = (usize, Py<PyString>, Option<(i64, i64)>, Py<Counter>);
 
 /// A bar that is over and not told of.
 struct Over {
@@ -300,7 +300,7 @@ impl BarCursor {
     ) -> PyResult<BarCursor> {
         let feeds = engine.get().feeds(py)?;
         let mut views: Vec<Vec<View>> = feeds.iter().map(|_| Vec::new()).collect();
-        for (feed, interval, length, counter) in wanted {
+        for (feed, interval, cut, counter) in wanted {
             let market = engine.get().market(feeds[feed].0);
             let terms = Terms {
                 symbol: market.symbol.clone_ref(py),
@@ -310,13 +310,13 @@ impl BarCursor {
             };
             views[feed].push(View {
                 terms: Arc::new(terms),
-                length,
+                cut,
                 partial: None,
                 counter: counter.get().clone(),
             });
         }
         for own in &mut views {
-            own.sort_by_key(|view| Reverse(view.length));
+            own.sort_by_key(|view| Reverse(view.cut));
         }
         let next = (0..).zip(&feeds);
         let next = next.filter_map(|(feed, (_, time))| time.map(|time| Reverse((time, feed))));
