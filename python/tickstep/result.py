@@ -383,7 +383,7 @@ class Result:
         >>> from tickstep.demo import Grid, sample
         >>> ticks = sample(60_000)
         >>> ts.backtest(Grid, ticks, cash=10_000).against(ticks)["Sampling"]
-        '1h, 34 returns, 8,766 a year'
+        '1h, 33 returns, 8,766 a year'
         """
         return beside(self.account, values_of(benchmark, self.scales.time_unit))
 
@@ -444,7 +444,7 @@ class Result:
         >>> from tickstep.demo import Grid, sample
         >>> one, two = (ts.backtest(Grid(levels=each), sample(3_000)) for each in (4, 8))
         >>> one.compare(two).frame["Orders"].to_list()
-        [9, 16]
+        [15, 23]
         """
         runs: dict[str, Stats] = {}
         for number, each in enumerate((self, *others), start=1):
@@ -471,7 +471,7 @@ class Result:
         >>> from tickstep.demo import Grid, sample
         >>> one, two = (ts.backtest(Grid(levels=each), sample(3_000)) for each in (4, 4))
         >>> one.explain(two)
-        no difference: the same 13 events
+        no difference: the same 24 events
         """
         row = first_difference(self.events, other.events)
         if row is None:

@@ -27,9 +27,9 @@ class Stats(Mapping[str, Stat]):
     >>> from tickstep.stats import Stats
     >>> print(Stats("Run", {"# Trades": 2, "SQN": None}))
     Run
-    ──────────────
-    # Trades     2
-    SQN          -
+    ────────────
+    # Trades   2
+    SQN        -
     """
 
     __slots__ = ("_numbers", "title")
