@@ -405,3 +405,13 @@ def test_weeks_begin_on_mondays(kind: str) -> None:
     weeks = zip(expected.time.tolist(), expected.open, expected.close, strict=True)
     assert len(strategy.told) == 6  # the seventh is not over
     assert strategy.told == list(weeks)[:6]
+
+
+def test_progress_rises_to_the_end() -> None:
+    told: list[tuple[int, int]] = []
+    data = [walk(500, seed, symbol) for seed, symbol in enumerate("ABC")]
+    ts.backtest(Cross, data, progress=lambda done, total: told.append((done, total)))
+    done = [each for each, _ in told]
+    assert done == sorted(done)
+    assert told[-1] == (3000, 3000)
+    assert len(told) > 50

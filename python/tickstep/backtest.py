@@ -14,7 +14,7 @@ import numpy as np
 
 from tickstep._kernel import BarCursor, Counter, default_lot_and_unit
 from tickstep.bars import Bars
-from tickstep.barticks import BarTicks
+from tickstep.barticks import ROWS_OF_BAR, BarTicks
 from tickstep.engine import (
     EVENT_DTYPE,
     SYMBOL_DEFAULT,
@@ -177,7 +177,7 @@ class _Replay:
             else:
                 tell(bar)
             if told % step == 0:
-                yield min(self.rows_done, self.rows_total - 1)
+                yield min(told * ROWS_OF_BAR, self.rows_total - 1)
         yield self.rows_total
 
     def _wanted(self) -> list[tuple[int, str, tuple[int, int] | None, Counter]]:

@@ -18,7 +18,7 @@ from tickstep.columns import QTY_END, TimedColumns
 from tickstep.errors import ConfigError
 from tickstep.ticks import Int64Array
 
-__all__ = ["BarTicks"]
+__all__ = ["ROWS_OF_BAR", "BarTicks"]
 
 CONTINUES = 2  # beside the side: the row shares the quantity of the row before
 
