@@ -27,7 +27,8 @@ from tickstep.engine import (
 from tickstep.errors import ConfigError, DataError
 from tickstep.intervals import interval_length, phase_of
 from tickstep.result import Result
-from tickstep.session import BarsMarket, Market, Session, TicksMarket, Units
+from tickstep.scales import Scales
+from tickstep.session import BarsMarket, Market, Session, TicksMarket
 from tickstep.strategy import Strategy, parameters_of
 from tickstep.ticks import Number, Progress, Ticks
 
@@ -125,10 +126,10 @@ class _Replay:
 
     def __init__(self, strategy: Strategy, data: Mapping[str, Data], config: EngineConfig) -> None:
         self.engine = Engine(config)
-        self._units = Units.all_of(config)
+        self._scales = Scales.of(config)
         rows = {
-            symbol: BarTicks(each, units.lot.step) if isinstance(each, Bars) else each
-            for (symbol, each), units in zip(data.items(), self._units, strict=True)
+            symbol: BarTicks(each, scale.lot.step) if isinstance(each, Bars) else each
+            for (symbol, each), scale in zip(data.items(), self._scales.instruments, strict=True)
         }
         self.engine.bind(rows)
         self.events = bytearray()
@@ -136,7 +137,7 @@ class _Replay:
         self.rows_total = sum(map(len, rows.values()))
         self._markets = {symbol: _market(each) for symbol, each in data.items()}
         start = min(int(each.time[0]) for each in rows.values())
-        self.session = Session(strategy, self.engine, self._markets, self._units, start_time=start)
+        self.session = Session(strategy, self.engine, self._markets, self._scales, start_time=start)
 
     def taken(self) -> dict[str, Ticks | BarTicks]:
         """Rows that the run took, by symbol."""
@@ -181,7 +182,7 @@ class _Replay:
         yield self.rows_total
 
     def _wanted(self) -> list[tuple[int, str, tuple[int, int] | None, Counter]]:
-        unit = self._units[0].time_unit
+        unit = self._scales.time_unit
         wanted = []
         for feed, market in enumerate(self._markets.values()):
             if market.own is None:

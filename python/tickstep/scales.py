@@ -2,6 +2,7 @@
 
 from collections.abc import Iterator
 from dataclasses import dataclass
+from decimal import Decimal
 from functools import cached_property
 from typing import Any, NamedTuple, Self
 
@@ -24,6 +25,8 @@ class Scale(NamedTuple):
     lot: Grid
     units_per_tick_lot: int
     settle: str
+    multiplier: Decimal
+    qty_step: Decimal
 
 
 @dataclass(frozen=True)
@@ -140,4 +143,6 @@ def _scale(instrument: dict[str, Any], money_unit: str) -> Scale:
         Grid(lot, "lot"),
         units_per_tick_lot(tick, lot, multiplier, money_unit),
         instrument["settle"],
+        Decimal(multiplier),
+        Decimal(instrument["qty_step"]),
     )

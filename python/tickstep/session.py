@@ -10,16 +10,14 @@ fill: it has its place in the order of things, it is in the record, and a run re
 record's ticks meets it again on the same tick. Over bars the data themselves say when a bar is over.
 """
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Mapping
 from decimal import ROUND_DOWN, Decimal
-from typing import NamedTuple, Protocol, Self
+from typing import NamedTuple, Protocol
 
-from tickstep._kernel import Grid
 from tickstep.bars import Bars
 from tickstep.engine import (
     LIQUIDITY_MAKER,
     REASON_BITS,
-    EngineConfig,
     EventKind,
     Events,
     OpenOrder,
@@ -30,6 +28,7 @@ from tickstep.engine import (
 from tickstep.errors import ConfigError, OrderError, StateError
 from tickstep.history import BarSeries
 from tickstep.intervals import interval_length, phase_of
+from tickstep.scales import Scales
 from tickstep.strategy import Alert, Bar, Fill, OrderUpdate, Strategy
 from tickstep.ticks import Number, Ticks, Time, to_time
 
@@ -39,7 +38,6 @@ __all__ = [
     "Market",
     "Session",
     "TicksMarket",
-    "Units",
     "Venue",
 ]
 
@@ -89,72 +87,6 @@ class Event(NamedTuple):
     def is_maker(self) -> bool:
         """Of a fill: whether the order rested before it traded."""
         return self.reason & REASON_BITS == LIQUIDITY_MAKER
-
-
-class Units(NamedTuple):
-    """What the integers of one instrument of an engine stand for."""
-
-    symbol: str
-    time_unit: str
-    tick: Grid
-    lot: Grid
-    money: Grid
-    multiplier: Decimal
-    qty_step: Decimal
-
-    @classmethod
-    def all_of(cls, config: EngineConfig) -> tuple[Self, ...]:
-        """Read them from a configuration, one for each instrument in order.
-
-        Parameters
-        ----------
-        config : EngineConfig
-            Of one instrument or several.
-
-        Returns
-        -------
-        tuple of Units
-            Grids of price, quantity and money.
-
-        Examples
-        --------
-        >>> import tickstep as ts
-        >>> from tickstep.session import Units
-        >>> [units] = Units.all_of(ts.EngineConfig(tick_size="0.25"))
-        >>> units.tick.value(5)
-        1.25
-        """
-        canonical = config.canonical()
-        money = Grid(canonical["money_unit"], "money_unit")
-        return tuple(
-            cls(
-                each["symbol"],
-                canonical["time_unit"],
-                Grid(each["tick_size"], "tick_size"),
-                Grid(each["lot"], "lot"),
-                money,
-                Decimal(each["multiplier"]),
-                Decimal(each["qty_step"]),
-            )
-            for each in canonical["instruments"]
-        )
-
-    @classmethod
-    def of(cls, config: EngineConfig) -> Self:
-        """Read those of the one instrument of a configuration.
-
-        Parameters
-        ----------
-        config : EngineConfig
-            With one instrument.
-
-        Returns
-        -------
-        Units
-            Grids of price, quantity and money.
-        """
-        (units,) = cls.all_of(config)
-        return units
 
 
 class Venue(Protocol):
@@ -329,16 +261,17 @@ class Session:
     venue : Venue
         Where it trades.
     markets : mapping of str to Market
-        What its data are, by symbol, in the order of the units.
-    units : sequence of Units
-        What the integers of events stand for, by index of the instrument.
+        What its data are, by symbol, in the order of the instruments.
+    scales : Scales
+        What the integers of events stand for.
     start_time : int, in the venue's time unit
         When the session begins.
 
     Examples
     --------
     >>> import tickstep as ts
-    >>> from tickstep.session import Session, TicksMarket, Units
+    >>> from tickstep.scales import Scales
+    >>> from tickstep.session import Session, TicksMarket
     >>> class Once(ts.Strategy):
     ...     def on_start(self):
     ...         self.buy(1)
@@ -347,8 +280,8 @@ class Session:
     >>> ticks = ts.Ticks.from_arrays([1, 2], [5.0, 6.0], [1.0, 1.0], [0, 0], tick_size=1, lot=1)
     >>> engine = ts.Engine(ts.EngineConfig(tick_size=1, lot=1, spread_bps=0))
     >>> engine.bind(ticks)
-    >>> units = Units.all_of(engine.config)
-    >>> session = Session(Once(), engine, {"ASSET": TicksMarket(ticks)}, units, start_time=1)
+    >>> scales = Scales.of(engine.config)
+    >>> session = Session(Once(), engine, {"ASSET": TicksMarket(ticks)}, scales, start_time=1)
     >>> session.start()
     >>> while engine.advance(stop_on=session.wake_on).ticks_done:
     ...     session.take(engine.drain_events())
@@ -361,7 +294,7 @@ class Session:
         strategy: Strategy,
         venue: Venue,
         markets: Mapping[str, Market],
-        units: Sequence[Units],
+        scales: Scales,
         *,
         start_time: int,
     ) -> None:
@@ -373,9 +306,9 @@ class Session:
         self.strategy = strategy
         self._venue = venue
         self._markets = markets
-        self._units = units
-        self._by_symbol = {each.symbol: each for each in units}
-        self.symbols = tuple(self._by_symbol)
+        self._scales = scales
+        self._by_symbol = {each.symbol: each for each in scales.instruments}
+        self.symbols = scales.symbols
         # The venue's own: asked for at every bar.
         self.position = venue.position_of
         self._start_time = start_time
@@ -385,7 +318,6 @@ class Session:
         self._hears_bars = _overrides(strategy, "on_bars")
         self._together: dict[str, Bar] = {}
         self._targets: dict[str, int] = {}  # orders that `target` and the like have placed last
-        self._lot_of = {each.symbol: Decimal(each.lot.step) for each in units}
         self._is_running = False
         strategy._desk = self
 
@@ -487,12 +419,14 @@ class Session:
     def target(self, symbol: str | None, qty: Number) -> int | None:
         """Trade at the market so as to hold a quantity."""
         symbol = self._named(symbol)
-        return self._trade(symbol, Decimal(str(qty)) - self._held(symbol))
+        held = self._venue.get_snapshot(symbol).position_decimal
+        return self._trade(symbol, Decimal(str(qty)) - held)
 
     def target_value(self, symbol: str | None, value: Number) -> int | None:
         """Trade at the market so as to hold a value."""
         symbol = self._named(symbol)
-        return self._trade(symbol, self._worth(symbol, value) - self._held(symbol))
+        snapshot = self._venue.get_snapshot(symbol)
+        return self._trade(symbol, self._worth(symbol, value, snapshot) - snapshot.position_decimal)
 
     def rebalance(self, weights: Mapping[str, Number]) -> list[int]:
         """Trade at the market so as to hold shares of the equity."""
@@ -502,8 +436,9 @@ class Session:
         missing = {}
         for symbol in self.symbols:
             value = equity * float(weights.get(symbol, 0))
-            wanted = self._worth(symbol, value) if value else 0
-            missing[symbol] = wanted - self._held(symbol)
+            snapshot = self._venue.get_snapshot(symbol)
+            wanted = self._worth(symbol, value, snapshot) if value else 0
+            missing[symbol] = wanted - snapshot.position_decimal
         in_turn = sorted(missing.items(), key=lambda each: each[1] > 0)  # sells before buys
         placed = (self._trade(symbol, qty) for symbol, qty in in_turn)
         return [order_id for order_id in placed if order_id is not None]
@@ -518,14 +453,14 @@ class Session:
                     f"bars of {interval} are asked for when the run has begun",
                     hint="over bars, ask in on_start",
                 )
-            length = interval_length(interval, self._by_symbol[each].time_unit)
+            length = interval_length(interval, self._scales.time_unit)
             market.watch(interval)
             if market.own is None:
                 self._wait_for_bar(each, interval, length)
 
     def at(self, time: Time) -> int:
         """Ask to be woken at a time."""
-        moment = to_time(time, self._units[0].time_unit)
+        moment = to_time(time, self._scales.time_unit)
         return self.place(Order("ALERT_TIME", expire_ts=moment, symbol=self.symbols[0]))
 
     def alert_price(self, price: Number, when: str, symbol: str | None = None) -> int:
@@ -548,32 +483,32 @@ class Session:
             self.strategy.on_bars(together)
 
     def _filled(self, event: Event) -> None:
-        units = self._units[event.instrument]
+        scale = self._scales.instruments[event.instrument]
         self.strategy.on_fill(
             Fill(
                 event.time,
-                units.symbol,
+                scale.symbol,
                 event.order_id,
                 event.tag,
                 event.side,
-                units.tick.value(event.price_ticks),
-                units.lot.value(abs(event.qty_lots)),
-                units.money.value(event.fee_units),
-                units.money.value(event.realized_units),
-                units.lot.value(event.position_after_lots),
+                scale.tick.value(event.price_ticks),
+                scale.lot.value(abs(event.qty_lots)),
+                self._scales.money.value(event.fee_units),
+                self._scales.money.value(event.realized_units),
+                scale.lot.value(event.position_after_lots),
                 event.is_maker,
             )
         )
 
     def _updated(self, event: Event) -> None:
-        units = self._units[event.instrument]
+        scale = self._scales.instruments[event.instrument]
         kind = UPDATES[event.kind]
         reason = Reason(event.reason).name if kind in REASONED and event.reason else ""
-        qty = units.lot.value(abs(event.qty_lots))
+        qty = scale.lot.value(abs(event.qty_lots))
         self.strategy.on_order(
             OrderUpdate(
                 event.time,
-                units.symbol,
+                scale.symbol,
                 event.order_id,
                 event.tag,
                 kind,
@@ -585,14 +520,14 @@ class Session:
 
     def _woken(self, event: Event) -> None:
         wait = self._waits.pop(event.order_id)
-        units = self._units[event.instrument]
+        scale = self._scales.instruments[event.instrument]
         if wait.interval is not None:
             self._end_bar(wait.interval)
         elif wait.time is not None:
             self.strategy.on_time(wait.time)
         else:
-            price = units.tick.value(event.price_ticks)
-            self.strategy.on_alert(Alert(event.time, units.symbol, event.order_id, price))
+            price = scale.tick.value(event.price_ticks)
+            self.strategy.on_alert(Alert(event.time, scale.symbol, event.order_id, price))
 
     def _end_bar(self, ended: _Interval) -> None:
         series = self._markets[ended.symbol].series[ended.text]
@@ -603,7 +538,7 @@ class Session:
             self.strategy.on_bar(bar)
 
     def _wait_for_bar(self, symbol: str, text: str, length: int) -> None:
-        phase = phase_of(length, self._units[0].time_unit)
+        phase = phase_of(length, self._scales.time_unit)
         stop = ((self.now - phase) // length + 1) * length + phase
         order_id = self._venue.place_order(Order("ALERT_TIME", expire_ts=stop, symbol=symbol))
         self._waits[order_id] = _Wait(stop, _Interval(symbol, text, length, stop))
@@ -622,28 +557,25 @@ class Session:
             )
         return self.symbols[0] if symbol is None else symbol
 
-    def _held(self, symbol: str) -> Decimal:
-        return self._venue.get_snapshot(symbol).position_decimal
-
-    def _worth(self, symbol: str, value: Number) -> Decimal:
+    def _worth(self, symbol: str, value: Number, snapshot: Snapshot) -> Decimal:
         """Quantity of a value at the last price, in whole board lots."""
-        snapshot = self._venue.get_snapshot(symbol)
-        units = self._by_symbol[symbol]
+        scale = self._by_symbol[symbol]
         if snapshot.tick_index < 0 or snapshot.last_price_ticks == 0:
             raise OrderError(
                 f"{symbol} has no price yet to count a value in",
                 hint="act in on_bar or later, or give a quantity",
             )
-        one = snapshot.last_price_ticks * Decimal(units.tick.step) * units.multiplier
-        steps = Decimal(str(value)) / one / units.qty_step
-        return steps.to_integral_value(ROUND_DOWN) * units.qty_step
+        one = snapshot.last_price_ticks * Decimal(scale.tick.step) * scale.multiplier
+        steps = Decimal(str(value)) / one / scale.qty_step
+        return steps.to_integral_value(ROUND_DOWN) * scale.qty_step
 
     def _trade(self, symbol: str, qty: Decimal) -> int | None:
         """Order what is missing instead of what an earlier target still waits for."""
         if symbol in self._targets:
             waiting = self._venue.order(self._targets.pop(symbol))
             if waiting is not None:
-                rest = (waiting.qty_lots - waiting.filled_lots) * self._lot_of[symbol]
+                lot = Decimal(self._by_symbol[symbol].lot.step)
+                rest = (waiting.qty_lots - waiting.filled_lots) * lot
                 if qty == (rest if waiting.side == "BUY" else -rest):
                     self._targets[symbol] = waiting.order_id
                     return None
