@@ -12,9 +12,7 @@ from __future__ import annotations
 import argparse
 import json
 import math
-import os
 import statistics
-import subprocess
 import sys
 import time
 from collections.abc import Callable
@@ -24,6 +22,8 @@ from typing import Any
 
 import numpy as np
 import numpy.typing as npt
+
+from measuring import Worker, stay_on_one_core
 
 ROWS = (500_000, 10_000_000)
 TICKS_MEASURED = 10_000_000  # by as many runs as it takes
@@ -50,7 +50,7 @@ Columns = tuple[Array, Array, Array, Array]
 def analytics_rows(rows: int, rounds: int) -> list[dict[str, object]]:
     """Measure every library that is installed; one entry for each work and peer."""
     libraries = ["tickstep", *(name for name in ("polars", "numba") if find_spec(name))]
-    workers = {name: Worker(name, rows) for name in libraries}
+    workers = {name: Library(name, rows) for name in libraries}
     try:
         made = []
         for work in GOALS:
@@ -66,39 +66,18 @@ def analytics_rows(rows: int, rounds: int) -> list[dict[str, object]]:
     return made
 
 
-class Worker:
-    """One library in a process of its own, told by lines what to do."""
+class Library(Worker):
+    """One library that reckons over the same ticks."""
 
     def __init__(self, name: str, rows: int) -> None:
-        one_thread = {"POLARS_MAX_THREADS": "1", "OMP_NUM_THREADS": "1", "NUMBA_NUM_THREADS": "1"}
-        self._process = subprocess.Popen(
-            [sys.executable, __file__, "--serve", name, "--rows", str(rows)],
-            stdin=subprocess.PIPE,
-            stdout=subprocess.PIPE,
-            text=True,
-            env=os.environ | one_thread,
-        )
+        super().__init__(__file__, ["--serve", name, "--rows", str(rows)])
 
     def result(self, work: str) -> list[float]:
-        found: list[float] = json.loads(self._ask(f"result {work}"))
+        found: list[float] = json.loads(self.ask(f"result {work}"))
         return found
 
     def measure(self, work: str) -> float:
-        return float(self._ask(f"measure {work}"))
-
-    def close(self) -> None:
-        if self._process.stdin:
-            self._process.stdin.close()
-        self._process.wait()
-
-    def _ask(self, what: str) -> str:
-        assert self._process.stdin and self._process.stdout
-        self._process.stdin.write(f"{what}\n")
-        self._process.stdin.flush()
-        answer = self._process.stdout.readline()
-        if not answer:
-            raise RuntimeError("a library's process has ended; its message is above")
-        return answer
+        return float(self.ask(f"measure {work}"))
 
 
 def check_results(work: str, results: dict[str, list[float]]) -> None:
@@ -134,8 +113,7 @@ def peer_row(
 
 
 def serve(name: str, rows: int) -> None:
-    if hasattr(os, "sched_setaffinity"):
-        os.sched_setaffinity(0, {max(os.sched_getaffinity(0))})
+    stay_on_one_core()
     works = LIBRARIES[name](random_walk(rows))
     for line in sys.stdin:
         what, work = line.split()

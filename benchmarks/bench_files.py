@@ -11,9 +11,7 @@ from __future__ import annotations
 import argparse
 import json
 import os
-import statistics
 import tempfile
-import time
 from collections.abc import Callable
 from functools import partial
 from pathlib import Path
@@ -25,6 +23,7 @@ import numpy as np
 import numpy.typing as npt
 
 import tickstep as ts
+from measuring import compared
 
 ROWS = 100_000_000
 TICKS_AN_ORDER = 10_000
@@ -69,7 +68,7 @@ def opening_row(large: Path, small: Path, rows: int, rounds: int) -> dict[str, o
         return open_often
 
     name = f"opening a tick file of {rows:,} ticks, to one of a hundredth"
-    return compared(name, opening(large), opening(small), rounds, at_most=1.5)
+    return compared("files", name, opening(large), opening(small), rounds, at_most=1.5)
 
 
 def run_rows(large: Path, ticks: ts.Ticks, rounds: int) -> list[dict[str, object]]:
@@ -97,13 +96,21 @@ def run_rows(large: Path, ticks: ts.Ticks, rounds: int) -> list[dict[str, object
     in_memory = partial(digest, ticks)
     return [
         compared(
+            "files",
             f"{name}, opened anew, to memory",
             lambda: digest(ts.open_ticks(large)),
             in_memory,
             rounds,
             at_most=3,
         ),
-        compared(f"{name}, open, to memory", partial(digest, mapped), in_memory, rounds, 3),
+        compared(
+            "files",
+            f"{name}, open, to memory",
+            partial(digest, mapped),
+            in_memory,
+            rounds,
+            at_most=3,
+        ),
     ]
 
 
@@ -117,42 +124,13 @@ def parquet_row(path: Path, rows: int, rounds: int) -> dict[str, object]:
     )
     name = f"{rows:,} ticks from Parquet, time to that of polars"
     return compared(
+        "files",
         name,
         lambda: ts.read_parquet(path),
         lambda: pl.read_parquet(path, columns=names),
         rounds,
         at_most=1 / 0.8,
     )
-
-
-def compared(
-    name: str,
-    ours: Callable[[], object],
-    other: Callable[[], object],
-    rounds: int,
-    at_most: float,
-) -> dict[str, object]:
-    """The ratio of the times of two calls, the first round discarded."""
-    measured = [(timed(ours), timed(other)) for _ in range(rounds + 1)][1:]
-    ratios = [a / b for a, b in measured]
-    ratio = statistics.median(ratios)
-    return {
-        "data": "files",
-        "workload": name,
-        "ours_ns": statistics.median(a for a, _ in measured),
-        "other_ns": statistics.median(b for _, b in measured),
-        "ratio": ratio,
-        "ratio_low": min(ratios),
-        "ratio_high": max(ratios),
-        "goal": at_most,
-        "met": ratio <= at_most,
-    }
-
-
-def timed(call: Callable[[], object]) -> int:
-    start = time.process_time_ns()
-    call()
-    return time.process_time_ns() - start
 
 
 def main() -> None:

@@ -11,7 +11,6 @@ from __future__ import annotations
 
 import argparse
 import json
-import os
 import statistics
 import subprocess
 import sys
@@ -24,6 +23,8 @@ from typing import Any
 
 import numpy as np
 import numpy.typing as npt
+
+from measuring import Worker, stay_on_one_core
 
 ROWS = 5_000_000
 GOALS = {"polars": 3.0, "duckdb": 8.0, "pandas": 8.0}
@@ -76,39 +77,18 @@ def write_trades(path: Path, rows: int) -> None:
             )
 
 
-class Reader:
-    """One library in a process of its own, told by lines what to do."""
+class Reader(Worker):
+    """One library that reads the file."""
 
     def __init__(self, name: str, path: Path) -> None:
-        environment = os.environ | {"POLARS_MAX_THREADS": "1", "OMP_NUM_THREADS": "1"}
-        self._process = subprocess.Popen(
-            [sys.executable, __file__, "--serve", name, "--file", str(path)],
-            stdin=subprocess.PIPE,
-            stdout=subprocess.PIPE,
-            text=True,
-            env=environment,
-        )
+        super().__init__(__file__, ["--serve", name, "--file", str(path)])
 
     def sums(self) -> Sums:
-        rows, time_ms, price, qty, sells = json.loads(self._ask("sums"))
+        rows, time_ms, price, qty, sells = json.loads(self.ask("sums"))
         return rows, time_ms, price, qty, sells
 
     def read(self) -> float:
-        return float(self._ask("read"))
-
-    def close(self) -> None:
-        if self._process.stdin:
-            self._process.stdin.close()
-        self._process.wait()
-
-    def _ask(self, what: str) -> str:
-        assert self._process.stdin and self._process.stdout
-        self._process.stdin.write(f"{what}\n")
-        self._process.stdin.flush()
-        answer = self._process.stdout.readline()
-        if not answer:
-            raise RuntimeError("a reader's process has ended; its message is above")
-        return answer
+        return float(self.ask("read"))
 
 
 def check_sums(readers: dict[str, Reader]) -> None:
@@ -155,8 +135,7 @@ def memory_row(path: Path, rows: int) -> dict[str, object]:
 
 
 def serve(name: str, path: Path) -> None:
-    if hasattr(os, "sched_setaffinity"):
-        os.sched_setaffinity(0, {max(os.sched_getaffinity(0))})
+    stay_on_one_core()
     if name == "memory":
         print(json.dumps(peak_bytes(path)))
         return

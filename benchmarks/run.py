@@ -13,11 +13,8 @@ from __future__ import annotations
 import argparse
 import json
 import platform
-import statistics
 import subprocess
 import tempfile
-import time
-from collections.abc import Callable
 from pathlib import Path
 
 import numpy as np
@@ -28,6 +25,7 @@ from bench_analytics import analytics_rows
 from bench_files import file_rows
 from bench_portfolio import FEW, portfolio_rows
 from bench_readers import reader_rows
+from measuring import compared
 from tickstep import _kernel
 from tickstep.pictures import overview_of
 
@@ -164,45 +162,13 @@ def edge_rows(pairs: int) -> list[dict[str, object]]:
             pass
 
     return [
-        compared("step(), four numbers, to a no-op method", steps, four_arguments, calls, pairs, 2),
-        compared(
-            "step_tick(), a ready Tick, to a no-op", step_ticks, one_argument, calls, pairs, 2
-        ),
-        compared("the cursor, to iterating a list", cursor, iterate_list, calls, pairs, 3),
+        compared("python", name, ours, other, pairs, at_most=goal, calls=calls)
+        for name, ours, other, goal in (
+            ("step(), four numbers, to a no-op method", steps, four_arguments, 2),
+            ("step_tick(), a ready Tick, to a no-op", step_ticks, one_argument, 2),
+            ("the cursor, to iterating a list", cursor, iterate_list, 3),
+        )
     ]
-
-
-def compared(
-    name: str,
-    ours: Callable[[], None],
-    other: Callable[[], None],
-    calls: int,
-    pairs: int,
-    goal: float,
-) -> dict[str, object]:
-    """How many times dearer ours is than the other: lower is better."""
-    ours()
-    other()
-    measured = [(timed(ours), timed(other)) for _ in range(pairs)]
-    ratios = [a / b for a, b in measured]
-    ratio = statistics.median(ratios)
-    return {
-        "data": "python",
-        "workload": name,
-        "ours_ns": statistics.median(a for a, _ in measured) / calls,
-        "other_ns": statistics.median(b for _, b in measured) / calls,
-        "ratio": ratio,
-        "ratio_low": min(ratios),
-        "ratio_high": max(ratios),
-        "goal": goal,
-        "met": ratio <= goal,
-    }
-
-
-def timed(call: Callable[[], None]) -> float:
-    start = time.process_time_ns()
-    call()
-    return time.process_time_ns() - start
 
 
 def picture_row(columns: Columns, pairs: int) -> dict[str, object]:
@@ -222,12 +188,13 @@ def picture_row(columns: Columns, pairs: int) -> dict[str, object]:
             overview_of(part)
 
     return compared(
+        "python",
         f"an overview of {len(ticks):,} ticks, to one of a hundredth",
         whole,
         hundredth,
-        calls,
         pairs,
-        3,
+        at_most=3,
+        calls=calls,
     )
 
 
