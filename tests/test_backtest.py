@@ -3,6 +3,9 @@
 from __future__ import annotations
 
 import json
+import pickle
+import re
+import threading
 from collections import deque
 from pathlib import Path
 from types import SimpleNamespace
@@ -23,7 +26,8 @@ from tickstep.strategy import Alert, Bar, Fill, parameters_of
 SAMPLE = sample(20_000)
 
 SAMPLE_DIGEST = "06a89fd9910f6523da8905fd739d513c195f42e1cbb02bb6345e5d003a8c59cd"
-DEMO_EVENT_DIGEST = "338e608401f9492b473f46fee4c8d874"
+DEMO_EVENT_DIGEST = "51d1f1b321d8f9133f73671682f21688"
+DEMO_EVENT_DIGEST_TOUCHED = "338e608401f9492b473f46fee4c8d874"
 
 
 def ticks_of(prices: list[int], *, times: list[int] | None = None) -> ts.Ticks:
@@ -91,7 +95,9 @@ class Everything(ts.Strategy):
 def test_sample_and_its_run_are_the_same_everywhere() -> None:
     ticks = sample()
     assert ticks.data_digest == SAMPLE_DIGEST
-    assert ts.backtest(Grid, ticks, cash=10_000).event_digest == DEMO_EVENT_DIGEST
+    result = ts.backtest(Grid, ticks, cash=10_000)
+    assert result.alternatives["touch"].event_digest == DEMO_EVENT_DIGEST_TOUCHED
+    assert result.event_digest == DEMO_EVENT_DIGEST
 
 
 def test_shorter_sample_begins_a_longer_one() -> None:
@@ -422,7 +428,7 @@ def test_alerts_are_not_among_the_open_orders() -> None:
             self.cancel_all()
             assert self.open_orders == []
 
-    ts.backtest(Looks, ticks_of([10, 11, 12, 13]))
+    ts.backtest(Looks, ticks_of([10, 11, 12, 13]), latency=0)
 
 
 def test_close_and_account_at_hand() -> None:
@@ -531,7 +537,7 @@ def test_config_that_does_not_fit_the_ticks() -> None:
 
 
 def test_price_off_the_grid_is_the_strategys_mistake() -> None:
-    with pytest.raises(ts.OrderError, match="price"):
+    with pytest.raises(ts.StrategyError, match="price"):
         ts.backtest(Grid(step=0.005), SAMPLE)
 
 
@@ -540,7 +546,7 @@ def test_alert_without_a_price_to_compare_with() -> None:
         def on_start(self) -> None:
             self.alert_price(100)
 
-    with pytest.raises(ts.OrderError, match="no price yet"):
+    with pytest.raises(ts.StrategyError, match="no price yet"):
         ts.backtest(Early, SAMPLE)
 
 
@@ -549,7 +555,7 @@ def test_alert_on_no_side() -> None:
         def on_start(self) -> None:
             self.alert_price(100, when="up")  # type: ignore[arg-type]
 
-    with pytest.raises(ts.OrderError, match="when 'up' is neither 'above' nor 'below'"):
+    with pytest.raises(ts.StrategyError, match="when 'up' is neither 'above' nor 'below'"):
         ts.backtest(Astray, SAMPLE)
 
 
@@ -564,16 +570,233 @@ def test_interval_finer_than_the_data() -> None:
         interval_length("500ms", "s")
 
 
-def test_error_of_the_strategy_comes_through() -> None:
-    class Breaks(ts.Strategy):
+class Breaks(ts.Strategy):
+    """Divides by zero after some bars."""
+
+    after = 3
+
+    def on_start(self) -> None:
+        self.bars = 0
+        self.every("1m")
+
+    def on_bar(self, bar: ts.Bar) -> None:
+        self.bars += 1
+        self.buy(1)
+        if self.bars == self.after:
+            self.bars = self.bars // 0
+
+
+@pytest.mark.parametrize("skip_scan", [True, False])
+def test_error_of_the_strategy_names_event_time_and_line(skip_scan: bool) -> None:
+    with pytest.raises(ts.StrategyError) as caught:
+        ts.backtest(Breaks, SAMPLE, skip_scan=skip_scan)
+    error = caught.value
+    assert isinstance(error.__cause__, ZeroDivisionError)
+    assert error.event == "on_bar"
+    assert error.file == __file__
+    line = "self.bars = self.bars // 0"
+    assert error.line is not None
+    assert Path(__file__).read_text().splitlines()[error.line - 1].strip() == line
+    assert re.match(
+        r"ZeroDivisionError in Breaks\.on_bar at 2024-01-01 00:0\d:\d\d\.\d{3} UTC, test_backtest\.py, "
+        rf"line {error.line}: {line}\n",
+        error.message,
+    )
+    assert error.result.stopped == error.message.splitlines()[0]
+    assert any("ZeroDivisionError" in warning for warning in error.result.warnings)
+    again = ts.backtest(Breaks(after=0), SAMPLE[: error.result.account.row_count])
+    assert again.event_digest == error.result.event_digest
+    assert error.time == error.result.account.span[1] == again.account.span[1]
+
+
+def test_error_before_the_first_tick_has_no_result() -> None:
+    class Early(ts.Strategy):
         def on_start(self) -> None:
-            self.at(self.now)
+            raise ValueError("no")
+
+    with pytest.raises(ts.StrategyError, match="ValueError in Early.on_start") as caught:
+        ts.backtest(Early, SAMPLE)
+    assert caught.value.result is None
+
+
+def test_error_of_a_strategy_travels() -> None:
+    with pytest.raises(ts.StrategyError) as caught:
+        ts.backtest(Breaks, SAMPLE)
+    again = pickle.loads(pickle.dumps(caught.value))
+    assert (str(again), again.event, again.time, again.line) == (
+        str(caught.value),
+        "on_bar",
+        caught.value.time,
+        caught.value.line,
+    )
+
+
+def test_events_that_would_never_be_called() -> None:
+    class Typo(ts.Strategy):
+        def on_barr(self, bar: ts.Bar) -> None:
+            self.buy(1)
+
+    with pytest.raises(ts.ConfigError, match=r"Typo.on_barr would never be called.*\n.*'on_bar'"):
+        ts.backtest(Typo, SAMPLE)
+
+
+def test_unknown_arguments_of_orders() -> None:
+    class Typo(ts.Strategy):
+        def on_start(self) -> None:
+            self.buy(1, limt=5)
+
+    with pytest.raises(ts.StrategyError, match=r"buy has no argument 'limt'\n.*'limit'"):
+        ts.backtest(Typo, SAMPLE)
+
+
+# --- What a run assumes. --------------------------------------------------------------------------
+
+
+class Rests(ts.Strategy):
+    """Buys at a limit, and sells what it bought at the market."""
+
+    def on_start(self) -> None:
+        self.buy(2, limit=9)
+
+    def on_fill(self, fill: Fill) -> None:
+        print(fill.side)
+        if fill.side == "BUY":
+            self.sell(fill.qty)
+
+
+def test_limits_are_touched_in_the_alternative_alone(capsys: pytest.CaptureFixture[str]) -> None:
+    ticks = ticks_of([10, 9, 12, 12])
+    result = ts.backtest(Rests, ticks, spread_bps=0, maker_fee=0, taker_fee=0)
+    assert result.stats["Fills"] == 0
+    assert result.alternatives["touch"].stats["P&L"] == 6.0
+    assert result.headline == "return 0.00 % (touch 0.01 %)"
+    assert str(result).splitlines()[1] == result.headline
+    assert result.stats["Return, touch [%]"] == result.alternatives["touch"].stats["Return [%]"]
+    assert capsys.readouterr().out == ""
+    plain = ts.backtest(Rests, ticks, alternatives=False)
+    assert not plain.alternatives
+    assert plain.digest == ts.backtest(Rests, ticks).digest
+    assert not ts.backtest(Rests, ticks, fill="touch").alternatives
+
+
+def test_a_sign_that_is_an_assumption_is_a_warning() -> None:
+    class Both(Rests):
+        def on_start(self) -> None:
+            super().on_start()
+            self.sell(1, tag=7)
+
+    ticks = ticks_of([10, 9, 12, 12])
+    result = ts.backtest(Both, ticks, spread_bps=0, maker_fee=0, taker_fee=0)
+    assert result.stats["P&L"] == -2.0
+    assert any("the sign of the return is an assumption" in each for each in result.warnings)
+
+
+def test_fills_larger_than_their_ticks_are_a_warning() -> None:
+    class Large(ts.Strategy):
+        def on_start(self) -> None:
+            self.buy(50)
+            self.buy(1)
+
+    ticks = ts.Ticks.from_arrays([1, 2], [5.0, 6.0], [4.0, 1.0], [0, 0], tick_size=1, lot=1)
+    (warning,) = ts.backtest(Large, ticks).warnings
+    assert warning.startswith("1 of 2 fills is larger than the tick it traded on, up to 12 times")
+    assert not ts.backtest(Large, ticks, quantity="volume", participation=1).warnings
+
+
+def test_ruin_is_a_warning() -> None:
+    class Ruin(ts.Strategy):
+        def on_start(self) -> None:
+            self.sell(10)
+
+    ticks = ts.Ticks.from_arrays([1, 2], [5.0, 60.0], [99.0, 99.0], [0, 0], tick_size=1, lot=1)
+    assert any("equity fell to 0" in each for each in ts.backtest(Ruin, ticks, cash=100).warnings)
+
+
+def test_orders_are_live_from_a_strictly_later_time() -> None:
+    class Once(ts.Strategy):
+        def on_start(self) -> None:
+            self.at(1)
 
         def on_time(self, time: int) -> None:
-            raise ZeroDivisionError
+            self.buy(1)
 
-    with pytest.raises(ZeroDivisionError):
-        ts.backtest(Breaks, SAMPLE)
+    columns = ([0, 1, 1, 1, 2], [5.0, 6.0, 7.0, 8.0, 9.0], [1.0] * 5, [0] * 5)
+    ticks = ts.Ticks.from_arrays(*columns, tick_size=1, lot=1)
+    assert ts.backtest(Once, ticks, spread_bps=0).fills["price"].to_list() == [9.0]
+    assert ts.backtest(Once, ticks, spread_bps=0, latency=0).fills["price"].to_list() == [7.0]
+    assert len(ts.backtest(Once, ticks, spread_bps=0, latency="1s").fills) == 0
+
+
+def test_assumptions_are_told_of_each_instrument() -> None:
+    ticks = ticks_of([10, 9, 12])
+    bars = ts.Bars.from_arrays([0], [5], [9], [4], [8], [70], interval="1s", lot=1, tick_size=1)
+    told = ts.backtest(ts.Strategy, {"T": ticks, "B": bars}).assumptions
+    assert "T: orders trade in full on one tick, whatever its size" in told
+    assert "B: at most 10 % of the quantity of a bar is ours" in told
+    assert "resting limits trade only when the price goes beyond them" in told
+    assert "market orders pay half of a spread of 2 basis points" in told
+
+
+def test_a_tenth_of_a_bar() -> None:
+    class Once(ts.Strategy):
+        def on_start(self) -> None:
+            self.buy(25)
+
+    columns = ([0, 1000, 2000], [5] * 3, [9] * 3, [4] * 3, [8] * 3, [100, 70, 100])
+    bars = ts.Bars.from_arrays(*columns, interval="1s", lot=1, tick_size=1)
+    result = ts.backtest(Once, bars)
+    assert result.fills["qty"].to_list() == [10.0, 7.0, 8.0]
+    full = ts.backtest(Once, bars, quantity="full")
+    assert full.fills["qty"].to_list() == [25.0]
+    half = ts.backtest(Once, bars, participation="0.5")
+    assert half.fills["qty"].to_list() == [25.0]
+    still = ts.Bars.from_arrays(*columns[:5], [0, 0, 0], interval="1s", lot=1, tick_size=1)
+    assert ts.backtest(Once, still).fills["qty"].to_list() == [25.0]
+
+
+def test_stops_and_limits_inside_a_bar_are_run_both_ways() -> None:
+    class Bracket(ts.Strategy):
+        def on_start(self) -> None:
+            self.buy(1)
+
+        def on_fill(self, fill: Fill) -> None:
+            if fill.side == "BUY":
+                self.sell(1, limit=12, oco_group=1)
+                self.sell(1, stop=8, oco_group=1)
+
+    bars = ts.Bars.from_arrays([0], [10], [15], [5], [10], [100], interval="1s", lot=1, tick_size=1)
+    result = ts.backtest(Bracket, bars, spread_bps=0, maker_fee=0, taker_fee=0)
+    assert result.stats["P&L"] == -2.0
+    assert result.alternatives["limits first"].stats["P&L"] == 2.0
+    assert any("sign of the return" in each for each in result.warnings)
+
+
+def test_a_strategy_that_cannot_be_copied_runs_once() -> None:
+    class Holds(Rests):
+        def __init__(self) -> None:
+            super().__init__()
+            self.lock = threading.Lock()
+
+    result = ts.backtest(Holds(), ticks_of([10, 9, 12, 12]))
+    assert not result.alternatives
+    assert any("the strategy cannot be copied" in each for each in result.warnings)
+
+
+def test_digest_covers_source_and_parameters() -> None:
+    class One(ts.Strategy):
+        size = 1
+
+    class Two(ts.Strategy):
+        size = 1
+        more = 1
+
+    two = Two
+    two.__name__ = "One"
+    ticks = ticks_of([10, 9])
+    results = [ts.backtest(each, ticks) for each in (One, One(size=2), two)]
+    assert len({each.digest for each in results}) == 3
+    assert len({each.event_digest for each in results}) == 1
+    assert ts.backtest(One(size=1), ticks).digest == results[0].digest
 
 
 # --- Stopping and progress. -----------------------------------------------------------------------

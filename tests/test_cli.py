@@ -427,8 +427,8 @@ def test_verify_of_a_run_made_by_a_program(shell: Shell) -> None:
     [
         ("{", "run.json is not JSON"),
         ("[]", "is not the record of a run"),
-        ('{"format": "tickstep run 2"}', "is not the record of a run"),
-        ('{"format": "tickstep run 1"}', "run.json lacks 'version'"),
+        ('{"format": "tickstep run 1"}', "is not the record of a run"),
+        ('{"format": "tickstep run 2"}', "run.json lacks 'version'"),
     ],
 )
 def test_verify_of_no_record(text: str, said: str, shell: Shell) -> None:

@@ -269,7 +269,7 @@ def test_updates_of_orders() -> None:
             self.told.append((update.order_id, update.kind, update.reason, update.side))
 
     strategy = Updates()
-    ts.backtest(strategy, bars_of([5, 6, 7]))
+    ts.backtest(strategy, bars_of([5, 6, 7]), latency=0)
     assert strategy.told == [
         (1, "ACCEPTED", "", "BUY"),
         (2, "ACCEPTED", "", "SELL"),
@@ -337,7 +337,9 @@ def test_a_loop_without_an_end_is_cut(monkeypatch: pytest.MonkeyPatch) -> None:
             while True:
                 self.buy(1, limit=1)
 
-    with pytest.raises(ts.StateError, match="more than 1,000 orders are placed at the time 59999"):
+    with pytest.raises(
+        ts.StrategyError, match="more than 1,000 orders are placed at the time 59999"
+    ):
         ts.backtest(Endless, bars_of([5]))
 
 

@@ -51,6 +51,7 @@ from tickstep.errors import (
     MoneyOverflowError,
     OrderError,
     StateError,
+    StrategyError,
     TickstepError,
     UnknownOrderError,
 )
@@ -106,6 +107,7 @@ __all__ = [
     "StateError",
     "Store",
     "Strategy",
+    "StrategyError",
     "Tick",
     "Ticks",
     "TickstepError",

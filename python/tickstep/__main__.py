@@ -8,8 +8,6 @@ a mistake in what was asked for, 130 after Ctrl-C.
 import argparse
 import os
 import sys
-import sysconfig
-import traceback
 from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
@@ -18,8 +16,8 @@ from tickstep.backtest import run
 from tickstep.commands import add_command
 from tickstep.datacli import add_data
 from tickstep.demo import TICKS_DEFAULT
-from tickstep.errors import ConfigError, TickstepError
-from tickstep.intervals import interval_length
+from tickstep.errors import ConfigError, StrategyError, TickstepError
+from tickstep.failures import place_in_strategy
 from tickstep.progress import ProgressLine
 from tickstep.result import FORMATS, Result
 from tickstep.runfile import verify
@@ -89,7 +87,7 @@ def main(argv: Sequence[str] | None = None) -> int:
         code: int = arguments.command(arguments)
         sys.stdout.flush()
     except TickstepError as error:
-        return _mistake(error.message, error.hint, _place_in_strategy(error))
+        return _mistake(error.message, error.hint, _place(error))
     except BrokenPipeError:
         # The reader has seen enough; a second flush at exit must not complain.
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
@@ -113,7 +111,7 @@ def _backtest(arguments: argparse.Namespace) -> int:
     with ProgressLine("read") as line:
         ticks = source.read(line)
         line.done(f"{len(ticks):,} trades")
-    settings = _settings(arguments, ticks)
+    settings = _settings(arguments)
     result = _run(strategy.kind(**values), ticks, arguments.skip_scan, settings)
     assert strategy.file is not None, "it was read from a file"
     folder = arguments.out or Path(f"{strategy.file.stem}-run")
@@ -165,16 +163,10 @@ def _finish(
 # --- Arguments. -----------------------------------------------------------------------------------
 
 
-def _settings(arguments: argparse.Namespace, ticks: Ticks) -> dict[str, Any]:
-    names = ("cash", "maker_fee", "taker_fee", "spread_bps", "fill")
+def _settings(arguments: argparse.Namespace) -> dict[str, Any]:
+    names = ("cash", "maker_fee", "taker_fee", "spread_bps", "fill", "latency")
     settings = {name: getattr(arguments, name) for name in names}
-    if arguments.latency is not None:
-        settings["latency"] = _latency(arguments.latency, ticks.time_unit)
     return {name: value for name, value in settings.items() if value is not None}
-
-
-def _latency(text: str, time_unit: str) -> int:
-    return int(text) if text.isdecimal() else interval_length(text, time_unit)
 
 
 def _pairs(texts: Sequence[str]) -> dict[str, str]:
@@ -218,13 +210,13 @@ def _add_backtest(commands: Any) -> None:
     added.add_argument("--spread-bps", metavar="BPS", help="the whole bid-ask spread (2)")
     added.add_argument(
         "--fill",
-        choices=("touch", "through"),
-        help="when resting limits trade: at their price (default), or only beyond it",
+        choices=("through", "touch"),
+        help="when resting limits trade: only beyond their price (default), or at it",
     )
     added.add_argument("--tick-size", metavar="MONEY", help="step of prices (found in the data)")
     added.add_argument("--lot", metavar="QTY", help="step of quantities (found in the data)")
     added.add_argument(
-        "--latency", metavar="TIME", help="from an order to the market: 50ms, 1s (none)"
+        "--latency", metavar="TIME", help="from an order to the market: 50ms, 1s (the least)"
     )
     _add_output(added, "folder for the results (named after the strategy)")
 
@@ -268,15 +260,12 @@ def _mistake(message: str, hint: str | None, place: str | None) -> int:
     return MISTAKE
 
 
-def _place_in_strategy(error: TickstepError) -> str | None:
-    """The innermost line of the user's own code, where the error came out of it."""
-    paths = sysconfig.get_paths()
-    others = {Path(__file__).parent, *(Path(paths[name]) for name in ("stdlib", "purelib"))}
-    frames = traceback.extract_tb(error.__traceback__)
-    own = [frame for frame in frames if others.isdisjoint(Path(frame.filename).parents)]
-    if not own or not own[-1].filename.endswith(".py"):
+def _place(error: TickstepError) -> str | None:
+    """The line of the user's own code that an error came out of, where it does not tell itself."""
+    frame = None if isinstance(error, StrategyError) else place_in_strategy(error)
+    if frame is None or not frame.filename.endswith(".py"):
         return None
-    return f"{own[-1].filename}, line {own[-1].lineno}, {own[-1].name}: {own[-1].line}"
+    return f"{frame.filename}, line {frame.lineno}, {frame.name}: {frame.line}"
 
 
 def _accept_any_encoding() -> None:

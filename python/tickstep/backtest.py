@@ -6,44 +6,28 @@ the same digest.
 """
 
 from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import fields
-from decimal import Decimal
 from typing import Any
 
 import numpy as np
 
-from tickstep._kernel import BarCursor, Counter, default_lot_and_unit
+from tickstep._kernel import BarCursor, Counter
+from tickstep.alternatives import beside, copier
 from tickstep.bars import Bars
 from tickstep.barticks import ROWS_OF_BAR, BarTicks
-from tickstep.engine import (
-    EVENT_DTYPE,
-    SYMBOL_DEFAULT,
-    Engine,
-    EngineConfig,
-    EventKind,
-    Events,
-    Instrument,
-)
-from tickstep.errors import ConfigError, DataError
+from tickstep.engine import EVENT_DTYPE, Engine, EngineConfig, EventKind, Events
+from tickstep.errors import ConfigError, StrategyError
+from tickstep.failures import strategy_error
 from tickstep.intervals import interval_length, phase_of
 from tickstep.result import Result
 from tickstep.scales import Scales
 from tickstep.session import BarsMarket, Market, Session, TicksMarket
-from tickstep.strategy import Strategy, parameters_of
+from tickstep.settings import Data, config_for, data_by_symbol
+from tickstep.strategy import Strategy, check_events, parameters_of
 from tickstep.ticks import Number, Progress, Ticks
 
 __all__ = ["Data", "run"]
 
-Data = Ticks | Bars
-
-CASH_DEFAULT = 100_000
 PROGRESS_STEPS = 200
-
-# What the data decides is not a setting.
-SETTINGS_TAKEN = ("initial_cash", "tick_size", "lot", "time_unit", "instruments", "history")
-SETTINGS = tuple(
-    each.name for each in fields(EngineConfig) if each.init and each.name not in SETTINGS_TAKEN
-)
 
 
 def run(
@@ -52,11 +36,18 @@ def run(
     *,
     cash: Number | None = None,
     config: EngineConfig | None = None,
+    alternatives: bool = True,
     skip_scan: bool = True,
     progress: Progress | None = None,
     **settings: Any,
 ) -> Result:
     """Run a strategy over ticks or bars of one instrument or several.
+
+    Orders fill by cautious rules unless you say otherwise: from a strictly later time on, limits at
+    rest only when the price goes beyond them, over bars at most a tenth of a bar's volume. What a run
+    assumes is printed with it. Where limits rest, the strategy runs a second time under the
+    optimistic rule, `fill="touch"`, and where stops and limits meet inside bars once more with limits
+    first: the truth lies between. What it prints is shown once.
 
     Ctrl-C stops the run between two ticks; the result is then what was done so far, with
     `is_complete` False.
@@ -71,12 +62,16 @@ def run(
         Initial cash; 100,000 by default.
     config : EngineConfig, optional
         The whole configuration, instead of `cash` and `settings`.
+    alternatives : bool
+        False runs the strategy once.
     skip_scan : bool
         False takes the ticks one by one; the result is the same.
     progress : callable, optional
         Called now and then as `progress(ticks_done, ticks_total)`.
     **settings
         Arguments of `EngineConfig`: maker_fee, taker_fee, spread_bps, fill, latency, account, ...
+        Here `latency` may be text ("50ms") and is 1 of the data's unit by default, `fill` is
+        "through", and over bars `participation` is 0.1.
 
     Returns
     -------
@@ -89,6 +84,9 @@ def run(
         When a setting is wrong or does not fit the data.
     DataError
         When there are no data.
+    StrategyError
+        When the strategy's own code raises; it has the event, the time, the line, and in `result`
+        the run up to there.
 
     Examples
     --------
@@ -101,24 +99,62 @@ def run(
     >>> ts.backtest(BuyAndHold, ticks, cash=100, taker_fee="0.001", spread_bps=0).stats["P&L"]
     4.95
     """
-    named = _named(data)
-    config = _config_for(named, cash, config, settings)
+    named = data_by_symbol(data)
+    config = config_for(named, cash, config, settings)
     if len(named) == 1:
         named = dict(zip(config.symbols, named.values(), strict=True))
     named = {symbol: named[symbol] for symbol in config.symbols}
     strategy = _made(strategy)
-    parameters = parameters_of(strategy)
-    replay = _Replay(strategy, named, config)
-    is_complete = replay.run(skip_scan, progress)
-    return Result(
-        strategy=type(strategy).__name__,
-        parameters=parameters,
-        config=config,
-        data=replay.taken(),
-        events=np.frombuffer(bytes(replay.events), dtype=EVENT_DTYPE),
-        event_digest=replay.engine.digest,
-        is_complete=is_complete,
+    again = copier(strategy) if alternatives else None
+    result = _run_once(strategy, named, config, skip_scan, progress)
+    if again is None or not result.is_complete:
+        return result
+    return beside(
+        result, again, lambda other, rules: _run_once(other, named, rules, skip_scan, None)
     )
+
+
+def _run_once(
+    strategy: Strategy,
+    data: Mapping[str, Data],
+    config: EngineConfig,
+    skip_scan: bool,
+    progress: Progress | None,
+) -> Result:
+    parameters = parameters_of(strategy)
+    replay = _Replay(strategy, data, config)
+    stopped: str | None = None
+    failure: StrategyError | None = None
+    try:
+        replay.run(skip_scan, progress)
+    except KeyboardInterrupt:
+        if replay.rows_done == 0:
+            raise
+        stopped = "by Ctrl-C, before the end of the data"
+    except Exception as error:
+        failure = strategy_error(error, [strategy], replay.session.now, config.time_unit)
+        if failure is None:
+            raise
+        failure.__cause__ = error
+        stopped = failure.message.split("\n")[0]
+    replay.finish()
+    result = None
+    if replay.rows_done:
+        result = Result(
+            strategy=type(strategy).__name__,
+            parameters=parameters,
+            config=config,
+            data=replay.taken(),
+            events=np.frombuffer(bytes(replay.events), dtype=EVENT_DTYPE),
+            event_digest=replay.engine.digest,
+            parts=strategy._parts(),
+            stopped=stopped,
+        )
+    if failure is not None:
+        failure.result = result
+        raise failure
+    assert result is not None, "data without rows are refused before"
+    return result
 
 
 class _Replay:
@@ -148,21 +184,17 @@ class _Replay:
     def rows_done(self) -> int:
         return sum(self.engine.get_snapshot(symbol).tick_index + 1 for symbol in self.rows)
 
-    def run(self, skip_scan: bool, progress: Progress | None) -> bool:
-        """Run to the end; False when Ctrl-C came first."""
-        try:
-            self.session.start()
-            for done in self._steps(skip_scan):
-                if progress is not None:
-                    progress(done, self.rows_total)
-            self.session.stop()
-        except KeyboardInterrupt:
-            if self.rows_done == 0:
-                raise
-            self._keep(self.engine.drain_events())
-            return False
+    def run(self, skip_scan: bool, progress: Progress | None) -> None:
+        """Run to the end."""
+        self.session.start()
+        for done in self._steps(skip_scan):
+            if progress is not None:
+                progress(done, self.rows_total)
+        self.session.stop()
+
+    def finish(self) -> None:
+        """Keep what nobody was told of."""
         self._keep(self.engine.drain_events())
-        return True
 
     def _steps(self, skip_scan: bool) -> Iterator[int]:
         if any(market.own is not None for market in self._markets.values()):
@@ -230,38 +262,6 @@ def _mask(kinds: Sequence[str]) -> int:
     return sum(1 << EventKind[kind] for kind in kinds)
 
 
-def _named(data: Data | Mapping[str, Data] | Sequence[Data]) -> dict[str, Data]:
-    """The data by symbol, of every kind that may be given, checked to be there."""
-    if isinstance(data, Ticks | Bars):
-        named = {data.symbol or SYMBOL_DEFAULT: data}
-    elif isinstance(data, Mapping):
-        named = dict(data)
-    else:
-        named = {}
-        for each in data:
-            symbol = each.symbol if isinstance(each, Ticks | Bars) else None
-            if symbol is None or symbol in named:
-                raise DataError(
-                    f"{each!r} has no symbol of its own",
-                    hint='name the data: {"A": ticks_of_a, "B": ticks_of_b}',
-                )
-            named[symbol] = each
-    for symbol, each in named.items():
-        if not isinstance(each, Ticks | Bars):
-            raise DataError(
-                f"the data of {symbol} must be Ticks or Bars, was {type(each).__name__}",
-                hint="ts.read_trades and ts.read_bars read files",
-            )
-        if len(each) == 0:
-            raise DataError(
-                f"there are no {'bars' if isinstance(each, Bars) else 'ticks'} to run over",
-                hint="see what the file or slice holds",
-            )
-    if not named:
-        raise DataError("there are no data to run over", hint="give Ticks or Bars")
-    return named
-
-
 def _made(strategy: Strategy | type[Strategy]) -> Strategy:
     made = strategy() if isinstance(strategy, type) else strategy
     if not isinstance(made, Strategy):
@@ -269,74 +269,5 @@ def _made(strategy: Strategy | type[Strategy]) -> Strategy:
             f"{strategy!r} is not a Strategy",
             hint="derive the class from ts.Strategy and give the class or an instance",
         )
+    check_events(type(made))
     return made
-
-
-def _config_for(
-    data: Mapping[str, Data],
-    cash: Number | None,
-    config: EngineConfig | None,
-    settings: dict[str, Any],
-) -> EngineConfig:
-    if config is not None:
-        return _checked(data, config, settings if cash is None else {"cash": cash, **settings})
-    unknown = [name for name in settings if name not in SETTINGS]
-    if unknown:
-        raise ConfigError(
-            f"there is no setting {unknown[0]!r}", hint=f"settings are {', '.join(SETTINGS)}"
-        )
-    units = {each.time_unit for each in data.values()}
-    if len(units) > 1:
-        raise ConfigError(
-            f"the data count time in {' and '.join(sorted(units))}",
-            hint="read all of them with one time_unit=",
-        )
-    first = next(iter(data.values()))
-    return EngineConfig(
-        initial_cash=CASH_DEFAULT if cash is None else cash,
-        tick_size=first.tick_size,
-        lot=_lot_of(first),
-        time_unit=units.pop(),
-        instruments=_instruments(data),
-        **settings,
-    )
-
-
-def _instruments(data: Mapping[str, Data]) -> list[Instrument] | None:
-    if list(data) == [SYMBOL_DEFAULT]:
-        return None
-    return [
-        Instrument(
-            symbol,
-            tick_size=each._tick.step,
-            lot=_lot_of(each),
-        )
-        for symbol, each in data.items()
-    ]
-
-
-def _lot_of(data: Data) -> str:
-    """The lot of the data; of bars a coarser one where money could not be counted in theirs."""
-    finest = default_lot_and_unit(data._tick.step)[0]
-    is_finer = Decimal(data._lot.step) < Decimal(finest)
-    return finest if isinstance(data, Bars) and is_finer else data._lot.step
-
-
-def _checked(
-    data: Mapping[str, Data], config: EngineConfig, settings: dict[str, Any]
-) -> EngineConfig:
-    if settings:
-        raise ConfigError(
-            f"{next(iter(settings))} is given beside config",
-            hint="set it in the EngineConfig, where cash is called initial_cash",
-        )
-    is_unnamed = len(config.symbols) == len(data) == 1 and SYMBOL_DEFAULT in (
-        *config.symbols,
-        *data,
-    )
-    if not is_unnamed and set(config.symbols) != set(data):
-        raise ConfigError(
-            f"config trades {', '.join(config.symbols)}, the data are of {', '.join(data)}",
-            hint="give data for each instrument of the config, by its symbol",
-        )
-    return config

@@ -108,6 +108,11 @@ class BarTicks(TimedColumns):
         """Open and close in turn, in ticks, read-only."""
         return self._columns["price_ticks"]
 
+    @property
+    def qty_lots(self) -> Int64Array:
+        """Volume of the bar, in lots, at each of its rows; read-only."""
+        return self._columns["qty_lots"]
+
     def __getitem__(self, rows: slice) -> Self:
         if rows.indices(len(self)) == (0, len(self), 1):
             return self

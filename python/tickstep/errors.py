@@ -5,8 +5,8 @@ An error says what was wrong (`message`, with the value and the rule), and how t
 what the market or the account refuses is a REJECTED event, because it is a result and not a mistake.
 """
 
-from collections.abc import Callable
-from typing import NamedTuple
+from collections.abc import Callable, Iterable
+from typing import Any, NamedTuple
 
 __all__ = [
     "CapacityError",
@@ -16,10 +16,14 @@ __all__ = [
     "MoneyOverflowError",
     "OrderError",
     "StateError",
+    "StrategyError",
     "TickstepError",
     "UnknownOrderError",
     "error_from_status",
+    "nearest",
 ]
+
+NAMES_IN_HINT = 12
 
 
 class TickstepError(Exception):
@@ -98,6 +102,61 @@ class CapacityError(TickstepError, MemoryError):
 
 class InternalError(TickstepError, RuntimeError):
     """A state that must not exist. Please report it with the script that led here."""
+
+
+class StrategyError(TickstepError, RuntimeError):
+    """An exception out of a strategy's own code; the exception itself is the `__cause__`.
+
+    Parameters
+    ----------
+    message : str
+        What was raised, in which event, when and where.
+    hint : str, optional
+        That of the exception, where it has one.
+    event : str
+        The method of the strategy that was called: "on_bar".
+    time : int
+        Time of that call, in the data's unit.
+    file, line : str and int, optional
+        The innermost line of code that is neither Python's nor a library's.
+    result : Result, optional
+        The run up to there, `is_complete` False. It does not travel between processes.
+
+    Examples
+    --------
+    >>> import tickstep as ts
+    >>> class Wrong(ts.Strategy):
+    ...     def on_bar(self, bar):
+    ...         1 / 0
+    >>> bars = ts.Bars.from_arrays([0], [5], [9], [4], [8], [7], interval="1s")
+    >>> try:
+    ...     ts.backtest(Wrong, bars)
+    ... except ts.StrategyError as error:
+    ...     print(error.event, error.time, error.result.is_complete)
+    on_bar 999 False
+    """
+
+    def __init__(
+        self,
+        message: str,
+        *,
+        hint: str | None = None,
+        event: str = "",
+        time: int = 0,
+        file: str | None = None,
+        line: int | None = None,
+        result: Any = None,
+    ) -> None:
+        super().__init__(message, hint=hint)
+        self.event = event
+        self.time = time
+        self.file = file
+        self.line = line
+        self.result = result
+
+    def __reduce__(self) -> tuple[Callable[..., TickstepError], tuple[object, ...]]:
+        place = (self.event, self.time, self.file, self.line)
+        return _rebuild_strategy_error, (self.message, self.hint, place)
 
 
 class Status(NamedTuple):
@@ -224,6 +283,50 @@ def error_from_status(
     if status is None:
         return kind(message, hint=hint, code=code, name=name)
     return status.error(message, hint=hint or status.hint, code=code, name=name)
+
+
+def nearest(name: object, known: Iterable[str]) -> str:
+    """Word the mend of a name that is not known.
+
+    Parameters
+    ----------
+    name : object
+        What was given.
+    known : iterable of str
+        What could have been.
+
+    Returns
+    -------
+    str
+        The nearest of them where one is near, and all of them where they are few.
+
+    Examples
+    --------
+    >>> from tickstep.errors import nearest
+    >>> nearest("tker_fee", ["maker_fee", "taker_fee"])
+    "did you mean 'taker_fee'? there are maker_fee, taker_fee"
+    >>> nearest("x", [])
+    'there are none'
+    """
+    # Loaded here because only mistakes need it.
+    from difflib import get_close_matches
+
+    names = list(known)
+    if not names:
+        return "there are none"
+    listed = ", ".join(names[:NAMES_IN_HINT])
+    more = len(names) - NAMES_IN_HINT
+    told = f"there are {listed}" + (f" and {more:,} more" if more > 0 else "")
+    lowered = {each.lower(): each for each in names}
+    near = get_close_matches(str(name).lower(), lowered, n=1)
+    return f"did you mean {lowered[near[0]]!r}? {told}" if near else told
+
+
+def _rebuild_strategy_error(
+    message: str, hint: str | None, place: tuple[str, int, str | None, int | None]
+) -> StrategyError:
+    event, time, file, line = place
+    return StrategyError(message, hint=hint, event=event, time=time, file=file, line=line)
 
 
 def _rebuild(

@@ -10,6 +10,7 @@ import json
 from collections.abc import Iterator, Mapping, Sequence
 from functools import cached_property
 from pathlib import Path
+from types import MappingProxyType
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -17,6 +18,7 @@ import numpy.typing as npt
 
 from tickstep import tables
 from tickstep.account import Account, Data, price_ranges
+from tickstep.assumptions import assumptions_of, warnings_of
 from tickstep.benchmark import beside, values_of
 from tickstep.comparison import Comparison
 from tickstep.divergence import Difference, difference_lines, first_difference
@@ -27,10 +29,11 @@ from tickstep.execution import HORIZONS, Execution
 from tickstep.explained import explained_table
 from tickstep.metricnames import metric
 from tickstep.metrics import depths
+from tickstep.provenance import source_digest
 from tickstep.report import draw
 from tickstep.sampling import Sampling
 from tickstep.scales import Scales
-from tickstep.stats import Stat, Stats
+from tickstep.stats import ABSENT, Stat, Stats
 from tickstep.summary import held_index, summary
 from tickstep.ticks import Float64Array, Int64Array
 from tickstep.version import __version__
@@ -41,7 +44,9 @@ if TYPE_CHECKING:
 __all__ = ["FORMATS", "RUN_FORMAT", "Result", "Sampling"]
 
 FORMATS = ("csv", "parquet")
-RUN_FORMAT = "tickstep run 1"
+RUN_FORMAT = "tickstep run 2"
+RETURN = "Return [%]"
+DIGESTS = ("Event Digest", "Digest")
 SYMBOLS_IN_TITLE = 3
 TABLES = (
     "fills",
@@ -73,12 +78,14 @@ class Result:
         All events, as `EVENT_DTYPE`.
     event_digest : str
         The kernel's digest of them.
-    is_complete : bool
-        False when the run was stopped before the end of the data.
+    parts : sequence of class or function
+        What the strategy is made of; their source is part of the digest.
+    stopped : str, optional
+        Why the run ended before the data did.
     warnings : sequence of str
-        What the reader should mistrust.
+        What the reader should mistrust, beside what the account shows.
     assumptions : sequence of str
-        What the numbers rest on: how orders fill, what they cost.
+        What the numbers rest on, beside what the configuration says.
 
     Examples
     --------
@@ -102,7 +109,8 @@ class Result:
         data: Mapping[str, Data],
         events: Events,
         event_digest: str,
-        is_complete: bool = True,
+        parts: Sequence[Any] = (),
+        stopped: str | None = None,
         warnings: Sequence[str] = (),
         assumptions: Sequence[str] = (),
     ) -> None:
@@ -110,9 +118,11 @@ class Result:
         self.parameters = dict(parameters)
         self.account = Account(config, data, events)
         self.event_digest = event_digest
-        self.is_complete = is_complete
-        self.warnings = tuple(warnings)
-        self.assumptions = tuple(assumptions)
+        self.stopped = stopped
+        self._parts = tuple(parts)
+        self._warnings = list(warnings)
+        self._assumptions = tuple(assumptions)
+        self._alternatives: dict[str, Result] = {}
 
     # What identifies the run.
 
@@ -138,11 +148,59 @@ class Result:
 
     @cached_property
     def digest(self) -> str:
-        """SHA-256 of the canonical configuration, the data digests and the event digest."""
-        canonical = json.dumps(self.config.canonical(), sort_keys=True, separators=(",", ":"))
-        digests = "\n".join(each.data_digest for each in self.account.rows)
-        text = f"{RUN_FORMAT}\n{canonical}\n{digests}\n{self.event_digest}\n"
-        return hashlib.sha256(text.encode()).hexdigest()
+        """SHA-256 of configuration, strategy, its source and parameters, data and events."""
+        parameters = [f"{name}={value!r}" for name, value in sorted(self.parameters.items())]
+        told = {
+            "config": self.config.canonical(),
+            "strategy": self.strategy,
+            "source": self.source_digest,
+            "parameters": parameters,
+            "data": [each.data_digest for each in self.account.rows],
+            "events": self.event_digest,
+        }
+        canonical = json.dumps(told, sort_keys=True, separators=(",", ":"))
+        return _sha256(f"{RUN_FORMAT}\n{canonical}\n")
+
+    @cached_property
+    def source_digest(self) -> str | None:
+        """SHA-256 of the strategy's source; None where it cannot be read."""
+        return source_digest(self._parts)
+
+    @property
+    def is_complete(self) -> bool:
+        """Whether the run reached the end of the data."""
+        return self.stopped is None
+
+    # What it rests on.
+
+    @cached_property
+    def assumptions(self) -> tuple[str, ...]:
+        """What the numbers rest on: how orders fill, what they cost."""
+        return (*assumptions_of(self.config, self.data), *self._assumptions)
+
+    @property
+    def warnings(self) -> tuple[str, ...]:
+        """What the reader should mistrust."""
+        stopped = [] if self.stopped is None else [f"the run was stopped: {self.stopped}"]
+        return (*stopped, *self._warnings, *self._mistrusted)
+
+    @cached_property
+    def _mistrusted(self) -> list[str]:
+        return warnings_of(self.account)
+
+    def warn(self, text: str) -> None:
+        """Add a warning."""
+        self._warnings.append(text)
+
+    @property
+    def alternatives(self) -> Mapping[str, "Result"]:
+        """The same strategy under other assumptions on how orders fill, by name."""
+        return MappingProxyType(self._alternatives)
+
+    def put_beside(self, name: str, other: "Result") -> None:
+        """Add an alternative; the statistics show its return."""
+        self._alternatives[name] = other
+        self.__dict__.pop("stats", None)
 
     @cached_property
     def data_digest(self) -> str:
@@ -187,12 +245,26 @@ class Result:
         of `tickstep.summary`; "Sampling" tells of which returns the ratios are, and how many make a
         year.
         """
-        numbers: dict[str, Stat] = summary(self.account)
+        numbers: dict[str, Stat] = {}
+        for name, value in summary(self.account).items():
+            if name == "Equity Start":  # after the names of backtesting.py
+                others = self.alternatives.items()
+                numbers |= {f"Return, {called} [%]": each.stats[RETURN] for called, each in others}
+            numbers[name] = value
         if not self.is_complete:
             numbers["Stopped"] = "before the end of the data"
         return Stats(
             self.title, numbers | {"Event Digest": self.event_digest, "Digest": self.digest}
         )
+
+    @property
+    def headline(self) -> str:
+        """The return, and what it would be under other assumptions: "return 4.10 % (touch 6.30 %)"."""
+        told = _return_text(self.stats[RETURN])
+        others = [
+            f"{name} {_return_text(each.stats[RETURN])}" for name, each in self.alternatives.items()
+        ]
+        return f"return {told}" + (f" ({', '.join(others)})" if others else "")
 
     def metric(self, name: str) -> Stat:
         """Look a number up by any name it goes by: ours, or those of other programs.
@@ -500,6 +572,7 @@ class Result:
             "strategy": {
                 "name": self.strategy,
                 "parameters": {name: str(value) for name, value in self.parameters.items()},
+                "source_digest": self.source_digest,
             },
             "data": {"rows": self.account.row_count, "digest": self.data_digest},
             "config": self.config.canonical(),
@@ -581,9 +654,12 @@ class Result:
         return draw(self, Path(path))
 
     def __str__(self) -> str:
+        title, line, *rows = str(self.stats).split("\n")
+        digests = rows[-len(DIGESTS) :]
         notes = [f"assumes: {each}" for each in self.assumptions]
         notes += [f"warning: {each}" for each in self.warnings]
-        return "\n".join((str(self.stats), *notes))
+        told = (*rows[: -len(DIGESTS)], line, *notes, line)
+        return "\n".join((title, self.headline, line, *told, *digests))
 
     def __repr__(self) -> str:
         rows = f"{self.account.row_count:,} ticks"
@@ -710,6 +786,10 @@ def _write_frame(frame: "pl.DataFrame", file: Path) -> None:
         frame.with_columns(selectors.by_dtype(Duration).to_physical()).write_csv(file)
     else:
         frame.write_parquet(file)
+
+
+def _return_text(value: Stat) -> str:
+    return f"{value:,.2f} %" if isinstance(value, float) else ABSENT
 
 
 def _sha256(text: str) -> str:

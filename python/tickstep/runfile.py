@@ -71,7 +71,9 @@ def verify(path: str | Path, progress: Progress | None = None) -> Verdict:
     texts = {name: str(text) for name, text in record["strategy"]["parameters"].items()}
     values = parameter_values(strategy.kind, texts)
     ticks = TicksSource.recorded(record["data"], file.parent).read()
-    again = run(strategy.kind(**values), ticks, config=config, progress=progress)
+    again = run(
+        strategy.kind(**values), ticks, config=config, alternatives=False, progress=progress
+    )
     if not again.is_complete:
         raise KeyboardInterrupt
     return _compared(record, _read_events(file.parent / "events.npy"), strategy, again)

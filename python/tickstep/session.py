@@ -25,7 +25,7 @@ from tickstep.engine import (
     Reason,
     Snapshot,
 )
-from tickstep.errors import ConfigError, OrderError, StateError
+from tickstep.errors import ConfigError, OrderError, StateError, nearest
 from tickstep.history import BarSeries
 from tickstep.intervals import interval_length, phase_of
 from tickstep.scales import Scales
@@ -395,6 +395,8 @@ class Session:
 
     def place(self, order: Order) -> int:
         """Place an order or an alert and return its id."""
+        if order.symbol is not None:
+            self._named(order.symbol)
         self._count_order()
         order_id = self._venue.place_order(order)
         if order.order_type in ALERTS:
@@ -548,7 +550,7 @@ class Session:
     def _named(self, symbol: str | None) -> str:
         if symbol is not None and symbol not in self._by_symbol:
             raise OrderError(
-                f"there is no instrument {symbol!r}", hint=f"there are {', '.join(self.symbols)}"
+                f"there is no instrument {symbol!r}", hint=nearest(symbol, self.symbols)
             )
         if symbol is None and len(self.symbols) > 1:
             raise OrderError(

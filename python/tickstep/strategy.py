@@ -12,12 +12,32 @@ from typing import Any, Literal, NamedTuple, Protocol, Self
 
 from tickstep._kernel import Bar, Line
 from tickstep.engine import OpenOrder, Order, Snapshot
-from tickstep.errors import ConfigError, OrderError, StateError
+from tickstep.errors import ConfigError, OrderError, StateError, nearest
 from tickstep.history import BarSeries
 from tickstep.ticks import Number, Time
 
-__all__ = ["Alert", "Bar", "Desk", "Fill", "OrderUpdate", "Strategy", "parameters_of"]
+__all__ = [
+    "Alert",
+    "Bar",
+    "Desk",
+    "Fill",
+    "OrderUpdate",
+    "Strategy",
+    "check_events",
+    "own_classes",
+    "parameters_of",
+]
 
+ORDER_OPTIONS = (
+    "symbol",
+    "tag",
+    "time_in_force",
+    "expire_ts",
+    "post_only",
+    "reduce_only",
+    "oco_group",
+    "offset",
+)
 PARAMETER_TYPES = (bool, int, float, str, Decimal, tuple, type(None))
 
 
@@ -174,7 +194,7 @@ class Strategy:
             if name not in known:
                 raise ConfigError(
                     f"{type(self).__name__} has no parameter {name!r}",
-                    hint=f"it has {', '.join(known) or 'none'}; class attributes are parameters",
+                    hint=f"{nearest(name, known)}; class attributes are parameters",
                 )
             setattr(self, name, value)
 
@@ -671,6 +691,10 @@ class Strategy:
         parameters = ", ".join(f"{name}={value}" for name, value in parameters_of(self).items())
         return f"{type(self).__name__}({parameters})"
 
+    def _parts(self) -> list[Any]:
+        """What the strategy is made of: classes and functions whose source is its identity."""
+        return own_classes(type(self))
+
     @property
     def _running(self) -> Desk:
         if self._desk is None:
@@ -713,19 +737,47 @@ def parameters_of(strategy: Strategy | type[Strategy]) -> dict[str, Any]:
     ({'fast': 10, 'slow': 30}, {'fast': 5, 'slow': 30})
     """
     kind = strategy if isinstance(strategy, type) else type(strategy)
-    own = [each for each in reversed(kind.__mro__) if issubclass(each, Strategy)][1:]
     names = dict.fromkeys(
         name
-        for each in own
+        for each in own_classes(kind)
         for name, value in vars(each).items()
         if not name.startswith("_") and isinstance(value, PARAMETER_TYPES)
     )
     return {name: getattr(strategy, name) for name in names}
 
 
+def own_classes(kind: type[Strategy]) -> list[type[Strategy]]:
+    """List the classes that a user wrote, base classes first."""
+    return [each for each in reversed(kind.__mro__) if issubclass(each, Strategy)][1:]
+
+
+def check_events(kind: type[Strategy]) -> None:
+    """Check that every method of a strategy called like an event is one.
+
+    Raises
+    ------
+    ConfigError
+        When it would never be called; it names the nearest.
+    """
+    known = [name for name in vars(Strategy) if name.startswith("on_")]
+    for each in own_classes(kind):
+        for name, value in vars(each).items():
+            if name.startswith("on_") and name not in known and callable(value):
+                raise ConfigError(
+                    f"{each.__name__}.{name} would never be called: there is no such event",
+                    hint=nearest(name, known),
+                )
+
+
 def _order(
     side: str, qty: Number, limit: Number | None, stop: Number | None, **options: Any
 ) -> Order:
+    unknown = [name for name in options if name not in ORDER_OPTIONS]
+    if unknown:
+        raise OrderError(
+            f"{side.lower()} has no argument {unknown[0]!r}",
+            hint=nearest(unknown[0], ("limit", "stop", *ORDER_OPTIONS)),
+        )
     if limit is not None and stop is not None:
         return Order("STOP_LIMIT", side, qty, price=limit, trigger=stop, **options)
     if limit is not None:
