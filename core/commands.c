@@ -173,6 +173,29 @@ tks_status tks_order_place(tks_engine *engine, const tks_order *order, uint64_t 
     return TKS_STATUS_OK;
 }
 
+static bool is_refusal(int32_t reason)
+{
+    return tks__is_within(reason, TKS_REASON_NO_CASH, TKS_REASON_RISK_LIMIT);
+}
+
+tks_status tks_order_refuse(tks_engine *engine, const tks_order *order, int32_t reason,
+                            uint64_t *order_id_out)
+{
+    if (!engine || !order || !order_id_out)
+        return TKS_STATUS_NULL_ARGUMENT;
+    tks_status status = tks__order_check(engine, order);
+    if (status != TKS_STATUS_OK)
+        return status;
+    if (!is_refusal(reason))
+        return TKS_STATUS_REASON;
+    if (tks__event_room(engine) < 1)
+        return TKS_STATUS_CAPACITY;
+    tks__order made = order_of(engine, order);
+    tks__event_emit_order(engine, &made, TKS_EVENT_REJECTED, (uint32_t)reason, 0, made.qty_lots);
+    *order_id_out = engine->order_id_next++;
+    return TKS_STATUS_OK;
+}
+
 void tks__order_end(tks_engine *engine, uint32_t slot, tks_event_kind kind, uint32_t reason)
 {
     tks__order *order = tks__order_at(engine, slot);
@@ -363,20 +386,44 @@ static void amend_now(tks_engine *engine, uint32_t slot, const tks_amend *amend,
                           order->qty_lots);
 }
 
-tks_status tks_order_amend(tks_engine *engine, uint64_t order_id, const tks_amend *amend)
+/* The open order that an amendment is of, when the call is a good one. */
+static tks_status amended_order(const tks_engine *engine, uint64_t order_id, const tks_amend *amend,
+                                uint32_t *slot_out)
 {
-    uint32_t slot;
     if (!engine || !amend)
         return TKS_STATUS_NULL_ARGUMENT;
     if (amend->struct_size != sizeof *amend)
         return TKS_STATUS_STRUCT_SIZE;
-    tks_status status = tks__order_of_id(engine, order_id, &slot);
+    tks_status status = tks__order_of_id(engine, order_id, slot_out);
+    if (status != TKS_STATUS_OK)
+        return status;
+    return amend_check(engine, tks__order_at(engine, *slot_out), amend);
+}
+
+tks_status tks_amend_refuse(tks_engine *engine, uint64_t order_id, const tks_amend *amend,
+                            int32_t reason)
+{
+    uint32_t slot;
+    tks_status status = amended_order(engine, order_id, amend, &slot);
+    if (status != TKS_STATUS_OK)
+        return status;
+    if (!is_refusal(reason))
+        return TKS_STATUS_REASON;
+    if (tks__event_room(engine) < 1)
+        return TKS_STATUS_CAPACITY;
+    const tks__order *order = tks__order_at(engine, slot);
+    tks__event_emit_order(engine, order, TKS_EVENT_REJECTED, (uint32_t)reason, 0,
+                          amended_copy(order, amend).qty_lots);
+    return TKS_STATUS_OK;
+}
+
+tks_status tks_order_amend(tks_engine *engine, uint64_t order_id, const tks_amend *amend)
+{
+    uint32_t slot;
+    tks_status status = amended_order(engine, order_id, amend, &slot);
     if (status != TKS_STATUS_OK)
         return status;
     const tks__order *order = tks__order_at(engine, slot);
-    status = amend_check(engine, order, amend);
-    if (status != TKS_STATUS_OK)
-        return status;
     if (!acts_now(engine)) {
         tks__command command = command_on(order, TKS__COMMAND_AMEND);
         command.amend = *amend;

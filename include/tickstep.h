@@ -141,6 +141,7 @@ extern "C" {
     XX(42, ORDER_UNKNOWN, "no order has this id")                                                  \
     XX(43, ORDER_CLOSED, "the order is no longer open")                                            \
     XX(44, AMEND_FIELDS, "the amendment names no field, or one this order does not have")          \
+    XX(45, REASON, "the reason to refuse must be one from NO_CASH to RISK_LIMIT")                  \
     XX(50, TIME_BACKWARDS, "time is before the engine's clock or the row before it")               \
     XX(51, TIME_RANGE, "time is not within 2^62")                                                  \
     XX(52, TICK_PRICE, "price is out of range for this instrument")                                \
@@ -404,6 +405,16 @@ typedef struct tks_amend {
  * lots): a REJECTED event, and the order stays as it was.
  * Errors: ORDER_UNKNOWN, ORDER_CLOSED, AMEND_FIELDS, QTY, PRICE, TRIGGER, TRAIL, OVERFLOW, CAPACITY. */
 TKS_API tks_status tks_order_amend(tks_engine *engine, uint64_t order_id, const tks_amend *amend);
+
+/* Refuse an order or an amendment that somebody outside forbids (a risk limit, say), so that it is in
+ * the record all the same: REJECTED with this reason, NO_CASH to RISK_LIMIT, at once also under
+ * latency. The id of the order is used up, and nothing else changes. The call is checked as that which
+ * it stands for; market and account are not asked.
+ * Errors: REASON; as tks_order_place; as tks_order_amend. Cost: O(1). */
+TKS_API tks_status tks_order_refuse(tks_engine *engine, const tks_order *order, int32_t reason,
+                                    uint64_t *order_id_out);
+TKS_API tks_status tks_amend_refuse(tks_engine *engine, uint64_t order_id, const tks_amend *amend,
+                                    int32_t reason);
 
 /* Post money: positive is received, negative is paid. `instrument` is for the record.
  * DEPOSIT must be > 0 and WITHDRAWAL < 0; a cash account refuses (REJECTED, NO_CASH) to withdraw

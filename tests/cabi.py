@@ -123,6 +123,16 @@ class CabiEngine:
         struct = self._struct("tks_amend *", amend)
         self._call(lambda: self.lib.tks_order_amend(self._engine, order_id, struct))
 
+    def refuse(self, order: Order, reason: int) -> int:
+        order_id = self.ffi.new("uint64_t *")
+        struct = self._struct("tks_order *", order)
+        self._call(lambda: self.lib.tks_order_refuse(self._engine, struct, reason, order_id))
+        return int(order_id[0])
+
+    def refuse_amend(self, order_id: int, amend: Amend, reason: int) -> None:
+        struct = self._struct("tks_amend *", amend)
+        self._call(lambda: self.lib.tks_amend_refuse(self._engine, order_id, struct, reason))
+
     def ledger_post(self, instrument: int, kind: int, amount_units: int) -> None:
         self._call(lambda: self.lib.tks_ledger_post(self._engine, instrument, kind, amount_units))
 

@@ -49,6 +49,7 @@ from records import (
     OrderView,
     PositionMode,
     QtyRule,
+    Reason,
     Schedule,
     Settle,
     Side,
@@ -116,9 +117,13 @@ class NativeEngine:
     # ---- Commands --------------------------------------------------------------------------------
 
     def place(self, order: Order) -> int:
-        if order.type == OrderType.MARKET and order.price_ticks:
-            raise StatusError("FIELD_UNUSED")  # Python ignores the price of a MARKET order
+        check_market(order)
         return int(self._do(lambda engine: engine.place_order(python_order(order))))
+
+    def refuse(self, order: Order, reason: int) -> int:
+        check_market(order)
+        name = name_of(Reason, reason)
+        return int(self._do(lambda engine: engine.refuse_order(python_order(order), name)))
 
     def cancel(self, order_id: int) -> None:
         if not self._do(lambda engine: engine.cancel_order(order_id)):
@@ -130,19 +135,13 @@ class NativeEngine:
         )
 
     def amend(self, order_id: int, amend: Amend) -> None:
-        given = {
-            name: getattr(amend, field)
-            for bit, name, field in (
-                (AMEND_QTY, "qty", "qty_lots"),
-                (AMEND_PRICE, "price", "price_ticks"),
-                (AMEND_TRIGGER, "trigger", "trigger_ticks"),
-                (AMEND_TRAIL, "trail", "trail_ticks"),
-            )
-            if amend.fields & bit
-        }
-        if not given:
-            raise StatusError("AMEND_FIELDS")
+        given = python_amend(amend)
         if not self._do(lambda engine: engine.amend_order(order_id, **given)):
+            raise StatusError("ORDER_CLOSED")
+
+    def refuse_amend(self, order_id: int, amend: Amend, reason: int) -> None:
+        given, name = python_amend(amend), name_of(Reason, reason)
+        if not self._do(lambda engine: engine.refuse_amend(order_id, reason=name, **given)):
             raise StatusError("ORDER_CLOSED")
 
     def ledger_post(self, instrument: int, kind: int, amount_units: int) -> None:
@@ -303,6 +302,27 @@ def name_of(kinds: type[IntEnum], number: int) -> str:
 
 def names_of(stop_on: int) -> list[str] | None:
     return [kind.name for kind in EventKind if stop_on & 1 << kind] or None
+
+
+def check_market(order: Order) -> None:
+    if order.type == OrderType.MARKET and order.price_ticks:
+        raise StatusError("FIELD_UNUSED")  # Python ignores the price of a MARKET order
+
+
+def python_amend(amend: Amend) -> dict[str, int]:
+    given = {
+        name: getattr(amend, field)
+        for bit, name, field in (
+            (AMEND_QTY, "qty", "qty_lots"),
+            (AMEND_PRICE, "price", "price_ticks"),
+            (AMEND_TRIGGER, "trigger", "trigger_ticks"),
+            (AMEND_TRAIL, "trail", "trail_ticks"),
+        )
+        if amend.fields & bit
+    }
+    if not given:
+        raise StatusError("AMEND_FIELDS")
+    return given
 
 
 def python_order(order: Order) -> ts.Order:

@@ -426,12 +426,29 @@ class Oracle:
 
     # ---- Calls: orders
 
-    def place(self, order: Order) -> int:
+    def _placed(self, order: Order) -> Placed:
         check_order(self._book(order.instrument).rules, order)
         live_from = self._live_from(order.instrument, self.config.latency)
         if order.type in ALERTS:
             live_from = self._live_from(order.instrument, 0)
-        placed = Placed(len(self.orders) + 1, order, live_from, self._time())
+        return Placed(len(self.orders) + 1, order, live_from, self._time())
+
+    def refuse(self, order: Order, reason: int) -> int:
+        placed = self._placed(order)
+        require(Reason.NO_CASH <= reason <= Reason.RISK_LIMIT, "REASON")
+        self.orders[placed.id] = placed
+        self._emit_order(EventKind.REJECTED, placed, reason, qty=order.qty_lots)
+        return placed.id
+
+    def refuse_amend(self, order_id: int, amend: Amend, reason: int) -> None:
+        placed = self._open_order(order_id)
+        check_amend(self._book(placed.order.instrument).rules, placed, amend)
+        require(Reason.NO_CASH <= reason <= Reason.RISK_LIMIT, "REASON")
+        asked = amended(placed.order, amend).qty_lots
+        self._emit_order(EventKind.REJECTED, placed, reason, qty=asked)
+
+    def place(self, order: Order) -> int:
+        placed = self._placed(order)
         self.orders[placed.id] = placed
         reason = self._refusal(placed)
         if reason:

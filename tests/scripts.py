@@ -162,7 +162,7 @@ class Writer:
 
     def command(self) -> Line:
         draws = [self.tick] * 9 + [self.place] * 8 + [self.amend] * 3 + [self.cancel]
-        draws += [self.money, self.bad]
+        draws += [self.money, self.refuse, self.bad]
         return line(self.draw(st.sampled_from(draws))())
 
     def which(self) -> int:
@@ -256,6 +256,11 @@ class Writer:
             return self.one_of("cancel_all", f"cancel_all i={self.which()}")
         return f"cancel {self.draw(st.sampled_from(self.open)).order_id}"
 
+    def refuse(self) -> str:
+        verb, _, rest = (self.amend() if self.chance(3) else self.place()).partition(" ")
+        reason = self.one_of("", "", "reason=no_cash", "reason=too_late")
+        return f"{'refuse_amend' if verb == 'amend' else 'refuse'} {rest} {reason}"
+
     def money(self) -> str:
         index = self.which()
         kind = self.one_of("roll", "roll", "settle", "post", "roll_at")
@@ -291,6 +296,8 @@ class Writer:
             "cancel 999",
             "amend 1 q=1 trail=1",
             "amend 999 q=1",
+            "refuse market buy q=0",
+            "refuse_amend 999 q=1",
             "post deposit -1",
             "settle p=5 i=9",
         )

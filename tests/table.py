@@ -18,6 +18,8 @@ so that bad input can be written down.
     cancel      ID
     amend       ID q= p= trigger= trail=         (a key that is there is a field that is named)
     cancel_all  [i=]
+    refuse      as place, with reason= (risk_limit)
+    refuse_amend  as amend, with reason=
     post        KIND AMOUNT [i=]                 (deposit withdrawal funding dividend interest borrow)
     settle      p= [i=]
     roll        [PRICE …]                        (one for every instrument, or none)
@@ -315,6 +317,10 @@ def amend_of(line: Line) -> Amend:
     )
 
 
+def refusal_of(line: Line) -> int:
+    return named(line.keys["reason"], REASONS) if "reason" in line.keys else Reason.RISK_LIMIT
+
+
 # ---- Running -------------------------------------------------------------------------------------
 
 
@@ -328,6 +334,8 @@ class Engine(Protocol):
     def cancel(self, order_id: int) -> None: ...
     def cancel_all(self, instrument: int | None = None) -> None: ...
     def amend(self, order_id: int, amend: Amend) -> None: ...
+    def refuse(self, order: Order, reason: int) -> int: ...
+    def refuse_amend(self, order_id: int, amend: Amend, reason: int) -> None: ...
     def ledger_post(self, instrument: int, kind: int, amount_units: int) -> None: ...
     def settle_at(self, instrument: int, price_ticks: int) -> None: ...
     def day_roll(self, prices_ticks: Sequence[int] | None = None) -> None: ...
@@ -370,6 +378,12 @@ class Runner:
 
     def _amend(self, line: Line) -> None:
         self.engine.amend(int(line.words[0]), amend_of(line))
+
+    def _refuse(self, line: Line) -> None:
+        self.engine.refuse(order_of(line), refusal_of(line))
+
+    def _refuse_amend(self, line: Line) -> None:
+        self.engine.refuse_amend(int(line.words[0]), amend_of(line), refusal_of(line))
 
     def _post(self, line: Line) -> None:
         kind = named(line.words[0], ENTRIES)

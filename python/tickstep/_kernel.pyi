@@ -1118,6 +1118,83 @@ class Engine:
         True
         """
 
+    def refuse_order(self, order: Order, /, reason: str | None = None) -> int:
+        """Record an order that a rule outside the engine forbids: a REJECTED event, nothing traded.
+
+        The order is checked as `place_order` checks it; market and account are not asked. It ends at
+        once, also under latency, and uses up an id.
+
+        Parameters
+        ----------
+        order : Order
+            What is not to be placed.
+        reason : str, optional
+            A name of `Reason` from NO_CASH to RISK_LIMIT, which is the default.
+
+        Returns
+        -------
+        int
+            The id of the order.
+
+        Raises
+        ------
+        OrderError
+            As `place_order`, and for another reason.
+
+        Examples
+        --------
+        >>> import tickstep as ts
+        >>> engine = ts.Engine()
+        >>> engine.refuse_order(ts.Order("MARKET", "BUY", 1_000))
+        1
+        >>> event = engine.events[-1]
+        >>> ts.EventKind(event["kind"]).name, ts.Reason(event["reason"]).name
+        ('REJECTED', 'RISK_LIMIT')
+        """
+
+    def refuse_amend(
+        self,
+        order_id: int,
+        /,
+        *,
+        qty: _Number | None = None,
+        price: _Number | None = None,
+        trigger: _Number | None = None,
+        trail: _Number | None = None,
+        reason: str | None = None,
+    ) -> bool:
+        """Record an amendment that a rule outside the engine forbids; the order stays as it is.
+
+        Parameters
+        ----------
+        order_id : int
+            Its id.
+        qty, price, trigger, trail : number
+            As of `amend_order`; the REJECTED event tells the quantity asked for.
+        reason : str, optional
+            A name of `Reason` from NO_CASH to RISK_LIMIT, which is the default.
+
+        Returns
+        -------
+        bool
+            False when the order had already ended: then there is no event.
+
+        Raises
+        ------
+        OrderError
+            As `amend_order`, and for another reason.
+
+        Examples
+        --------
+        >>> import tickstep as ts
+        >>> engine = ts.Engine()
+        >>> order_id = engine.place_order(ts.Order("LIMIT", "BUY", 2, price=99))
+        >>> engine.refuse_amend(order_id, qty=1_000)
+        True
+        >>> engine.order(order_id).qty
+        2.0
+        """
+
     def order(self, order_id: int, /) -> OpenOrder | None:
         """Return an order as it stands; None when it has ended.
 

@@ -215,6 +215,7 @@ STATUSES = (
     Status(42, "ORDER_UNKNOWN", UnknownOrderError, "ids are what place_order returned"),
     Status(43, "ORDER_CLOSED", OrderError, "engine.events tells how it ended"),
     Status(44, "AMEND_FIELDS", OrderError, "name at least one field that this order has"),
+    Status(45, "REASON", OrderError, "refuse with RISK_LIMIT, or NO_CASH and those after it"),
     Status(50, "TIME_BACKWARDS", DataError, "sort the ticks by time; equal times are fine"),
     Status(51, "TIME_RANGE", DataError),
     Status(52, "TICK_PRICE", DataError, "prices are integer ticks; see allow_negative_prices"),

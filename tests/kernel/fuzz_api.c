@@ -357,6 +357,19 @@ static tks_status amend(world *w)
     return tks_order_amend(w->engine, id, &change);
 }
 
+static tks_status refuse(world *w)
+{
+    uint64_t id;
+    uint8_t b = get_byte(&w->in);
+    if (b % 2) {
+        tks_order order = make_order(w);
+        return tks_order_refuse(w->engine, &order, b / 2 % 12, &id);
+    }
+    id = make_id(w);
+    tks_amend change = make_amend(w);
+    return tks_amend_refuse(w->engine, id, &change, b / 2 % 12);
+}
+
 /* One plain call: an error changes nothing. */
 static void command(world *w, unsigned kind)
 {
@@ -370,6 +383,7 @@ static void command(world *w, unsigned kind)
     case 4: status = settle(w); break;
     case 5: status = roll(w); break;
     case 6: status = step(w); break;
+    case 7: status = refuse(w); break;
     default: status = place(w); break;
     }
     require(status == TKS_STATUS_OK || is_same(before, hash_of(w->engine)),

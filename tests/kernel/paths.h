@@ -411,7 +411,7 @@ static inline tks_status paths_run(paths *all, const columns *c)
 /* ---- Commands -------------------------------------------------------------------------------- */
 
 typedef struct command {
-    enum { PLACE, CANCEL, CANCEL_ALL, AMEND, POST, SETTLE, ROLL } kind;
+    enum { PLACE, CANCEL, CANCEL_ALL, AMEND, REFUSE, REFUSE_AMEND, POST, SETTLE, ROLL } kind;
     tks_order order;
     tks_amend amend;
     uint64_t order_id;
@@ -428,6 +428,9 @@ static tks_status command_once(tks_engine *engine, const command *c)
     case CANCEL: return tks_order_cancel(engine, c->order_id);
     case CANCEL_ALL: return tks_orders_cancel(engine, c->instrument);
     case AMEND: return tks_order_amend(engine, c->order_id, &c->amend);
+    case REFUSE: return tks_order_refuse(engine, &c->order, TKS_REASON_RISK_LIMIT, &id);
+    case REFUSE_AMEND:
+        return tks_amend_refuse(engine, c->order_id, &c->amend, TKS_REASON_RISK_LIMIT);
     case POST: return tks_ledger_post(engine, c->instrument, c->entry, c->amount);
     case SETTLE: return tks_settle_at(engine, c->instrument, c->amount);
     default: return tks_day_roll(engine, NULL);

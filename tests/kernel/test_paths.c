@@ -191,7 +191,10 @@ static command random_command(const world *w)
     command c;
     switch (random_in(0, 15)) {
     case 0:
-    case 1: return random_amend(w);
+    case 1:
+        c = random_amend(w);
+        c.kind = random_once_in(6) ? REFUSE_AMEND : AMEND;
+        return c;
     case 2: return random_money(w);
     case 3:
         c = random_amend(w);
@@ -202,7 +205,10 @@ static command random_command(const world *w)
         c.kind = random_once_in(2) ? ROLL : CANCEL_ALL;
         c.instrument = random_once_in(2) ? TKS_INSTRUMENT_ALL : 0;
         return c;
-    default: return random_place(w);
+    default:
+        c = random_place(w);
+        c.kind = random_once_in(12) ? REFUSE : PLACE;
+        return c;
     }
 }
 

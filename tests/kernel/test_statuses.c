@@ -173,6 +173,12 @@ static tks_status place(world *w, tks_order order)
     return tks_order_place(w->engine, &order, &id);
 }
 
+static tks_status refuse(world *w, tks_order order, int32_t reason)
+{
+    uint64_t id;
+    return tks_order_refuse(w->engine, &order, reason, &id);
+}
+
 static tks_tick tick_of(uint32_t instrument, int64_t time, int64_t price)
 {
     tks_tick tick;
@@ -296,6 +302,8 @@ static void test_null_engine(void)
     EXPECT(tks_order_cancel(NULL, 1), NULL_ARGUMENT);
     EXPECT(tks_orders_cancel(NULL, 0), NULL_ARGUMENT);
     EXPECT(tks_order_amend(NULL, 1, &amend), NULL_ARGUMENT);
+    EXPECT(tks_order_refuse(NULL, &order, TKS_REASON_RISK_LIMIT, &id), NULL_ARGUMENT);
+    EXPECT(tks_amend_refuse(NULL, 1, &amend, TKS_REASON_RISK_LIMIT), NULL_ARGUMENT);
     EXPECT(tks_ledger_post(NULL, 0, TKS_ENTRY_DEPOSIT, 1), NULL_ARGUMENT);
     EXPECT(tks_settle_at(NULL, 0, 1), NULL_ARGUMENT);
     EXPECT(tks_day_roll(NULL, NULL), NULL_ARGUMENT);
@@ -336,6 +344,10 @@ static void test_null_arguments(world *w)
     REFUSES(w->engine, tks_order_place(w->engine, NULL, &id), NULL_ARGUMENT);
     REFUSES(w->engine, tks_order_place(w->engine, &order, NULL), NULL_ARGUMENT);
     REFUSES(w->engine, tks_order_amend(w->engine, 1, NULL), NULL_ARGUMENT);
+    int32_t reason = TKS_REASON_RISK_LIMIT;
+    REFUSES(w->engine, tks_order_refuse(w->engine, NULL, reason, &id), NULL_ARGUMENT);
+    REFUSES(w->engine, tks_order_refuse(w->engine, &order, reason, NULL), NULL_ARGUMENT);
+    REFUSES(w->engine, tks_amend_refuse(w->engine, 1, NULL, reason), NULL_ARGUMENT);
     REFUSES(w->engine, tks_step(w->engine, NULL), NULL_ARGUMENT);
     REFUSES(w->engine, tks_step_batch(w->engine, NULL, 1, 0, &result), NULL_ARGUMENT);
     REFUSES(w->engine, tks_step_batch(w->engine, NULL, 0, 0, NULL), NULL_ARGUMENT);
@@ -399,6 +411,7 @@ static void test_bad_pointers(void)
         tks_order order = base;                                                                    \
         change;                                                                                    \
         REFUSES(w->engine, place(w, order), name);                                                 \
+        REFUSES(w->engine, refuse(w, order, TKS_REASON_RISK_LIMIT), name);                         \
     } while (0)
 
 static void test_order_kinds(world *w)
@@ -505,6 +518,39 @@ static void test_stop_amendments(world *w)
     EXPECT(tks_orders_cancel(w->engine, TKS_INSTRUMENT_ALL), OK);
 }
 
+/* Refused from outside: in the record, with its id, and nothing else is changed. */
+static void test_refusals_from_outside(world *w)
+{
+    tks_order limit = limit_of(TKS_SIDE_BUY, 2, 50);
+    tks_amend amend = {.struct_size = sizeof amend, .fields = TKS_AMEND_QTY, .qty_lots = 3};
+    EXPECT(place(w, limit), OK);
+    uint64_t id = w->engine->order_id_next - 1;
+    int32_t outside[] = {INT32_MIN, -1, 0, TKS_REASON_TOO_LATE, TKS_REASON_CANCELLED_BY_USER,
+                         256 + TKS_REASON_RISK_LIMIT, INT32_MAX};
+    for (size_t i = 0; i < sizeof outside / sizeof *outside; i++) {
+        REFUSES(w->engine, refuse(w, limit, outside[i]), REASON);
+        REFUSES(w->engine, tks_amend_refuse(w->engine, id, &amend, outside[i]), REASON);
+    }
+    uint32_t open = w->engine->open_count;
+    for (int32_t reason = TKS_REASON_NO_CASH; reason <= TKS_REASON_RISK_LIMIT; reason++) {
+        EXPECT(refuse(w, limit, reason), OK);
+        EXPECT(tks_amend_refuse(w->engine, id, &amend, reason), OK);
+    }
+    CHECK(w->engine->order_id_next == id + 1 + TKS_REASON_RISK_LIMIT);
+    CHECK(w->engine->open_count == open);
+    tks_order_view view;
+    EXPECT(tks_order_get(w->engine, id, &view), OK);
+    CHECK(view.order.qty_lots == 2);
+    REFUSES(w->engine, tks_amend_refuse(w->engine, id + 1, &amend, 9), ORDER_CLOSED);
+    REFUSES(w->engine, tks_amend_refuse(w->engine, id + 99, &amend, 9), ORDER_UNKNOWN);
+    amend.fields = TKS_AMEND_TRAIL;
+    REFUSES(w->engine, tks_amend_refuse(w->engine, id, &amend, 9), AMEND_FIELDS);
+    amend.struct_size = 0;
+    REFUSES(w->engine, tks_amend_refuse(w->engine, id, &amend, 9), STRUCT_SIZE);
+    EXPECT(tks_order_cancel(w->engine, id), OK);
+    drain(w->engine);
+}
+
 static void test_orders(void)
 {
     world w = plan();
@@ -513,6 +559,7 @@ static void test_orders(void)
     test_order_numbers(&w);
     test_amendments(&w);
     test_stop_amendments(&w);
+    test_refusals_from_outside(&w);
     close_world(&w);
 }
 
@@ -873,6 +920,8 @@ static void test_room(void)
     REFUSES(w.engine, tks_day_roll(w.engine, NULL), CAPACITY);
     tks_amend amend = {.struct_size = sizeof amend, .fields = TKS_AMEND_QTY, .qty_lots = 3};
     REFUSES(w.engine, tks_order_amend(w.engine, 1, &amend), CAPACITY);
+    REFUSES(w.engine, refuse(&w, limit_of(TKS_SIDE_BUY, 1, 99), TKS_REASON_RISK_LIMIT), CAPACITY);
+    REFUSES(w.engine, tks_amend_refuse(w.engine, 1, &amend, TKS_REASON_RISK_LIMIT), CAPACITY);
     REFUSES(w.engine, step(&w, 1, 100), CAPACITY);
     drain(w.engine);
     EXPECT(tks_order_cancel(w.engine, 1), OK);
@@ -1499,12 +1548,6 @@ static const char *why_no_status(int status)
     return status == TKS_STATUS_INTERNAL ? "it says that the kernel itself is broken" : NULL;
 }
 
-static const char *why_no_reason(int reason)
-{
-    return reason == TKS_REASON_RISK_LIMIT ? "it is for layers above: the kernel has no risk limits"
-                                           : NULL;
-}
-
 static void tell_seen(const char *name, const char *why_not, bool seen)
 {
     if (why_not)
@@ -1519,7 +1562,7 @@ static void test_all_seen(void)
 #define TKS_XX(code, name, message) tell_seen(#name, why_no_status(code), status_seen[code]);
     TKS_STATUS_MAP(TKS_XX)
 #undef TKS_XX
-#define TKS_XX(code, name, message) tell_seen(#name, why_no_reason(code), reason_seen[code]);
+#define TKS_XX(code, name, message) tell_seen(#name, NULL, reason_seen[code]);
     TKS_REASON_MAP(TKS_XX)
 #undef TKS_XX
 }

@@ -478,6 +478,14 @@ static tks_status add_schedule_row(const line *at)
     return TKS_STATUS_OK;
 }
 
+static int32_t refusal_of(const line *at)
+{
+    const char *word = value_of(at, "reason");
+    for (int32_t reason = 1; word != NULL && reason < 256; reason++)
+        if (is_reason(word, reason)) return reason;
+    return word == NULL ? TKS_REASON_RISK_LIMIT : (int32_t)number_of(at, word);
+}
+
 static tks_status act(const line *at)
 {
     const char *verb = at->verb;
@@ -494,6 +502,15 @@ static tks_status act(const line *at)
     if (strcmp(verb, "amend") == 0) {
         tks_amend amend = amend_of(at);
         return tks_order_amend(run.engine, (uint64_t)number_of(at, word(at, 0)), &amend);
+    }
+    if (strcmp(verb, "refuse") == 0) {
+        tks_order order = order_of(at);
+        return tks_order_refuse(run.engine, &order, refusal_of(at), &id);
+    }
+    if (strcmp(verb, "refuse_amend") == 0) {
+        tks_amend amend = amend_of(at);
+        return tks_amend_refuse(run.engine, (uint64_t)number_of(at, word(at, 0)), &amend,
+                                refusal_of(at));
     }
     if (strcmp(verb, "post") == 0)
         return tks_ledger_post(run.engine, (uint32_t)number(at, "i", 0),

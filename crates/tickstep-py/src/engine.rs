@@ -3,7 +3,7 @@
 use numpy::{PyArray1, PyArrayMethods};
 use pyo3::prelude::*;
 use pyo3::types::{PyBytes, PyDict, PyString};
-use tickstep::{Columns, Entry, Error, Event, Feed, FloatQty, Side, Status};
+use tickstep::{Columns, Entry, Error, Event, Feed, FloatQty, Reason, Side, Status};
 
 use crate::bars::Figures;
 use crate::batch::{
@@ -248,6 +248,50 @@ impl Engine {
         let amend = amend_of(scale, qty, price, trigger, trail)?;
         let amended = self.turn(py)?.kernel.amend(order_id, &amend);
         amended.map_err(|error| raised(py, &error, Kind::Order))
+    }
+
+    #[pyo3(signature = (order, /, reason=None))]
+    fn refuse_order(
+        &self,
+        py: Python<'_>,
+        order: &Bound<'_, Order>,
+        reason: Option<&Bound<'_, PyString>>,
+    ) -> PyResult<u64> {
+        let (order, reason) = (order.get(), refusal(reason)?);
+        let instrument = self
+            .markets
+            .index_of(py, order.symbol_name(py), Kind::Order)?;
+        let order = order.on(py, instrument, &self.markets[instrument].scale)?;
+        let refused = self.turn(py)?.kernel.refuse(&order, reason);
+        refused.map_err(|error| raised(py, &error, Kind::Order))
+    }
+
+    #[pyo3(signature = (
+        order_id, /, *, qty=None, price=None, trigger=None, trail=None, reason=None
+    ))]
+    #[expect(
+        clippy::too_many_arguments,
+        reason = "one for each argument of the Python method"
+    )]
+    fn refuse_amend(
+        &self,
+        py: Python<'_>,
+        order_id: i64,
+        qty: Option<&Bound<'_, PyAny>>,
+        price: Option<&Bound<'_, PyAny>>,
+        trigger: Option<&Bound<'_, PyAny>>,
+        trail: Option<&Bound<'_, PyAny>>,
+        reason: Option<&Bound<'_, PyString>>,
+    ) -> PyResult<bool> {
+        let (order_id, reason) = (read_id(py, order_id)?, refusal(reason)?);
+        let view = self.turn(py)?.kernel.order(order_id);
+        let Some(view) = view.map_err(|error| raised(py, &error, Kind::Order))? else {
+            return Ok(false);
+        };
+        let scale = &self.markets[view.order.instrument].scale;
+        let amend = amend_of(scale, qty, price, trigger, trail)?;
+        let refused = self.turn(py)?.kernel.refuse_amend(order_id, &amend, reason);
+        refused.map_err(|error| raised(py, &error, Kind::Order))
     }
 
     #[pyo3(signature = (order_id, /))]
@@ -635,6 +679,13 @@ fn loaded(py: Python<'_>, numbers: &ConfigNumbers, state: &[u8]) -> PyResult<tic
 }
 
 /// Ids are above 0, and Python's numbers need not be.
+/// Why an order is refused from outside; the kernel knows which reasons it takes.
+fn refusal(reason: Option<&Bound<'_, PyString>>) -> PyResult<Reason> {
+    reason.map_or(Ok(Reason::RiskLimit), |name| {
+        named(name, "reason", Reason::ALL, Reason::name)
+    })
+}
+
 fn read_id(py: Python<'_>, order_id: i64) -> PyResult<u64> {
     u64::try_from(order_id).map_err(|_| {
         let (status, value) = (Status::OrderUnknown, order_id.into());

@@ -50,6 +50,7 @@ pub const TKS_STATUS_FIELD_UNUSED: tks_status = 41;
 pub const TKS_STATUS_ORDER_UNKNOWN: tks_status = 42;
 pub const TKS_STATUS_ORDER_CLOSED: tks_status = 43;
 pub const TKS_STATUS_AMEND_FIELDS: tks_status = 44;
+pub const TKS_STATUS_REASON: tks_status = 45;
 pub const TKS_STATUS_TIME_BACKWARDS: tks_status = 50;
 pub const TKS_STATUS_TIME_RANGE: tks_status = 51;
 pub const TKS_STATUS_TICK_PRICE: tks_status = 52;
@@ -453,6 +454,18 @@ unsafe extern "C" {
         engine: *mut tks_engine,
         order_id: u64,
         amend: *const tks_amend,
+    ) -> tks_status;
+    pub fn tks_order_refuse(
+        engine: *mut tks_engine,
+        order: *const tks_order,
+        reason: i32,
+        order_id_out: *mut u64,
+    ) -> tks_status;
+    pub fn tks_amend_refuse(
+        engine: *mut tks_engine,
+        order_id: u64,
+        amend: *const tks_amend,
+        reason: i32,
     ) -> tks_status;
     pub fn tks_ledger_post(
         engine: *mut tks_engine,

@@ -9,7 +9,7 @@ use tickstep_sys as sys;
 
 use crate::config::{Config, EVENTS_START, Instrument, ORDERS_START, RawConfig};
 use crate::error::{Error, Status};
-use crate::event::{Digest, Entry, Event};
+use crate::event::{Digest, Entry, Event, Reason};
 use crate::order::{Amend, Order, OrderView};
 use crate::snapshot::Snapshot;
 use crate::ticks::Tick;
@@ -183,6 +183,42 @@ impl Engine {
             unsafe { sys::tks_order_amend(engine, id, &raw const raw) }
         });
         open_or_ended(answer, id, |status| amend.fault(status))
+    }
+
+    /// `tks_order_refuse`: tells of an order that somebody outside forbids, a risk limit say, as a
+    /// REJECTED event, and returns the id it uses up.
+    ///
+    /// # Errors
+    /// As [`Engine::place`]; REASON when no order is refused for that reason.
+    pub fn refuse(&mut self, order: &Order, reason: Reason) -> Result<u64, Error> {
+        let raw = order.raw();
+        let number = i32::from(reason.number());
+        let mut id = 0;
+        self.call(Limit::Events, |engine| {
+            // SAFETY: `engine` is initialised; both pointers are borrowed for the call.
+            unsafe { sys::tks_order_refuse(engine, &raw const raw, number, &raw mut id) }
+        })
+        .map_err(|error| {
+            error.naming(|status| reason_fault(status, reason).or_else(|| order.fault(status)))
+        })?;
+        Ok(id)
+    }
+
+    /// `tks_amend_refuse`: the same of an amendment; the order stays as it is. False when it had
+    /// already ended.
+    ///
+    /// # Errors
+    /// As [`Engine::amend`]; REASON when no order is refused for that reason.
+    pub fn refuse_amend(&mut self, id: u64, amend: &Amend, reason: Reason) -> Result<bool, Error> {
+        let raw = amend.raw();
+        let number = i32::from(reason.number());
+        let answer = self.call(Limit::Events, |engine| {
+            // SAFETY: `engine` is initialised; the amendment is borrowed for the call.
+            unsafe { sys::tks_amend_refuse(engine, id, &raw const raw, number) }
+        });
+        open_or_ended(answer, id, |status| {
+            reason_fault(status, reason).or_else(|| amend.fault(status))
+        })
     }
 
     /// `tks_ledger_post`: posts money, positive received, negative paid.
@@ -685,6 +721,10 @@ fn raw_instrument(instrument: Option<u32>) -> Result<u32, Error> {
         }),
         Some(index) => Ok(index),
     }
+}
+
+fn reason_fault(status: Status, reason: Reason) -> Option<(&'static str, i128)> {
+    (status == Status::Reason).then_some(("reason", reason.number().into()))
 }
 
 fn instrument_fault(status: Status, instrument: u32) -> Option<(&'static str, i128)> {

@@ -56,6 +56,7 @@ numbered! {
         OrderClosed = 43, "ORDER_CLOSED", "the order is no longer open";
         AmendFields = 44, "AMEND_FIELDS",
             "the amendment names no field, or one this order does not have";
+        Reason = 45, "REASON", "the reason to refuse must be one from NO_CASH to RISK_LIMIT";
         TimeBackwards = 50, "TIME_BACKWARDS",
             "time is before the engine's clock or the row before it";
         TimeRange = 51, "TIME_RANGE", "time is not within 2^62";

@@ -5,8 +5,8 @@ mod common;
 use common::{config, run, script};
 use tickstep::{
     Amend, Columns, Config, Engine, Entry, Error, Feed, FeedSet, FillRule, FloatQty, Instrument,
-    LotGrid, Offset, Order, OrderType, Schedule, ScheduleColumns, Side, Status, Tick, Ticks, When,
-    ZoneMap,
+    LotGrid, Offset, Order, OrderType, Reason, Schedule, ScheduleColumns, Side, Status, Tick,
+    Ticks, When, ZoneMap,
 };
 
 /// An engine in the middle of things.
@@ -133,6 +133,19 @@ fn commands() {
     refused("QTY", "qty_lots is 0: ", |engine| {
         let id = engine.open_orders(None)?[0].order_id;
         engine.amend(id, &Amend::new().qty(0))
+    });
+    refused("REASON", "reason is 10: ", |engine| {
+        engine.refuse(&Order::market(Side::Buy, 5), Reason::TooLate)
+    });
+    refused("QTY", "qty_lots is 0: ", |engine| {
+        engine.refuse(&Order::market(Side::Buy, 0), Reason::RiskLimit)
+    });
+    refused("REASON", "reason is 20: ", |engine| {
+        let id = engine.open_orders(None)?[0].order_id;
+        engine.refuse_amend(id, &Amend::new().qty(5), Reason::CancelledByUser)
+    });
+    refused("ORDER_UNKNOWN", "order_id is 999: ", |engine| {
+        engine.refuse_amend(999, &Amend::new().qty(5), Reason::RiskLimit)
     });
     refused("AMOUNT", "amount_units is -5: ", |engine| {
         engine.ledger_post(0, Entry::Deposit, -5)

@@ -284,6 +284,11 @@ fn amend_of(line: &Line) -> Result<Amend, Status> {
     })
 }
 
+fn refusal_of(line: &Line) -> Reason {
+    let number = line.named_key("reason", &reasons(), Reason::RiskLimit as u8);
+    Reason::from_number(number.into()).expect("a reason")
+}
+
 /// The rows of one feed.
 #[derive(Default)]
 struct Rows {
@@ -511,6 +516,16 @@ impl Driver {
                 let id = line.parse_number(word(0)) as u64;
                 let amend = amend_of(line)?;
                 return closed_or_ok(self.engine_mut().amend(id, &amend)?);
+            }
+            "refuse" => {
+                let order = order_of(line)?;
+                self.engine_mut().refuse(&order, refusal_of(line))?;
+            }
+            "refuse_amend" => {
+                let id = line.parse_number(word(0)) as u64;
+                let amend = amend_of(line)?;
+                let reason = refusal_of(line);
+                return closed_or_ok(self.engine_mut().refuse_amend(id, &amend, reason)?);
             }
             "cancel_all" => self.engine_mut().cancel_all(line.instrument())?,
             "post" => {

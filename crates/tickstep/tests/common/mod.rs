@@ -2,7 +2,7 @@
 #![allow(dead_code, reason = "each test file uses its own part")]
 
 use tickstep::{
-    Amend, Config, Engine, Entry, Error, FillRule, Instrument, Offset, Order, Side, Tick,
+    Amend, Config, Engine, Entry, Error, FillRule, Instrument, Offset, Order, Reason, Side, Tick,
 };
 
 /// SplitMix64: small, and the same everywhere.
@@ -42,6 +42,8 @@ pub enum Command {
     Cancel(u64),
     CancelAll(Option<u32>),
     Amend(u64, Amend),
+    Refuse(Order),
+    RefuseAmend(u64, Amend),
     Post(u32, Entry, i64),
     SettleAt(u32, i64),
     DayRoll,
@@ -56,6 +58,10 @@ impl Command {
             Command::Cancel(id) => engine.cancel(*id).map(u64::from),
             Command::CancelAll(instrument) => engine.cancel_all(*instrument).map(|()| 0),
             Command::Amend(id, amend) => engine.amend(*id, amend).map(u64::from),
+            Command::Refuse(order) => engine.refuse(order, Reason::RiskLimit),
+            Command::RefuseAmend(id, amend) => engine
+                .refuse_amend(*id, amend, Reason::RiskLimit)
+                .map(u64::from),
             Command::Post(instrument, entry, amount) => {
                 engine.ledger_post(*instrument, *entry, *amount).map(|()| 0)
             }
@@ -114,12 +120,17 @@ impl Writer<'_> {
         let instrument = (self.random.next() as usize % self.config.instruments.len()) as u32;
         match self.random.next() % 100 {
             0..55 => Command::Tick(self.tick(instrument)),
-            55..85 => {
+            55..82 => {
                 self.placed += 1;
                 Command::Place(self.order(instrument))
             }
+            82..85 => {
+                self.placed += 1;
+                Command::Refuse(self.order(instrument))
+            }
             85..90 => Command::Cancel(self.some_id()),
-            90..95 => Command::Amend(self.some_id(), self.amend()),
+            90..94 => Command::Amend(self.some_id(), self.amend()),
+            94 => Command::RefuseAmend(self.some_id(), self.amend()),
             95 => Command::CancelAll((!self.random.one_in(3)).then_some(instrument)),
             96 => Command::Post(instrument, Entry::Funding, self.random.within(-50, -1)),
             97 => Command::SettleAt(instrument, self.random.within(95, 105)),
