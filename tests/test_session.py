@@ -9,6 +9,7 @@ import numpy as np
 import pytest
 
 import tickstep as ts
+from tickstep.data.calendar import Calendar
 
 PLAIN: dict[str, Any] = {"spread_bps": 0, "maker_fee": 0, "taker_fee": 0}
 MINUTE = 60_000
@@ -417,3 +418,163 @@ def test_progress_rises_to_the_end() -> None:
     assert done == sorted(done)
     assert told[-1] == (3000, 3000)
     assert len(told) > 50
+
+
+# --- Ticks, trading days, brackets. ---------------------------------------------------------------
+
+
+def ticks_of(prices: list[int], qty: int = 100) -> ts.Ticks:
+    times = [1000 * row for row in range(len(prices))]
+    return ts.Ticks.from_arrays(
+        times, prices, [qty] * len(prices), [0] * len(prices), tick_size=1, lot=1, symbol="T"
+    )
+
+
+def test_every_tick_is_told_after_what_it_did() -> None:
+    class Ticked(ts.Strategy):
+        def on_start(self) -> None:
+            self.told: list[Any] = []
+            self.buy(1)
+
+        def on_fill(self, fill: ts.Fill) -> None:
+            self.told.append(("fill", fill.time))
+
+        def on_tick(self, tick: ts.Tick) -> None:
+            self.told.append((tick.symbol, tick.time, tick.price, tick.qty, self.position))
+            if tick.price == 7:
+                self.sell(1)
+
+    strategy = Ticked()
+    result = ts.backtest(strategy, ticks_of([5, 7, 6]), **PLAIN)
+    assert strategy.told == [
+        ("fill", 0),
+        ("T", 0, 5.0, 100.0, 1.0),
+        ("T", 1000, 7.0, 100.0, 1.0),
+        ("fill", 2000),
+        ("T", 2000, 6.0, 100.0, 0.0),
+    ]
+    assert fills_of(result) == [(0, 0, 5, 1), (0, 2000, 6, -1)]
+
+
+def test_ticks_of_bars_are_not_told() -> None:
+    class Ticked(ts.Strategy):
+        def on_tick(self, tick: ts.Tick) -> None: ...
+
+    with pytest.raises(ts.ConfigError, match="Ticked.on_tick needs ticks, and there are bars"):
+        ts.backtest(Ticked, bars_of([5]))
+
+
+MOON = Calendar(
+    "MOON",
+    zone="UTC",
+    hours={"1970-01-01": "00:00-00:01 00:02-00:04"},
+    begin="1970-01-01",
+    end="1970-01-02",
+)
+
+
+class Days(ts.Strategy):
+    """Writes down the trading days."""
+
+    def on_start(self) -> None:
+        self.told: list[Any] = []
+        self.sessions(MOON)
+
+    def on_session(self, session: ts.SessionUpdate) -> None:
+        self.told.append((self.now, session.time, session.day, session.is_open))
+
+
+def test_trading_days_begin_and_end() -> None:
+    day = 86_400_000
+    times = [0, MINUTE, 4 * MINUTE - 1, 5 * MINUTE, day, day + 4 * MINUTE, day + 5 * MINUTE]
+    ticks = ts.Ticks.from_arrays(times, [5] * 7, [1] * 7, [0] * 7, tick_size=1, lot=1)
+    strategy = Days()
+    ts.backtest(strategy, ticks)
+    assert strategy.told == [
+        (5 * MINUTE, 4 * MINUTE, "1970-01-01", False),
+        (day, day, "1970-01-02", True),
+        (day + 4 * MINUTE, day + 4 * MINUTE, "1970-01-02", False),
+    ]
+
+
+def test_data_beyond_the_calendar_are_named() -> None:
+    times = [0, 3 * 86_400_000, 3 * 86_400_000]
+    ticks = ts.Ticks.from_arrays(times, [5] * 3, [1] * 3, [0] * 3, tick_size=1, lot=1)
+    with pytest.raises(ts.DataError, match="MOON"):
+        ts.backtest(Days, ticks)
+
+
+def test_a_calendar_of_another_unit() -> None:
+    ticks = ts.Ticks.from_arrays([0], [5], [1], [0], tick_size=1, lot=1, time_unit="us")
+    with pytest.raises(ts.StrategyError, match="counts time in ms, the data in us"):
+        ts.backtest(Days, ticks)
+
+
+@pytest.mark.parametrize(
+    ("side", "profit", "loss", "prices", "left_at"),
+    [
+        ("BUY", 12, 8, [10, 10, 11, 13, 9], 12),
+        ("BUY", 12, 8, [10, 10, 9, 7, 13], 7),
+        ("SELL", 8, 12, [10, 10, 9, 7, 13], 8),
+        ("SELL", 8, 12, [10, 10, 11, 13, 7], 13),
+        ("BUY", None, 8, [10, 10, 13, 8, 13], 8),
+        ("BUY", 12, None, [10, 10, 5, 13, 9], 12),
+    ],
+)
+def test_brackets_leave_at_a_profit_or_a_loss(
+    side: Any, profit: int | None, loss: int | None, prices: list[int], left_at: int
+) -> None:
+    class Bracketed(ts.Strategy):
+        def on_start(self) -> None:
+            self.bracket(side, 3, take_profit=profit, stop_loss=loss, tag=5)
+
+        def on_fill(self, fill: ts.Fill) -> None:
+            assert fill.tag == 5
+
+        def on_stop(self) -> None:
+            assert not self.open_orders
+
+    result = ts.backtest(Bracketed, ticks_of(prices), **PLAIN)
+    sign = 1 if side == "BUY" else -1
+    assert [fill[2:] for fill in fills_of(result)] == [(10, 3 * sign), (left_at, -3 * sign)]
+
+
+def test_exits_of_a_bracket_are_as_large_as_its_fills() -> None:
+    class Bracketed(ts.Strategy):
+        def on_start(self) -> None:
+            self.bracket("BUY", 8, take_profit=12, stop_loss=8)
+
+    result = ts.backtest(Bracketed, ticks_of([10, 10, 13, 13], qty=5), participation=1, **PLAIN)
+    assert [fill[2:] for fill in fills_of(result)] == [(10, 5), (10, 3), (12, -5), (12, -3)]
+
+
+@pytest.mark.parametrize(
+    ("act", "message"),
+    [
+        (lambda s: s.bracket("BUY", 1), "has no exit"),
+        (lambda s: s.bracket("BUY", 1, take_profit=8, stop_loss=9), "is not above stop_loss 9"),
+        (lambda s: s.bracket("SELL", 1, take_profit=9, stop_loss=8), "is not below stop_loss 8"),
+        (lambda s: s.bracket("BUY", 1, take_profit=9, stoploss=8), "has no argument 'stoploss'"),
+        (lambda s: s.oco(ts.Order("MARKET", "BUY", 1)), "1 orders cannot cancel each other"),
+        (lambda s: s.buy(1, symbol="U"), "there is no instrument 'U'"),
+    ],
+)
+def test_mistakes_of_brackets_are_named(act: Callable[[ts.Strategy], Any], message: str) -> None:
+    class Mistaken(ts.Strategy):
+        def on_start(self) -> None:
+            act(self)
+
+    with pytest.raises(ts.StrategyError, match=message):
+        ts.backtest(Mistaken, ticks_of([5]))
+
+
+def test_one_of_two_orders_cancels_the_other() -> None:
+    class Straddle(ts.Strategy):
+        def on_start(self) -> None:
+            self.oco(
+                ts.Order("STOP", "BUY", 1, trigger=12),
+                ts.Order("STOP", "SELL", 1, trigger=8),
+            )
+
+    result = ts.backtest(Straddle, ticks_of([10, 13, 7, 7]), **PLAIN)
+    assert fills_of(result) == [(0, 1000, 13, 1)]

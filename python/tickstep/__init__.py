@@ -56,7 +56,7 @@ from tickstep.errors import (
     UnknownOrderError,
 )
 from tickstep.result import Result
-from tickstep.strategy import Alert, Bar, Fill, OrderUpdate, Strategy
+from tickstep.strategy import Alert, Bar, Fill, OrderUpdate, SessionUpdate, Strategy
 from tickstep.ticks import Ticks
 from tickstep.version import __version__
 
@@ -103,6 +103,7 @@ __all__ = [
     "OrderUpdate",
     "Reason",
     "Result",
+    "SessionUpdate",
     "Snapshot",
     "StateError",
     "Store",

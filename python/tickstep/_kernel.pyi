@@ -202,6 +202,14 @@ class Tick:
         """Price in ticks, under its plain name."""
 
     @property
+    def price(self) -> float | None:
+        """Price in money, of ticks that a loop over bound data or `on_tick` shows."""
+
+    @property
+    def symbol(self) -> str | None:
+        """Name of the instrument, of ticks that a loop over bound data or `on_tick` shows."""
+
+    @property
     def qty(self) -> float:
         """Quantity in units of the instrument."""
 

@@ -186,6 +186,11 @@ class _Replay:
 
     def run(self, skip_scan: bool, progress: Progress | None) -> None:
         """Run to the end."""
+        if self.session.hears_ticks and self._has_bars:
+            raise ConfigError(
+                f"{type(self.session.strategy).__name__}.on_tick needs ticks, and there are bars",
+                hint="override on_bar, or give Ticks",
+            )
         self.session.start()
         for done in self._steps(skip_scan):
             if progress is not None:
@@ -197,9 +202,14 @@ class _Replay:
         self._keep(self.engine.drain_events())
 
     def _steps(self, skip_scan: bool) -> Iterator[int]:
-        if any(market.own is not None for market in self._markets.values()):
+        if self._has_bars:
             return self._by_bars()
-        return self._by_events() if skip_scan else self._by_ticks()
+        by_events = skip_scan and not self.session.hears_ticks
+        return self._by_events() if by_events else self._by_ticks()
+
+    @property
+    def _has_bars(self) -> bool:
+        return any(market.own is not None for market in self._markets.values())
 
     def _by_bars(self) -> Iterator[int]:
         bars = BarCursor(self.engine, self._wanted(), _mask(self.session.wake_on))
@@ -239,9 +249,12 @@ class _Replay:
 
     def _by_ticks(self) -> Iterator[int]:
         step = self.rows_total // PROGRESS_STEPS + 1
-        for done, _ in enumerate(self.engine.cursor(), start=1):
+        hears = self.session.hears_ticks
+        for done, tick in enumerate(self.engine.cursor(), start=1):
             if self.engine.event_count:
                 self._wake()
+            if hears:
+                self.session.strategy.on_tick(tick)
             if done % step == 0:
                 yield done
 

@@ -10,9 +10,9 @@ fill: it has its place in the order of things, it is in the record, and a run re
 record's ticks meets it again on the same tick. Over bars the data themselves say when a bar is over.
 """
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from decimal import ROUND_DOWN, Decimal
-from typing import NamedTuple, Protocol
+from typing import Any, NamedTuple, Protocol
 
 from tickstep.bars import Bars
 from tickstep.engine import (
@@ -25,11 +25,19 @@ from tickstep.engine import (
     Reason,
     Snapshot,
 )
-from tickstep.errors import ConfigError, OrderError, StateError, nearest
+from tickstep.errors import ConfigError, DataError, OrderError, StateError, nearest
 from tickstep.history import BarSeries
 from tickstep.intervals import interval_length, phase_of
 from tickstep.scales import Scales
-from tickstep.strategy import Alert, Bar, Fill, OrderUpdate, Strategy
+from tickstep.strategy import (
+    Alert,
+    Bar,
+    Fill,
+    OrderUpdate,
+    Sessions,
+    SessionUpdate,
+    Strategy,
+)
 from tickstep.ticks import Number, Ticks, Time, to_time
 
 __all__ = [
@@ -56,6 +64,8 @@ UPDATES = {
     )
 }
 REASONED = ("REJECTED", "CANCELLED", "EXPIRED", "AMENDED")
+
+GROUPS_START = 1 << 40  # numbers of groups beyond those that people choose
 
 # Orders placed within one moment: more is a loop without an end rather than a strategy.
 ORDERS_AT_ONCE_MAX = 1_000_000
@@ -249,6 +259,47 @@ class _Wait(NamedTuple):
 
     time: int | None
     interval: _Interval | None = None
+    session: "SessionUpdate | _EndOfCalendar | None" = None
+
+
+class _EndOfCalendar(NamedTuple):
+    """Data after this time are beyond what the calendar knows."""
+
+    time: int
+    error: DataError
+
+
+class _Exits(NamedTuple):
+    """What follows the fills of an order."""
+
+    take_profit: Number | None
+    stop_loss: Number | None
+
+    def check(self, side: str) -> None:
+        profit, loss = self
+        if profit is None and loss is None:
+            raise OrderError(
+                "a bracket without take_profit and stop_loss has no exit",
+                hint="give one of them, or use buy and sell",
+            )
+        if profit is None or loss is None:
+            return
+        is_above = Decimal(str(profit)) > Decimal(str(loss))
+        if is_above != (side == "BUY"):
+            where = "above" if side == "BUY" else "below"
+            raise OrderError(
+                f"take_profit {profit} is not {where} stop_loss {loss}",
+                hint=f"a {side} earns when the price goes the other way than its stop",
+            )
+
+    def orders(self, fill: Event, symbol: str, qty: Decimal) -> Iterator[Order]:
+        """The exits of a fill."""
+        side = "SELL" if fill.side == "BUY" else "BUY"
+        shared: dict[str, Any] = {"symbol": symbol, "tag": fill.tag, "reduce_only": True}
+        if self.take_profit is not None:
+            yield Order("LIMIT", side, qty, price=self.take_profit, **shared)
+        if self.stop_loss is not None:
+            yield Order("STOP", side, qty, trigger=self.stop_loss, **shared)
 
 
 class Session:
@@ -316,8 +367,12 @@ class Session:
         self._placed_at = (start_time, 0)  # a moment, and how many orders were placed in it
         self._hears_updates = _overrides(strategy, "on_order")
         self._hears_bars = _overrides(strategy, "on_bars")
+        self.hears_ticks = _overrides(strategy, "on_tick")
         self._together: dict[str, Bar] = {}
         self._targets: dict[str, int] = {}  # orders that `target` and the like have placed last
+        self._brackets: dict[int, _Exits] = {}
+        self._groups = GROUPS_START
+        self._calendar: Sessions | None = None
         self._is_running = False
         strategy._desk = self
 
@@ -474,6 +529,39 @@ class Session:
             )
         return self.place(Order("ALERT_PRICE", ALERT_SIDES[when], trigger=price, symbol=symbol))
 
+    def sessions(self, calendar: Sessions) -> None:
+        """Ask to be woken when trading days begin and end."""
+        if calendar.time_unit != self._scales.time_unit:
+            raise ConfigError(
+                f"the calendar counts time in {calendar.time_unit}, the data in "
+                f"{self._scales.time_unit}",
+                hint=f"ts.calendar(name, time_unit={self._scales.time_unit!r})",
+            )
+        self._calendar = calendar
+        self._wait_for_session(self._session_after(self.now))
+
+    def bracket(self, entry: Order, take_profit: Number | None, stop_loss: Number | None) -> int:
+        """Place an order whose fills are closed by a limit or a stop."""
+        exits = _Exits(take_profit, stop_loss)
+        exits.check(entry.side)
+        order_id = self.place(entry)
+        self._brackets[order_id] = exits
+        return order_id
+
+    def oco(self, orders: Sequence[Order]) -> list[int]:
+        """Place orders of which one fill cancels the others."""
+        if len(orders) < 2:
+            raise OrderError(
+                f"{len(orders)} orders cannot cancel each other", hint="give at least two"
+            )
+        group = self._new_group()
+        return [self.place(_in_group(order, group)) for order in orders]
+
+    def _new_group(self) -> int:
+        """A number for orders that cancel each other, beyond those that people choose."""
+        self._groups += 1
+        return self._groups
+
     # How bars and events reach the strategy.
 
     def _gather(self, bar: Bar) -> None:
@@ -486,6 +574,11 @@ class Session:
 
     def _filled(self, event: Event) -> None:
         scale = self._scales.instruments[event.instrument]
+        exits = self._brackets.get(event.order_id)
+        if exits is not None:
+            group = self._new_group()
+            for order in exits.orders(event, scale.symbol, scale.lot.decimal(abs(event.qty_lots))):
+                self.place(_in_group(order, group))
         self.strategy.on_fill(
             Fill(
                 event.time,
@@ -525,6 +618,8 @@ class Session:
         scale = self._scales.instruments[event.instrument]
         if wait.interval is not None:
             self._end_bar(wait.interval)
+        elif wait.session is not None:
+            self._tell_sessions(wait.session)
         elif wait.time is not None:
             self.strategy.on_time(wait.time)
         else:
@@ -538,6 +633,28 @@ class Session:
         self._wait_for_bar(ended.symbol, ended.text, ended.length)
         if bar is not None:
             self.strategy.on_bar(bar)
+
+    def _tell_sessions(self, update: "SessionUpdate | _EndOfCalendar") -> None:
+        """Tell of what has come, days without a tick among it, and wait for the next."""
+        while update.time <= self.now:
+            if isinstance(update, _EndOfCalendar):
+                raise update.error
+            self.strategy.on_session(update)
+            update = self._session_after(update.time)
+        self._wait_for_session(update)
+
+    def _session_after(self, moment: int) -> "SessionUpdate | _EndOfCalendar":
+        assert self._calendar is not None, "a calendar was asked for"
+        try:
+            return _next_session(self._calendar, moment)
+        except DataError as error:
+            # Only data that go on beyond what the calendar knows are wrong.
+            day = interval_length("1d", self._scales.time_unit)
+            return _EndOfCalendar(moment + day, error)
+
+    def _wait_for_session(self, update: "SessionUpdate | _EndOfCalendar") -> None:
+        alert = Order("ALERT_TIME", expire_ts=update.time, symbol=self.symbols[0])
+        self._waits[self._venue.place_order(alert)] = _Wait(update.time, session=update)
 
     def _wait_for_bar(self, symbol: str, text: str, length: int) -> None:
         phase = phase_of(length, self._scales.time_unit)
@@ -598,6 +715,22 @@ class Session:
                 f"more than {ORDERS_AT_ONCE_MAX:,} orders are placed at the time {now}",
                 hint="a loop without an end? place what you need and return",
             )
+
+
+def _next_session(calendar: Sessions, after: int) -> SessionUpdate:
+    """The first begin or end of a trading day after a moment."""
+    open_time = calendar.next_open(after + 1)
+    # A day that is open then may have begun before, and ends later.
+    for day in calendar.sessions(after, open_time + 1):
+        for time, is_open in ((day.open, True), (day.close, False)):
+            if time > after:
+                return SessionUpdate(time, str(day.day), is_open)
+    raise AssertionError("a calendar that opens has a day that does")
+
+
+def _in_group(order: Order, group: int) -> Order:
+    arguments, named = order.__getnewargs_ex__()
+    return Order(*arguments, **{**named, "oco_group": group})
 
 
 def _overrides(strategy: Strategy, name: str) -> bool:

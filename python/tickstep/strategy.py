@@ -6,12 +6,12 @@ wake-up belongs to a tick: the strategy is called after that tick is done, knows
 what it orders is live from the next tick on.
 """
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from decimal import Decimal
 from typing import Any, Literal, NamedTuple, Protocol, Self
 
 from tickstep._kernel import Bar, Line
-from tickstep.engine import OpenOrder, Order, Snapshot
+from tickstep.engine import OpenOrder, Order, Snapshot, Tick
 from tickstep.errors import ConfigError, OrderError, StateError, nearest
 from tickstep.history import BarSeries
 from tickstep.ticks import Number, Time
@@ -22,6 +22,8 @@ __all__ = [
     "Desk",
     "Fill",
     "OrderUpdate",
+    "SessionUpdate",
+    "Sessions",
     "Strategy",
     "check_events",
     "own_classes",
@@ -75,6 +77,26 @@ class OrderUpdate(NamedTuple):
     reason: str
     side: str
     qty: float
+
+
+class SessionUpdate(NamedTuple):
+    """A trading day has begun or ended: `day` as ISO 8601 text, `time` that of its open or close."""
+
+    time: int
+    day: str
+    is_open: bool
+
+
+class Sessions(Protocol):
+    """A trading calendar; `ts.calendar("SSE")` is one."""
+
+    time_unit: str
+
+    def next_open(self, time: int) -> int:
+        """The first moment at or after a time at which the market is open."""
+
+    def sessions(self, start: int, stop: int) -> Sequence[Any]:
+        """Trading days with `day`, `open` and `close` that lie in a span of time."""
 
 
 class Alert(NamedTuple):
@@ -138,6 +160,15 @@ class Desk(Protocol):
 
     def alert_price(self, price: Number, when: str, symbol: str | None = None) -> int:
         """Ask to be woken at a price."""
+
+    def sessions(self, calendar: Sessions) -> None:
+        """Ask to be woken when trading days begin and end."""
+
+    def bracket(self, entry: Order, take_profit: Number | None, stop_loss: Number | None) -> int:
+        """Place an order whose fills are closed by a limit or a stop."""
+
+    def oco(self, orders: Sequence[Order]) -> list[int]:
+        """Place orders of which one fill cancels the others."""
 
 
 class Strategy:
@@ -203,6 +234,13 @@ class Strategy:
     def on_start(self) -> None:
         """Act once before the first tick: ask for bars, times and alerts, place first orders."""
 
+    def on_tick(self, tick: Tick) -> None:
+        """Act on every tick, after what it did to your orders.
+
+        It is called only where you override it, and then a run costs a call for each tick. A bar, a
+        price or a time that you ask for costs nothing until it comes: see `every`, `alert_price`, `at`.
+        """
+
     def on_bar(self, bar: Bar) -> None:
         """Act on a bar that is over: one of the data's own, or that `every` asked for."""
 
@@ -220,6 +258,9 @@ class Strategy:
 
     def on_time(self, time: int) -> None:
         """Act at a time that `at` asked for; `time` is the one asked for, `now` that of the tick."""
+
+    def on_session(self, session: SessionUpdate) -> None:
+        """Act on the begin or the end of a trading day that `sessions` asked for."""
 
     def on_stop(self) -> None:
         """Act once after the last tick: sum up what you counted; orders no longer trade."""
@@ -312,6 +353,34 @@ class Strategy:
         """
         side = when or self._far_side(price, symbol)
         return self._running.alert_price(price, side, symbol)
+
+    def sessions(self, calendar: Sessions) -> None:
+        """Ask for calls of `on_session` when the trading days of a calendar begin and end.
+
+        Each comes with the first tick at or after its time: the end of a day with the last tick where
+        there is one at that time, else with the first of the next day.
+
+        Parameters
+        ----------
+        calendar : Calendar
+            Such as `ts.calendar("SSE")`; its time unit must be that of the data.
+
+        Raises
+        ------
+        ConfigError
+            When it counts time in another unit.
+
+        Examples
+        --------
+        >>> import tickstep as ts
+        >>> class Daily(ts.Strategy):
+        ...     def on_start(self):
+        ...         self.sessions(ts.calendar("SSE"))
+        ...     def on_session(self, session):
+        ...         if session.is_open:
+        ...             self.target(None, 100)
+        """
+        self._running.sessions(calendar)
 
     # What you do.
 
@@ -419,6 +488,80 @@ class Strategy:
         ...             self.order(ts.Order("TRAILING_STOP", "SELL", fill.qty, trail=3))
         """
         return self._running.place(order)
+
+    def bracket(
+        self,
+        side: Literal["BUY", "SELL"],
+        qty: Number,
+        *,
+        take_profit: Number | None = None,
+        stop_loss: Number | None = None,
+        limit: Number | None = None,
+        stop: Number | None = None,
+        symbol: str | None = None,
+        tag: int = 0,
+        **options: Any,
+    ) -> int:
+        """Enter, and leave at a profit or a loss: each fill of the entry is followed by its exits.
+
+        The exits reduce the position only, are as large as the fill, and cancel each other.
+
+        Parameters
+        ----------
+        side : {"BUY", "SELL"}
+            Of the entry.
+        qty : number, units of the instrument
+            How much.
+        take_profit, stop_loss : number, money
+            Limit and trigger of the exits; one of them may be left out.
+        limit, stop, symbol, tag, **options
+            Of the entry, as for `buy`; the exits have its tag.
+
+        Returns
+        -------
+        int
+            Id of the entry.
+
+        Raises
+        ------
+        OrderError
+            When there is no exit, or they are not on their sides of each other.
+
+        Examples
+        --------
+        >>> import tickstep as ts
+        >>> class Guarded(ts.Strategy):
+        ...     def on_bar(self, bar):
+        ...         if self.position == 0:
+        ...             self.bracket("BUY", 1, take_profit=bar.close + 2, stop_loss=bar.close - 1)
+        """
+        entry = _order(side, qty, limit, stop, symbol=symbol, tag=tag, **options)
+        return self._running.bracket(entry, take_profit, stop_loss)
+
+    def oco(self, *orders: Order) -> list[int]:
+        """Place orders of one instrument of which one cancels the other: what one fills, all lose.
+
+        Parameters
+        ----------
+        *orders : Order
+            At least two.
+
+        Returns
+        -------
+        list of int
+            Their ids.
+
+        Examples
+        --------
+        >>> import tickstep as ts
+        >>> class Straddle(ts.Strategy):
+        ...     def on_bar(self, bar):
+        ...         self.oco(
+        ...             ts.Order("STOP", "BUY", 1, trigger=bar.high + 1),
+        ...             ts.Order("STOP", "SELL", 1, trigger=bar.low - 1),
+        ...         )
+        """
+        return self._running.oco(orders)
 
     def cancel(self, order_id: int) -> bool:
         """Cancel an order, a time or an alert.

@@ -11,8 +11,8 @@ use pyo3::prelude::*;
 use tickstep::{Extent, Feed, FeedSet, Instrument};
 
 use crate::bars::Figures;
-use crate::convert::Steps;
 use crate::errors::{Kind, raised, raised_row};
+use crate::markets::Market;
 use crate::ticks::{Tick, TickColumns};
 
 /// Ticks that were bound to one instrument.
@@ -168,10 +168,10 @@ impl Bindings {
         py: Python<'_>,
         feed: usize,
         tick: &tickstep::Tick,
-        lot: &Steps,
+        market: &Market,
     ) -> PyResult<Py<Tick>> {
         self.pass(feed);
-        self.ticks[feed].shown.show(py, tick, lot)
+        self.ticks[feed].shown.show(py, tick, market)
     }
 }
 
@@ -272,7 +272,7 @@ impl TickPair {
         &mut self,
         py: Python<'_>,
         tick: &tickstep::Tick,
-        lot: &Steps,
+        market: &Market,
     ) -> PyResult<Py<Tick>> {
         self.is_second = !self.is_second;
         let place = &mut self.ticks[usize::from(self.is_second)];
@@ -281,7 +281,7 @@ impl TickPair {
                 spare.get().write(tick);
                 Ok(spare.clone_ref(py))
             }
-            _ => replaced(py, place, tick, lot),
+            _ => replaced(py, place, tick, market),
         }
     }
 }
@@ -293,9 +293,10 @@ fn replaced(
     py: Python<'_>,
     place: &mut Option<Py<Tick>>,
     tick: &tickstep::Tick,
-    lot: &Steps,
+    market: &Market,
 ) -> PyResult<Py<Tick>> {
-    let made = Py::new(py, Tick::of_lots(tick, *lot))?;
+    let named = (market.scale.tick, market.symbol.clone_ref(py));
+    let made = Py::new(py, Tick::of_lots(tick, market.scale.lot, Some(named)))?;
     *place = Some(made.clone_ref(py));
     Ok(made)
 }

@@ -634,8 +634,8 @@ impl Engine {
                 state.lead.after_taken(&state.kernel, &state.bound);
             }
         }
-        let lot = &self.markets[tick.instrument].scale.lot;
-        state.bound.show(py, feed, &tick, lot).map(Some)
+        let market = &self.markets[tick.instrument];
+        state.bound.show(py, feed, &tick, market).map(Some)
     }
 }
 

@@ -28,6 +28,8 @@ enum Form {
 /// from memory is what stepping through a long list costs.
 struct Extra {
     lot: Option<Steps>,
+    /// Of ticks that a loop shows: what their price is counted in, and of what they are.
+    market: Option<(Steps, Py<PyString>)>,
     quote: Option<(AtomicI64, AtomicI64)>,
 }
 
@@ -66,6 +68,7 @@ impl Tick {
         let extra = quote.map(|(bid, ask)| {
             Box::new(Extra {
                 lot: None,
+                market: None,
                 quote: Some((bid.into(), ask.into())),
             })
         });
@@ -98,6 +101,18 @@ impl Tick {
     #[getter]
     fn price_ticks(&self) -> i64 {
         self.price_ticks.load(Relaxed)
+    }
+
+    #[getter]
+    fn price(&self) -> Option<f64> {
+        let (tick, _) = self.extra.as_ref()?.market.as_ref()?;
+        Some(tick.value(self.price_ticks()))
+    }
+
+    #[getter]
+    fn symbol(&self, py: Python<'_>) -> Option<Py<PyString>> {
+        let (_, symbol) = self.extra.as_ref()?.market.as_ref()?;
+        Some(symbol.clone_ref(py))
     }
 
     #[getter]
@@ -234,8 +249,12 @@ impl Tick {
         })
     }
 
-    /// A tick of a column, in lots of this size.
-    pub fn of_lots(tick: &tickstep::Tick, lot: Steps) -> Tick {
+    /// A tick of a column, in lots of this size, and in ticks of one where they are known.
+    pub fn of_lots(
+        tick: &tickstep::Tick,
+        lot: Steps,
+        market: Option<(Steps, Py<PyString>)>,
+    ) -> Tick {
         let quote = tick
             .is_quoted()
             .then(|| (tick.bid_ticks.into(), tick.ask_ticks.into()));
@@ -245,6 +264,7 @@ impl Tick {
             qty: tick.qty_lots.into(),
             extra: Some(Box::new(Extra {
                 lot: Some(lot),
+                market,
                 quote,
             })),
             instrument: tick.instrument,
@@ -598,7 +618,7 @@ impl TickColumns {
             let message = format!("row {row} must be below {}", self.time.rows);
             return Err(PyIndexError::new_err(message));
         }
-        Ok(Tick::of_lots(&self.row(row, 0), lot.steps()))
+        Ok(Tick::of_lots(&self.row(row, 0), lot.steps(), None))
     }
 
     fn __len__(&self) -> usize {
