@@ -10,6 +10,7 @@ import pytest
 
 import tickstep as ts
 from tickstep.data.calendar import Calendar
+from tickstep.lookahead import scrambled
 
 PLAIN: dict[str, Any] = {"spread_bps": 0, "maker_fee": 0, "taker_fee": 0}
 MINUTE = 60_000
@@ -578,3 +579,91 @@ def test_one_of_two_orders_cancels_the_other() -> None:
 
     result = ts.backtest(Straddle, ticks_of([10, 13, 7, 7]), **PLAIN)
     assert fills_of(result) == [(0, 1000, 13, 1)]
+
+
+# --- Strategies that know the future. -------------------------------------------------------------
+
+
+class KnowsNext(ts.Strategy):
+    """Buys before the price rises."""
+
+    def on_start(self) -> None:
+        self.next = self.line(lambda bars: np.append(bars.close[1:], np.nan))
+
+    def on_bar(self, bar: ts.Bar) -> None:
+        self.target(bar.symbol, 1 if self.next > bar.close else 0)
+
+
+class KnowsMean(ts.Strategy):
+    """Buys below the mean of all prices there will ever be."""
+
+    def on_start(self) -> None:
+        self.mean = self.line(lambda bars: np.full(len(bars), bars.close.mean()))
+
+    def on_bar(self, bar: ts.Bar) -> None:
+        self.target(bar.symbol, 1 if self.mean > bar.close else 0)
+
+
+class Told(ts.Strategy):
+    """Trades on what it was made with."""
+
+    def __init__(self, signals: Any) -> None:
+        super().__init__()
+        self.signals = signals
+
+    def on_bar(self, bar: ts.Bar) -> None:
+        self.target(bar.symbol, int(self.signals[bar.start // MINUTE]))
+
+
+def next_is_higher(bars: Any) -> ts.Strategy:
+    return Told(np.append(bars.close[1:] > bars.close[:-1], False))
+
+
+def last_was_higher(bars: Any) -> ts.Strategy:
+    return Told(np.append(False, bars.close[1:] > bars.close[:-1]))
+
+
+@pytest.mark.parametrize("strategy", [KnowsNext, KnowsMean, KnowsMean(), next_is_higher])
+def test_a_look_ahead_is_found(strategy: Any) -> None:
+    found = ts.lookahead(strategy, walk(400, 2), fill="touch")
+    assert not found.is_clean
+    assert "it looks ahead: with another future from 1970-01-01 0" in str(found)
+    assert "true" in str(found)
+
+
+@pytest.mark.parametrize("strategy", [Cross, Cross(), last_was_higher])
+def test_honest_strategies_are_clean(strategy: Any) -> None:
+    data = {"A": walk(300, 1), "B": walk(300, 2, "B")} if strategy is Cross else walk(300, 1)
+    found = ts.lookahead(strategy, data, cuts=7, seed=4)
+    assert found.is_clean
+    assert len(found.cuts) == 7
+    assert max(found.events) > 20
+    assert str(found).startswith("no look-ahead found: the future was changed from 7 moments on")
+
+
+def test_a_changed_future_is_another_market() -> None:
+    ticks = ticks_of([10, 12, 11, 13] * 50)
+    data: dict[str, Any] = {"A": walk(300, 1), "T": ticks}
+    changed = scrambled(data, 100_000, 3)
+    for symbol, each in changed.items():
+        row = int(np.searchsorted(data[symbol].time, 100_000))
+        for name in ("close_ticks", "volume_lots") if symbol == "A" else ("price_ticks", "time"):
+            was, now = getattr(data[symbol], name), getattr(each, name)
+            assert (was[:row] == now[:row]).all()
+            assert (was[row:] != now[row:]).mean() > 0.5
+    again = scrambled(data, 100_000, 3)
+    assert all(each.data_digest == changed[name].data_digest for name, each in again.items())
+
+
+def test_no_moments() -> None:
+    with pytest.raises(ts.ConfigError, match="cuts is 0"):
+        ts.lookahead(Cross, walk(30, 1), cuts=0)
+
+
+def test_lines_of_the_wrong_length() -> None:
+    class Short(ts.Strategy):
+        def on_start(self) -> None:
+            self.line(lambda bars: bars.close[1:])
+
+    with pytest.raises(ts.StrategyError, match="there are 30 bars"):
+        ts.backtest(Short, walk(30, 1))

@@ -50,6 +50,7 @@ ROWS = (
     {"result"},
     {"alternatives", "settings"},
     {"backtest"},
+    {"lookahead"},
     {"runfile"},
     {"__main__"},
 )
@@ -112,6 +113,7 @@ NO_FILES_OR_CLOCKS = {
     "comparison",
     "assumptions",
     "alternatives",
+    "lookahead",
     "settings",
     "failures",
     "compat.absent",

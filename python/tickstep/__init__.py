@@ -55,6 +55,7 @@ from tickstep.errors import (
     TickstepError,
     UnknownOrderError,
 )
+from tickstep.lookahead import lookahead
 from tickstep.result import Result
 from tickstep.strategy import Alert, Bar, Fill, OrderUpdate, SessionUpdate, Strategy
 from tickstep.ticks import Ticks
@@ -121,6 +122,7 @@ __all__ = [
     "check",
     "convert",
     "get_include",
+    "lookahead",
     "open_bars",
     "open_ticks",
     "read_arrow",

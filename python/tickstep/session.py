@@ -432,7 +432,10 @@ class Session:
     def history(self, symbol: str | None, interval: str | None) -> BarSeries:
         """The bars that are over."""
         symbol = self._named(symbol)
-        series = self._markets[symbol].series
+        market = self._markets[symbol]
+        if market.own is not None and not market.series and interval in (None, market.own):
+            market.watch(None)
+        series = market.series
         if interval is None and len(series) == 1:
             (only,) = series.values()
             return only

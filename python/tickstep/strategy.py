@@ -6,15 +6,16 @@ wake-up belongs to a tick: the strategy is called after that tick is done, knows
 what it orders is live from the next tick on.
 """
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from decimal import Decimal
 from typing import Any, Literal, NamedTuple, Protocol, Self
 
 from tickstep._kernel import Bar, Line
+from tickstep.bars import Bars
 from tickstep.engine import OpenOrder, Order, Snapshot, Tick
 from tickstep.errors import ConfigError, OrderError, StateError, nearest
 from tickstep.history import BarSeries
-from tickstep.ticks import Number, Time
+from tickstep.ticks import Float64Array, Number, Time
 
 __all__ = [
     "Alert",
@@ -824,6 +825,46 @@ class Strategy:
             line = self._running.history(symbol, interval).sma(length)
             self._lines[length, symbol, interval] = line
         return line
+
+    def line(
+        self,
+        reckon: Callable[[Bars], Float64Array],
+        symbol: str | None = None,
+        interval: str | None = None,
+    ) -> Line:
+        """Reckon a series over all bars at once, and read it up to now.
+
+        Parameters
+        ----------
+        reckon : callable
+            From `Bars` to one float for each of them, such as
+            `lambda bars: talib.RSI(bars.close, 14)`. Row i must follow from bars 0 to i alone;
+            `ts.lookahead` finds where it does not.
+        symbol, interval : str, optional
+            As for `history`.
+
+        Returns
+        -------
+        Line
+            `line.value` and `line[-1]` are the newest; lines compare with lines and numbers.
+
+        Raises
+        ------
+        ConfigError
+            When there is not one value for each bar, or these bars were not asked for.
+
+        Examples
+        --------
+        >>> import numpy as np
+        >>> import tickstep as ts
+        >>> class Highest(ts.Strategy):
+        ...     def on_start(self):
+        ...         self.highest = self.line(lambda bars: np.maximum.accumulate(bars.high))
+        ...     def on_bar(self, bar):
+        ...         if bar.high >= self.highest.value:
+        ...             self.target(None, 1)
+        """
+        return self._running.history(symbol, interval).line((reckon,), reckon)
 
     @property
     def open_orders(self) -> list[OpenOrder]:
