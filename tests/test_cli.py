@@ -538,7 +538,7 @@ def test_ctrl_c_shows_what_is_done_and_writes_nothing(shell: Shell) -> None:
 def test_plain_lines_tell_what_was_done(shell: Shell) -> None:
     lines = shell.backtest().err.splitlines()
     assert lines[0].startswith("read: 20,000 trades in ")
-    assert lines[1].startswith("run: 20,000 ticks, ")
+    assert lines[1].startswith("run: 20,000 rows, ")
     assert lines[2].startswith("wrote run: run.json, events.npy, fills.csv, equity.csv in ")
 
 
@@ -591,3 +591,96 @@ def test_progress_is_cleared_when_the_work_fails() -> None:
         line(1, 2)
         raise ZeroDivisionError
     assert terminal.text.endswith("left\r\x1b[K")
+
+
+# --- Bars, several instruments, the future. -------------------------------------------------------
+
+ROTATE = """
+import numpy as np
+import tickstep as ts
+
+class Rotate(ts.Strategy):
+    length = 3
+    def on_bars(self, bars):
+        best = max(bars, key=lambda symbol: bars[symbol].close / bars[symbol].open)
+        self.rebalance({best: 0.5})
+
+class Knows(ts.Strategy):
+    def on_start(self):
+        self.next = {
+            symbol: self.line(lambda bars: np.append(bars.close[1:], np.nan), symbol)
+            for symbol in self.symbols
+        }
+    def on_bars(self, bars):
+        for symbol, bar in bars.items():
+            self.target(symbol, 1 if self.next[symbol] > bar.close else 0)
+"""
+
+
+def write_bars(file: Path, seed: int, rows: range) -> None:
+    rng = np.random.default_rng(seed)
+    close = 1000 + rng.integers(-9, 10, 400).cumsum()
+    lines = ["datetime,open,high,low,close,volume"]
+    for row in rows:
+        at = f"2024-01-{2 + row // 100:02} 09:{row % 100 // 2:02}:{row % 2 * 30:02}"
+        price = close[row]
+        lines.append(f"{at},{price},{price + 5},{price - 5},{price + row % 7 - 3},{1000 + row}")
+    file.write_text("\n".join(lines) + "\n", encoding="utf-8")
+
+
+@pytest.fixture
+def two(shell: Shell) -> Shell:
+    (shell.folder / "rotate.py").write_text(ROTATE, encoding="utf-8")
+    write_bars(shell.folder / "a.csv", 1, range(400))
+    write_bars(shell.folder / "b.csv", 2, range(400))
+    return shell
+
+
+def test_bars_of_several_instruments(two: Shell) -> None:
+    options = ("A=a.csv", "B=b.csv", "--tz", "Asia/Shanghai", "--participation", "0.5")
+    answer = two("backtest", "rotate.py:Rotate", *options, "--out", "run")
+    assert answer.code == 0, answer.err
+    assert answer.err.startswith("read: 800 bars in ")
+    assert answer.out.startswith("Rotate(length=3) on A, B\nreturn ")
+    assert "at most 50 % of the quantity of a bar is ours" in answer.out
+    record = json.loads((two.folder / "run" / "run.json").read_text(encoding="utf-8"))
+    assert record["data"]["symbols"] == ["A", "B"]
+    assert record["stats"]["Start"].startswith("2024-01-02 01:00:00")
+    assert two("verify", "run/run.json").code == 0
+    write_bars(two.folder / "b.csv", 3, range(400))
+    assert two("verify", "run/run.json").code == 1
+
+
+def test_bars_of_several_files_are_one_run(two: Shell) -> None:
+    write_bars(two.folder / "first.csv", 1, range(200))
+    write_bars(two.folder / "second.csv", 1, range(200, 400))
+    arguments = ("backtest", "rotate.py:Rotate", "--no-plot")
+    one = two(*arguments, "a.csv", "--out", "one")
+    both = two(*arguments, "first.csv", "second.csv", "--out", "both")
+    assert one.code == both.code == 0, one.err + both.err
+    assert one.out.splitlines()[-1] == both.out.splitlines()[-1]
+
+
+def test_lookahead_of_a_file(two: Shell) -> None:
+    clean = two("lookahead", "rotate.py:Rotate", "A=a.csv", "B=b.csv", "--cuts", "3")
+    assert clean.code == 0, clean.err
+    assert clean.out.startswith("no look-ahead found: the future was changed from 3 moments on")
+    knows = two("lookahead", "rotate.py:Knows", "A=a.csv", "B=b.csv")
+    assert knows.code == 1
+    assert "it looks ahead: with another future from 2024-01-0" in knows.out
+
+
+@pytest.mark.parametrize(
+    ("arguments", "said"),
+    [
+        (["a.csv", "B=b.csv"], "a.csv has no symbol, and other files have"),
+        (["a.csv", "trades.csv"], "cannot be joined: one of them holds bars"),
+        (["trades.csv", "--interval", "1m"], "interval means nothing for trades.csv"),
+        (["A=nothing.csv"], "nothing.csv: No such file"),
+        (["a.csv", "--latency", "soon"], "'soon' is not an interval"),
+    ],
+)
+def test_mistakes_in_files_are_named(arguments: list[str], said: str, two: Shell) -> None:
+    answer = two("backtest", "rotate.py:Rotate", *arguments)
+    assert answer.code == 2
+    assert said in answer.err

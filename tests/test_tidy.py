@@ -47,6 +47,7 @@ ROWS = (
     {"explained", "execution"},
     {"pages"},
     {"report", "sources", "charts", "datacli"},
+    {"datasource"},
     {"result"},
     {"alternatives", "settings"},
     {"backtest"},

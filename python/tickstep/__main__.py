@@ -1,8 +1,8 @@
 """The command line: `tickstep …`, the same as `python -m tickstep …`.
 
 Results go to standard output, with the digest last; what is going on goes to standard error. The
-exit code is 0 when all is well, 1 when `verify` finds a difference or `data` finds bars missing, 2 for
-a mistake in what was asked for, 130 after Ctrl-C.
+exit code is 0 when all is well, 1 when `verify` or `lookahead` finds a difference or `data` finds bars
+missing, 2 for a mistake in what was asked for, 130 after Ctrl-C.
 """
 
 import argparse
@@ -15,13 +15,15 @@ from typing import Any
 from tickstep.backtest import run
 from tickstep.commands import add_command
 from tickstep.datacli import add_data
+from tickstep.datasource import DataSource
 from tickstep.demo import TICKS_DEFAULT
 from tickstep.errors import ConfigError, StrategyError, TickstepError
 from tickstep.failures import place_in_strategy
+from tickstep.lookahead import CUTS_DEFAULT, lookahead
 from tickstep.progress import ProgressLine
 from tickstep.result import FORMATS, Result
 from tickstep.runfile import verify
-from tickstep.sources import StrategySource, TicksSource, parameter_values
+from tickstep.sources import StrategySource, parameter_values
 from tickstep.strategy import Strategy
 from tickstep.ticks import Ticks
 from tickstep.version import __version__
@@ -43,8 +45,18 @@ example:
   tickstep backtest grid.py BTCUSDT-aggTrades-2024-08-08.zip \\
       --cash 50000 --maker-fee 0.0002 --param step=10 --out grid-run
 
-Trades are CSV files of Binance (plain, .gz or .zip) or recorded feeds; several files follow one
-another in time. A picture, the fills, the equity, all events and run.json go to the folder.
+  tickstep backtest rotate.py 600000.SSE=sh600000.csv 000001.SZSE=sz000001.csv --tz Asia/Shanghai
+
+Data are trades (CSV files of Binance, recorded feeds), bars (tables with a header, klines), Parquet or
+tick files, packed or not. Several files without a symbol follow one another in time. A picture, the
+fills, the equity, all events and run.json go to the folder.
+"""
+LOOKAHEAD_EXAMPLE = """\
+example:
+  tickstep lookahead grid.py BTCUSDT-aggTrades-2024-08-08.zip --param step=10
+
+Puts another market in the place of all rows after a moment, runs again, and compares what came
+before. The first event that differs is shown, and the exit code is 1.
 """
 DEMO_EXAMPLE = """\
 example:
@@ -107,22 +119,40 @@ def main(argv: Sequence[str] | None = None) -> int:
 def _backtest(arguments: argparse.Namespace) -> int:
     strategy = StrategySource.read(arguments.strategy)
     values = parameter_values(strategy.kind, _pairs(arguments.param))
-    source = TicksSource(tuple(arguments.trades), arguments.tick_size, arguments.lot)
-    with ProgressLine("read") as line:
-        ticks = source.read(line)
-        line.done(f"{len(ticks):,} trades")
-    settings = _settings(arguments)
-    result = _run(strategy.kind(**values), ticks, arguments.skip_scan, settings)
+    source, data = _read(arguments)
+    settings = _settings(arguments) | {"alternatives": arguments.alternatives}
+    result = _run(strategy.kind(**values), data, arguments.skip_scan, settings)
     assert strategy.file is not None, "it was read from a file"
     folder = arguments.out or Path(f"{strategy.file.stem}-run")
     return _finish(result, folder, arguments, strategy, source)
 
 
+def _read(arguments: argparse.Namespace) -> tuple[DataSource, Any]:
+    source = DataSource.of(arguments.data, vars(arguments))
+    with ProgressLine("read") as line:
+        data = source.read(line)
+        parts = data.values() if isinstance(data, dict) else [data]
+        rows = sum(map(len, parts))
+        kinds = {"trades" if isinstance(each, Ticks) else "bars" for each in parts}
+        line.done(f"{rows:,} {' and '.join(sorted(kinds))}")
+    return source, data
+
+
 def _demo(arguments: argparse.Namespace) -> int:
-    strategy, source = StrategySource.built_in(), TicksSource((), sample_ticks=arguments.ticks)
+    strategy, source = StrategySource.built_in(), DataSource((), sample_ticks=arguments.ticks)
     settings = {"cash": DEMO_CASH}
     result = _run(strategy.kind(), source.read(), arguments.skip_scan, settings)
     return _finish(result, arguments.out or Path(DEMO_FOLDER), arguments, strategy, source)
+
+
+def _lookahead(arguments: argparse.Namespace) -> int:
+    strategy = StrategySource.read(arguments.strategy)
+    values = parameter_values(strategy.kind, _pairs(arguments.param))
+    _, data = _read(arguments)
+    made = strategy.kind(**values)
+    found = lookahead(made, data, cuts=arguments.cuts, **_settings(arguments))
+    print(found)
+    return 0 if found.is_clean else DIFFERENT
 
 
 def _verify(arguments: argparse.Namespace) -> int:
@@ -132,10 +162,10 @@ def _verify(arguments: argparse.Namespace) -> int:
     return 0 if verdict.is_same else DIFFERENT
 
 
-def _run(strategy: Strategy, ticks: Ticks, skip_scan: bool, settings: dict[str, Any]) -> Result:
+def _run(strategy: Strategy, data: Any, skip_scan: bool, settings: dict[str, Any]) -> Result:
     with ProgressLine("run") as line:
-        result = run(strategy, ticks, skip_scan=skip_scan, progress=line, **settings)
-        line.done(f"{result.account.row_count:,} ticks, {len(result.events):,} events")
+        result = run(strategy, data, skip_scan=skip_scan, progress=line, **settings)
+        line.done(f"{result.account.row_count:,} rows, {len(result.events):,} events")
     return result
 
 
@@ -144,7 +174,7 @@ def _finish(
     folder: Path,
     arguments: argparse.Namespace,
     strategy: StrategySource,
-    source: TicksSource,
+    source: DataSource,
 ) -> int:
     if not result.is_complete:
         print(result)
@@ -164,7 +194,7 @@ def _finish(
 
 
 def _settings(arguments: argparse.Namespace) -> dict[str, Any]:
-    names = ("cash", "maker_fee", "taker_fee", "spread_bps", "fill", "latency")
+    names = ("cash", "maker_fee", "taker_fee", "spread_bps", "fill", "latency", "participation")
     settings = {name: getattr(arguments, name) for name in names}
     return {name: value for name, value in settings.items() if value is not None}
 
@@ -191,34 +221,75 @@ def _parser() -> argparse.ArgumentParser:
     _add_backtest(commands)
     _add_demo(commands)
     _add_verify(commands)
+    _add_lookahead(commands)
     add_data(commands)
     return parser
 
 
 def _add_backtest(commands: Any) -> None:
     added = add_command(
-        commands, "backtest", "run a strategy file over trades", BACKTEST_EXAMPLE, _backtest
+        commands, "backtest", "run a strategy file over trades or bars", BACKTEST_EXAMPLE, _backtest
     )
+    _add_run(added)
+    _add_output(added, "folder for the results (named after the strategy)")
+    added.add_argument(
+        "--no-alternatives",
+        dest="alternatives",
+        action="store_false",
+        help="run once: do not try other rules of filling where they matter",
+    )
+
+
+def _add_lookahead(commands: Any) -> None:
+    added = add_command(
+        commands,
+        "lookahead",
+        "change the future and see whether the past changes",
+        LOOKAHEAD_EXAMPLE,
+        _lookahead,
+    )
+    _add_run(added)
+    added.add_argument(
+        "--cuts", type=int, default=CUTS_DEFAULT, metavar="N", help="moments to try (5)"
+    )
+
+
+def _add_run(added: argparse.ArgumentParser) -> None:
+    """What is run, over what, and by which rules."""
     added.add_argument("strategy", metavar="STRATEGY.py[:Class]", help="file with a ts.Strategy")
-    added.add_argument("trades", nargs="+", type=Path, metavar="TRADES", help="files of trades")
+    added.add_argument(
+        "data", nargs="+", metavar="DATA", help="files of trades or bars; SYMBOL=FILE for several"
+    )
     added.add_argument(
         "--param", action="append", default=[], metavar="NAME=VALUE", help="set a parameter"
     )
-    added.add_argument("--cash", metavar="MONEY", help="initial cash (100000)")
-    added.add_argument("--maker-fee", metavar="FRACTION", help="of the value (0.0001)")
-    added.add_argument("--taker-fee", metavar="FRACTION", help="of the value (0.0002)")
-    added.add_argument("--spread-bps", metavar="BPS", help="the whole bid-ask spread (2)")
-    added.add_argument(
+    rules = added.add_argument_group("rules")
+    rules.add_argument("--cash", metavar="MONEY", help="initial cash (100000)")
+    rules.add_argument("--maker-fee", metavar="FRACTION", help="of the value (0.0001)")
+    rules.add_argument("--taker-fee", metavar="FRACTION", help="of the value (0.0002)")
+    rules.add_argument("--spread-bps", metavar="BPS", help="the whole bid-ask spread (2)")
+    rules.add_argument(
         "--fill",
         choices=("through", "touch"),
         help="when resting limits trade: only beyond their price (default), or at it",
     )
-    added.add_argument("--tick-size", metavar="MONEY", help="step of prices (found in the data)")
-    added.add_argument("--lot", metavar="QTY", help="step of quantities (found in the data)")
-    added.add_argument(
+    rules.add_argument(
         "--latency", metavar="TIME", help="from an order to the market: 50ms, 1s (the least)"
     )
-    _add_output(added, "folder for the results (named after the strategy)")
+    rules.add_argument(
+        "--participation",
+        metavar="FRACTION",
+        help="of the quantity of a tick or bar that is ours (0.1 of bars)",
+    )
+    reading = added.add_argument_group("reading")
+    reading.add_argument("--kind", choices=("ticks", "bars"), help="where a file does not say")
+    reading.add_argument("--tick-size", metavar="MONEY", help="step of prices (found in the data)")
+    reading.add_argument("--lot", metavar="QTY", help="step of quantities (found in the data)")
+    reading.add_argument("--interval", metavar="TIME", help="of bars: 1m, 1d (found in the data)")
+    reading.add_argument("--tz", metavar="ZONE", help="of dates without one: Asia/Shanghai (UTC)")
+    reading.add_argument(
+        "--snap", action="store_true", default=None, help="round what is off the grid of a table"
+    )
 
 
 def _add_demo(commands: Any) -> None:

@@ -14,11 +14,12 @@ from typing import Any, NamedTuple
 import numpy as np
 
 from tickstep.backtest import run
+from tickstep.datasource import DataSource
 from tickstep.divergence import difference_lines, first_difference
 from tickstep.engine import EVENT_DTYPE, EngineConfig, Events
 from tickstep.errors import ConfigError, DataError
 from tickstep.result import RUN_FORMAT, Result
-from tickstep.sources import StrategySource, TicksSource, parameter_values
+from tickstep.sources import StrategySource, parameter_values
 from tickstep.ticks import Progress
 
 __all__ = ["Verdict", "first_difference", "verify"]
@@ -70,10 +71,8 @@ def verify(path: str | Path, progress: Progress | None = None) -> Verdict:
     strategy = StrategySource.recorded(record["strategy"], file.parent)
     texts = {name: str(text) for name, text in record["strategy"]["parameters"].items()}
     values = parameter_values(strategy.kind, texts)
-    ticks = TicksSource.recorded(record["data"], file.parent).read()
-    again = run(
-        strategy.kind(**values), ticks, config=config, alternatives=False, progress=progress
-    )
+    data = DataSource.recorded(record["data"], file.parent).read()
+    again = run(strategy.kind(**values), data, config=config, alternatives=False, progress=progress)
     if not again.is_complete:
         raise KeyboardInterrupt
     return _compared(record, _read_events(file.parent / "events.npy"), strategy, again)

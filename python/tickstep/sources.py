@@ -1,4 +1,4 @@
-"""Strategies and trades by name: files to classes and columns, and how a record tells of them.
+"""Strategies by name: files to classes, and how a record tells of them.
 
 What is run is what is hashed. A strategy file, and each module that it imports from its own folder, is
 compiled from the very bytes whose SHA-256 goes into `run.json`.
@@ -13,20 +13,15 @@ from collections.abc import Callable, Mapping, Sequence
 from decimal import Decimal, InvalidOperation
 from importlib.abc import MetaPathFinder, SourceLoader
 from importlib.machinery import ModuleSpec, PathFinder
-from itertools import pairwise
 from pathlib import Path
 from types import MappingProxyType, ModuleType
 from typing import Any, NamedTuple
 
-import numpy as np
-
 from tickstep import demo
-from tickstep.data.load import read_trades
-from tickstep.errors import ConfigError, DataError
+from tickstep.errors import ConfigError
 from tickstep.strategy import Strategy, parameters_of
-from tickstep.ticks import Progress, Ticks
 
-__all__ = ["StrategySource", "TicksSource", "parameter_values"]
+__all__ = ["StrategySource", "parameter_values", "path_from"]
 
 MODULE_NAME = "tickstep_strategy_file"
 TRUTHS = {"true": True, "yes": True, "1": True, "false": False, "no": False, "0": False}
@@ -85,7 +80,7 @@ class StrategySource(NamedTuple):
         if self.file is None:
             return {"built_in": True}
         return {
-            "file": _path_from(folder, self.file),
+            "file": path_from(folder, self.file),
             "class": self.kind.__name__,
             "sha256": self.sha256,
             "modules": dict(sorted(self.modules.items())),
@@ -271,100 +266,8 @@ def _read_as(default: Any, text: str) -> Any:
     return ast.literal_eval(text)
 
 
-# --- Where ticks come from. -----------------------------------------------------------------------
-
-
-class TicksSource(NamedTuple):
-    """Files of trades and how to read them; or the length of the computed sample."""
-
-    files: tuple[Path, ...]
-    tick_size: str | None = None
-    lot: str | None = None
-    sample_ticks: int | None = None
-
-    def read(self, progress: Progress | None = None) -> Ticks:
-        """Read the files, in the order given, as one.
-
-        Parameters
-        ----------
-        progress : callable, optional
-            As of `read_trades`, for each file.
-
-        Returns
-        -------
-        Ticks
-            The trades.
-
-        Raises
-        ------
-        DataError, ConfigError
-            When a file is bad, or the files do not fit together.
-        OSError
-            When a file cannot be read.
-        """
-        if self.sample_ticks is not None:
-            return demo.sample(self.sample_ticks)
-        parts = [
-            read_trades(file, tick_size=self.tick_size, lot=self.lot, progress=progress)
-            for file in self.files
-        ]
-        return parts[0] if len(parts) == 1 else _joined(parts, self.files)
-
-    def record(self, folder: Path) -> dict[str, Any]:
-        """Write down where the files are, seen from a folder."""
-        if self.sample_ticks is not None:
-            return {"built_in": True, "ticks": self.sample_ticks}
-        files = [_path_from(folder, file) for file in self.files]
-        return {"files": files, "tick_size": self.tick_size, "lot": self.lot}
-
-    @classmethod
-    def recorded(cls, record: Mapping[str, Any], folder: Path) -> "TicksSource":
-        """Read what `record` wrote down."""
-        if record.get("built_in") and isinstance(record.get("ticks"), int):
-            return cls((), sample_ticks=record["ticks"])
-        if not isinstance(record.get("files"), list):
-            raise ConfigError(
-                "run.json names no files of trades: a program made it, not `tickstep backtest`",
-                hint="run the program again and compare the digests",
-            )
-        files = tuple(folder / str(name) for name in record["files"])
-        return cls(files, record.get("tick_size"), record.get("lot"))
-
-
-def _joined(parts: Sequence[Ticks], files: Sequence[Path]) -> Ticks:
-    first = parts[0]
-    for (before, after), file in zip(pairwise(parts), files[1:], strict=True):
-        _check_follows(before, after, file)
-    names = ("time", "price_ticks", "qty_lots", "side")
-    columns = [np.concatenate([getattr(part, name) for part in parts]) for name in names]
-    for column in columns:
-        column.flags.writeable = False
-    return Ticks(
-        *columns,
-        tick_size=first.tick_size,
-        lot=first.lot,
-        time_unit=first.time_unit,
-        symbol=first.symbol,
-    )
-
-
-def _check_follows(before: Ticks, after: Ticks, file: Path) -> None:
-    for name in ("symbol", "time_unit", "tick_size", "lot"):
-        ours, theirs = getattr(before, name), getattr(after, name)
-        if ours != theirs:
-            raise ConfigError(
-                f"{file.name} has the {name} {theirs}, the file before it {ours}",
-                hint="give files of one instrument; --tick-size and --lot make sizes agree",
-            )
-    if len(before) and len(after) and after.time[0] < before.time[-1]:
-        raise DataError(
-            f"{file.name} begins at {after.datetimes[0]}, before the end of the file before it, "
-            f"{before.datetimes[-1]}",
-            hint="give the files in order of time",
-        )
-
-
-def _path_from(folder: Path, file: Path) -> str:
+def path_from(folder: Path, file: Path) -> str:
+    """Write down where a file is, seen from a folder: what is moved with it is still found."""
     try:
         return Path(os.path.relpath(file.resolve(), folder.resolve())).as_posix()
     except ValueError:  # another drive
