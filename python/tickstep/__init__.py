@@ -56,6 +56,7 @@ from tickstep.errors import (
     UnknownOrderError,
 )
 from tickstep.lookahead import lookahead
+from tickstep.portfolio import Holdings, HoldWeights, Portfolio
 from tickstep.result import Result
 from tickstep.strategy import Alert, Bar, Fill, OrderUpdate, SessionUpdate, Strategy
 from tickstep.ticks import Ticks
@@ -69,6 +70,7 @@ if TYPE_CHECKING:
     from tickstep.data.calendar import calendar
     from tickstep.data.depth import read_book, read_depth_bands
     from tickstep.data.fetch import backfill
+    from tickstep.data.holdings import read_holdings
     from tickstep.data.load import read_table, read_trades
     from tickstep.data.parquet import read_arrow, read_parquet
     from tickstep.data.quality import check, repair
@@ -95,6 +97,8 @@ __all__ = [
     "EngineConfig",
     "EventKind",
     "Fill",
+    "HoldWeights",
+    "Holdings",
     "Instrument",
     "InternalError",
     "MoneyOverflowError",
@@ -102,6 +106,7 @@ __all__ = [
     "Order",
     "OrderError",
     "OrderUpdate",
+    "Portfolio",
     "Reason",
     "Result",
     "SessionUpdate",
@@ -130,6 +135,7 @@ __all__ = [
     "read_bars_by_symbol",
     "read_book",
     "read_depth_bands",
+    "read_holdings",
     "read_parquet",
     "read_sql",
     "read_table",
@@ -152,6 +158,7 @@ _LAZY = {
     "open_bars": "tickstep.data.tickfile",
     "open_ticks": "tickstep.data.tickfile",
     "read_arrow": "tickstep.data.parquet",
+    "read_holdings": "tickstep.data.holdings",
     "read_parquet": "tickstep.data.parquet",
     "read_sql": "tickstep.data.sql",
     "read_bars": "tickstep.data.bars",

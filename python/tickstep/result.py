@@ -19,6 +19,7 @@ import numpy.typing as npt
 from tickstep import tables
 from tickstep.account import Account, Data, price_ranges
 from tickstep.assumptions import assumptions_of, warnings_of
+from tickstep.attribution import attribution_table
 from tickstep.benchmark import beside, values_of
 from tickstep.comparison import Comparison
 from tickstep.divergence import Difference, difference_lines, first_difference
@@ -415,6 +416,30 @@ class Result:
         True
         """
         return explained_table(self.account, interval, by_instrument)
+
+    def attribution(self, groups: Mapping[str, str] | None = None) -> "pl.DataFrame":
+        """Split the profit by instrument, or by group of instruments; the parts add up exactly.
+
+        Parameters
+        ----------
+        groups : mapping of str to str, optional
+            Group of each symbol, such as its sector; who is in none stands alone.
+
+        Returns
+        -------
+        polars.DataFrame
+            A row for each, the largest gain first: the parts of `explain_pnl`, their sum `pnl`, and
+            `contribution`, a fraction of the equity at the start.
+
+        Examples
+        --------
+        >>> import tickstep as ts
+        >>> from tickstep.demo import Grid, sample
+        >>> result = ts.backtest(Grid, sample(3_000), cash=10_000)
+        >>> round(result.attribution()["pnl"].sum(), 8) == result.stats["P&L"]
+        True
+        """
+        return attribution_table(self.account, groups)
 
     def execution(self, horizons: Sequence[str] = HORIZONS) -> Execution:
         """Measure how well orders traded: slippage, shortfall, markouts, maker share, fill ratio.

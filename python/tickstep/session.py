@@ -425,6 +425,11 @@ class Session:
         """Time of the tick that woke the strategy; the session's start before the first."""
         return self._venue.time if self._is_running else self._start_time
 
+    @property
+    def time_unit(self) -> str:
+        """Unit of all times."""
+        return self._scales.time_unit
+
     def snapshot(self, symbol: str | None = None) -> Snapshot:
         """The account, and the position in an instrument, now."""
         return self._venue.get_snapshot(symbol)

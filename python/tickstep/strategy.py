@@ -117,6 +117,10 @@ class Desk(Protocol):
         """Time of the wake-up, in the data's unit."""
 
     @property
+    def time_unit(self) -> str:
+        """Unit of all times."""
+
+    @property
     def symbols(self) -> tuple[str, ...]:
         """The instruments, in their order."""
 
@@ -730,6 +734,11 @@ class Strategy:
     def now(self) -> int:
         """Time of the tick that woke the strategy, in the data's unit; the session's start before."""
         return self._running.now
+
+    @property
+    def time_unit(self) -> str:
+        """Unit of all times: "s", "ms", "us" or "ns"."""
+        return self._running.time_unit
 
     @property
     def symbols(self) -> tuple[str, ...]:
