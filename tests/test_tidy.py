@@ -54,7 +54,7 @@ ROWS = (
     {"result"},
     {"alternatives", "settings"},
     {"backtest"},
-    {"lookahead"},
+    {"lookahead", "quick"},
     {"runfile"},
     {"__main__"},
 )

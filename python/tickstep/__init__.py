@@ -65,6 +65,7 @@ from tickstep.version import __version__
 if TYPE_CHECKING:
     from tickstep import analytics as analytics
     from tickstep import data as data
+    from tickstep import quick as quick
     from tickstep.data.adjust import Action, adjust
     from tickstep.data.bars import read_bars, read_bars_by_symbol
     from tickstep.data.calendar import calendar
@@ -185,7 +186,7 @@ def get_include() -> str:
 
 
 def __getattr__(name: str) -> Any:
-    if name in ("analytics", "data"):
+    if name in ("analytics", "data", "quick"):
         return import_module(f"tickstep.{name}")
     if name not in _LAZY:
         raise AttributeError(f"module 'tickstep' has no attribute {name!r}")
