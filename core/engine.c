@@ -509,3 +509,17 @@ tks_status tks_snapshot_get(const tks_engine *engine, uint32_t instrument,
     *snapshot_out = snapshot;
     return TKS_STATUS_OK;
 }
+
+tks_status tks_holding_get(const tks_engine *engine, uint32_t instrument, tks_holding *holding_out)
+{
+    if (!engine || !holding_out)
+        return TKS_STATUS_NULL_ARGUMENT;
+    if (instrument >= engine->instrument_count)
+        return TKS_STATUS_INSTRUMENT;
+    const tks__instrument *of = tks__instrument_at(engine, instrument);
+    *holding_out = (tks_holding){.time = engine->has_clock ? engine->clock : 0,
+                                 .tick_index = (int64_t)of->tick_count - 1,
+                                 .last_price_ticks = of->last_price_ticks,
+                                 .position_lots = tks__position(of)};
+    return TKS_STATUS_OK;
+}

@@ -644,6 +644,18 @@ typedef struct tks_snapshot {
 TKS_API tks_status tks_snapshot_get(const tks_engine *engine, uint32_t instrument,
                                     tks_snapshot *snapshot_out);
 
+/* What is known of an instrument without a look at the others. */
+typedef struct tks_holding {
+    int64_t time;             /* engine clock; 0 before the first tick */
+    int64_t tick_index;       /* of the instrument's last tick, -1 before its first */
+    int64_t last_price_ticks; /* 0 before its first tick */
+    int64_t position_lots;    /* long - short */
+} tks_holding;
+
+/* Errors: INSTRUMENT. Cost: O(1). */
+TKS_API tks_status tks_holding_get(const tks_engine *engine, uint32_t instrument,
+                                   tks_holding *holding_out);
+
 typedef struct tks_order_view {
     uint64_t order_id;
     tks_order order;        /* as placed and amended: qty_lots is the total */

@@ -248,6 +248,7 @@ class TickColumns:
         ask_ticks: npt.NDArray[Any] | None,
         allow_negative_prices: bool,
         has_ranges: bool = False,
+        bar_rows: tuple[int, int] | None = None,
     ) -> Self: ...
     @property
     def time(self) -> _Int64Array: ...
@@ -895,10 +896,10 @@ class Bar:
 
 @final
 class BarCursor:
-    """Iterator over the bars of an engine's bound data.
+    """Iterator over the bars of an engine's bound data, or over dicts of those of one moment.
 
     Yields None where an event of a kind in `stop_on` waits to be drained, before anything else is
-    taken.
+    taken, and whenever `pause_rows` more rows are done.
     """
 
     def __new__(
@@ -906,9 +907,57 @@ class BarCursor:
         engine: Engine,
         wanted: Sequence[tuple[int, str, tuple[int, int] | None, Counter]],
         stop_on: int,
+        pause_rows: int,
+        is_gathering: bool,
     ) -> Self: ...
     def __iter__(self) -> Self: ...
-    def __next__(self) -> Bar | None: ...
+    def __next__(self) -> Bar | dict[str, Bar] | None: ...
+    @property
+    def rows_done(self) -> int:
+        """Rows taken, of all feeds."""
+
+@disjoint_base
+class StrategyBase:
+    """What a strategy asks at every bar; `tickstep.Strategy` is made from it."""
+
+    def __new__(cls, *_args: Any, **_kwargs: Any) -> Self: ...
+    def __getnewargs__(self) -> tuple[()]: ...
+    def _take_seat(self, engine: Engine | None) -> None:
+        """Take the engine that the strategy runs in, None for another venue."""
+
+    @property
+    def position(self) -> float:
+        """Position in the one instrument, in its units, long above 0; see `position_of`."""
+
+    def position_of(self, symbol: str) -> float:
+        """Tell the position in an instrument, in its units, long above 0."""
+
+    def sma(self, length: int, symbol: str | None = None, interval: str | None = None) -> Line:
+        """Tell the mean of the last closes.
+
+        Parameters
+        ----------
+        length : int
+            How many.
+        symbol, interval : str, optional
+            As for `history`.
+
+        Returns
+        -------
+        Line
+            To compare with other lines and numbers; NaN until there are so many closes.
+
+        Examples
+        --------
+        >>> import tickstep as ts
+        >>> class Cross(ts.Strategy):
+        ...     fast, slow = 10, 30
+        ...     def on_bar(self, bar):
+        ...         if self.sma(self.fast) > self.sma(self.slow):
+        ...             self.target_percent(bar.symbol, 0.9)
+        ...         else:
+        ...             self.close(bar.symbol)
+        """
 
 @final
 class TickCursor:
@@ -1283,6 +1332,37 @@ class Engine:
 
     def position_of(self, symbol: str | None = None) -> float:
         """Return the position in an instrument in its units, long above 0."""
+
+    def price_of(self, symbol: str | None = None) -> float | None:
+        """Return the price of an instrument's last tick in money; None before the first."""
+
+    def holding(self, symbol: str | None = None) -> tuple[int, int, int]:
+        """Return what is known of an instrument without adding up the account.
+
+        Parameters
+        ----------
+        symbol : str, optional
+            The instrument, where the engine has several.
+
+        Returns
+        -------
+        tuple of int
+            Number of its last tick (-1 before its first), the price of that in ticks (0 before),
+            and the position in lots, long above 0.
+
+        Examples
+        --------
+        >>> import tickstep as ts
+        >>> engine = ts.Engine(ts.EngineConfig(tick_size=1, lot=1))
+        >>> _ = engine.place_order(ts.Order("MARKET", "SELL", 2))
+        >>> engine.step_tick(ts.Tick(1000, 50, 1, "BUY"))
+        >>> engine.holding()
+        (0, 50, -2)
+        """
+
+    @property
+    def positions(self) -> dict[str, float]:
+        """Position of every instrument in its units, long above 0."""
 
     @property
     def position(self) -> float:

@@ -13,7 +13,7 @@ import numpy as np
 from tickstep._kernel import BarCursor, Counter
 from tickstep.alternatives import beside, copier
 from tickstep.bars import Bars
-from tickstep.barticks import ROWS_OF_BAR, BarTicks
+from tickstep.barticks import BarTicks
 from tickstep.engine import EVENT_DTYPE, Engine, EngineConfig, EventKind, Events
 from tickstep.errors import ConfigError, StrategyError
 from tickstep.failures import strategy_error
@@ -177,12 +177,12 @@ class _Replay:
 
     def taken(self) -> dict[str, Ticks | BarTicks]:
         """Rows that the run took, by symbol."""
-        counts = {symbol: self.engine.get_snapshot(symbol).tick_index + 1 for symbol in self.rows}
+        counts = {symbol: self.engine.holding(symbol)[0] + 1 for symbol in self.rows}
         return {symbol: rows[: counts[symbol]] for symbol, rows in self.rows.items()}
 
     @property
     def rows_done(self) -> int:
-        return sum(self.engine.get_snapshot(symbol).tick_index + 1 for symbol in self.rows)
+        return sum(self.engine.holding(symbol)[0] + 1 for symbol in self.rows)
 
     def run(self, skip_scan: bool, progress: Progress | None) -> None:
         """Run to the end."""
@@ -212,15 +212,19 @@ class _Replay:
         return any(market.own is not None for market in self._markets.values())
 
     def _by_bars(self) -> Iterator[int]:
-        bars = BarCursor(self.engine, self._wanted(), _mask(self.session.wake_on))
-        tell, step = self.session.bar, self.rows_total // PROGRESS_STEPS + 1
-        for told, bar in enumerate(bars, start=1):
-            if bar is None:
-                self._wake()
-            else:
+        step = self.rows_total // PROGRESS_STEPS + 1
+        wake_on, session = _mask(self.session.wake_on), self.session
+        bars = BarCursor(self.engine, self._wanted(), wake_on, step, session.hears_together)
+        tell, due = session.bar, step
+        # Nothing but the call for each bar: the loop costs more than what it drives.
+        for bar in bars:
+            if bar is not None:
                 tell(bar)
-            if told % step == 0:
-                yield min(told * ROWS_OF_BAR, self.rows_total - 1)
+                continue
+            self._wake()
+            if bars.rows_done >= due:
+                due += step
+                yield min(bars.rows_done, self.rows_total - 1)
         yield self.rows_total
 
     def _wanted(self) -> list[tuple[int, str, tuple[int, int] | None, Counter]]:

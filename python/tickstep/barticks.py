@@ -76,7 +76,7 @@ class BarTicks(TimedColumns):
             "side": _in_turn(np.zeros_like(continued), continued),
         }
         labels = bars._labels() | ({} if lot is None else {"lot": lot})
-        self._hold(columns, labels)
+        self._hold(columns, labels, (ROWS_OF_BAR, ROWS_OF_BAR))
 
     @classmethod
     def of_rows(cls, columns: Mapping[str, npt.NDArray[Any]], **labels: Any) -> Self:
@@ -122,7 +122,12 @@ class BarTicks(TimedColumns):
     def __repr__(self) -> str:
         return f"BarTicks({len(self)} rows{self._span()})"
 
-    def _hold(self, columns: Mapping[str, npt.NDArray[Any]], labels: Mapping[str, Any]) -> None:
+    def _hold(
+        self,
+        columns: Mapping[str, npt.NDArray[Any]],
+        labels: Mapping[str, Any],
+        bar_rows: tuple[int, int] | None = None,
+    ) -> None:
         self._take(columns, **{name: each for name, each in labels.items() if name != "interval"})
         held = self._columns
         self._feed = TickColumns(
@@ -134,6 +139,7 @@ class BarTicks(TimedColumns):
             held["high_ticks"],
             self.allow_negative_prices,
             has_ranges=True,
+            bar_rows=bar_rows,
         )
 
 

@@ -1017,11 +1017,6 @@ class Engine(_kernel.Engine):
 
     # Account.
 
-    @property
-    def positions(self) -> dict[str, float]:
-        """Position of every instrument in its units, long above 0."""
-        return {symbol: self.get_snapshot(symbol).position for symbol in self.symbols}
-
     def day_roll(self, prices: Number | Mapping[str, Number] | None = None) -> None:
         """End the trading day: settle positions, turn today's lots into yesterday's, end DAY orders.
 

@@ -18,6 +18,7 @@ from tickstep.bars import Bars
 from tickstep.engine import (
     LIQUIDITY_MAKER,
     REASON_BITS,
+    Engine,
     EventKind,
     Events,
     OpenOrder,
@@ -107,6 +108,16 @@ class Venue(Protocol):
 
     def position_of(self, symbol: str | None = None) -> float:
         """The position in an instrument now."""
+
+    def price_of(self, symbol: str | None = None) -> float | None:
+        """The price of an instrument's last tick; None before the first."""
+
+    def holding(self, symbol: str | None = None) -> tuple[int, int, int]:
+        """Tick index, last price in ticks and position in lots of an instrument."""
+
+    @property
+    def positions(self) -> dict[str, float]:
+        """The position in every instrument now."""
 
     def open_orders(self, symbol: str | None = None) -> list[OpenOrder]:
         """Orders and alerts that wait."""
@@ -362,12 +373,15 @@ class Session:
         self.symbols = scales.symbols
         # The venue's own: asked for at every bar.
         self.position = venue.position_of
+        self.price = venue.price_of
         self._start_time = start_time
         self._waits: dict[int, _Wait] = {}
         self._placed_at = (start_time, 0)  # a moment, and how many orders were placed in it
         self._hears_updates = _overrides(strategy, "on_order")
         self._hears_bars = _overrides(strategy, "on_bars")
         self.hears_ticks = _overrides(strategy, "on_tick")
+        # Without an `on_bar`, the bars of a moment are told once.
+        self.hears_together = self._hears_bars and not _overrides(strategy, "on_bar")
         self._together: dict[str, Bar] = {}
         self._targets: dict[str, int] = {}  # orders that `target` and the like have placed last
         self._brackets: dict[int, _Exits] = {}
@@ -375,6 +389,7 @@ class Session:
         self._calendar: Sessions | None = None
         self._is_running = False
         strategy._desk = self
+        strategy._take_seat(venue if isinstance(venue, Engine) else None)
 
     # For the driver.
 
@@ -410,8 +425,13 @@ class Session:
                 self._updated(Event._make(row))
 
     @property
-    def bar(self) -> Callable[[Bar], None]:
-        """To be called for each bar that is over, and counted in its series already."""
+    def bar(self) -> Callable[[Any], None]:
+        """To be called for each bar that is over, and counted in its series already.
+
+        With `hears_together`, for all bars of one moment, by symbol.
+        """
+        if self.hears_together:
+            return self.strategy.on_bars
         return self._gather if self._hears_bars else self.strategy.on_bar
 
     def stop(self) -> None:
@@ -433,6 +453,11 @@ class Session:
     def snapshot(self, symbol: str | None = None) -> Snapshot:
         """The account, and the position in an instrument, now."""
         return self._venue.get_snapshot(symbol)
+
+    def positions(self) -> dict[str, float]:
+        """The positions that are not 0, by symbol."""
+        held = self._venue.positions
+        return {symbol: position for symbol, position in held.items() if position}
 
     def history(self, symbol: str | None, interval: str | None) -> BarSeries:
         """The bars that are over."""
@@ -484,14 +509,12 @@ class Session:
     def target(self, symbol: str | None, qty: Number) -> int | None:
         """Trade at the market so as to hold a quantity."""
         symbol = self._named(symbol)
-        held = self._venue.get_snapshot(symbol).position_decimal
-        return self._trade(symbol, Decimal(str(qty)) - held)
+        return self._trade(symbol, Decimal(str(qty)) - self._held(symbol))
 
     def target_value(self, symbol: str | None, value: Number) -> int | None:
         """Trade at the market so as to hold a value."""
         symbol = self._named(symbol)
-        snapshot = self._venue.get_snapshot(symbol)
-        return self._trade(symbol, self._worth(symbol, value, snapshot) - snapshot.position_decimal)
+        return self._trade(symbol, self._worth(symbol, value) - self._held(symbol))
 
     def rebalance(self, weights: Mapping[str, Number]) -> list[int]:
         """Trade at the market so as to hold shares of the equity."""
@@ -501,9 +524,8 @@ class Session:
         missing = {}
         for symbol in self.symbols:
             value = equity * float(weights.get(symbol, 0))
-            snapshot = self._venue.get_snapshot(symbol)
-            wanted = self._worth(symbol, value, snapshot) if value else 0
-            missing[symbol] = wanted - snapshot.position_decimal
+            wanted = self._worth(symbol, value) if value else 0
+            missing[symbol] = wanted - self._held(symbol)
         in_turn = sorted(missing.items(), key=lambda each: each[1] > 0)  # sells before buys
         placed = (self._trade(symbol, qty) for symbol, qty in in_turn)
         return [order_id for order_id in placed if order_id is not None]
@@ -684,15 +706,21 @@ class Session:
             )
         return self.symbols[0] if symbol is None else symbol
 
-    def _worth(self, symbol: str, value: Number, snapshot: Snapshot) -> Decimal:
+    def _held(self, symbol: str) -> Decimal:
+        """The position, exact."""
+        _, _, lots = self._venue.holding(symbol)
+        return self._by_symbol[symbol].lot.decimal(lots)
+
+    def _worth(self, symbol: str, value: Number) -> Decimal:
         """Quantity of a value at the last price, in whole board lots."""
         scale = self._by_symbol[symbol]
-        if snapshot.tick_index < 0 or snapshot.last_price_ticks == 0:
+        tick_index, price_ticks, _ = self._venue.holding(symbol)
+        if tick_index < 0 or price_ticks == 0:
             raise OrderError(
                 f"{symbol} has no price yet to count a value in",
                 hint="act in on_bar or later, or give a quantity",
             )
-        one = snapshot.last_price_ticks * Decimal(scale.tick.step) * scale.multiplier
+        one = price_ticks * Decimal(scale.tick.step) * scale.multiplier
         steps = Decimal(str(value)) / one / scale.qty_step
         return steps.to_integral_value(ROUND_DOWN) * scale.qty_step
 

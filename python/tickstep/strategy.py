@@ -8,9 +8,9 @@ what it orders is live from the next tick on.
 
 from collections.abc import Callable, Mapping, Sequence
 from decimal import Decimal
-from typing import Any, Literal, NamedTuple, Protocol, Self
+from typing import Any, Literal, NamedTuple, Protocol
 
-from tickstep._kernel import Bar, Line
+from tickstep._kernel import Bar, Line, StrategyBase
 from tickstep.bars import Bars
 from tickstep.engine import OpenOrder, Order, Snapshot, Tick
 from tickstep.errors import ConfigError, OrderError, StateError, nearest
@@ -130,6 +130,12 @@ class Desk(Protocol):
     def position(self, symbol: str | None = None) -> float:
         """The position in an instrument now."""
 
+    def positions(self) -> dict[str, float]:
+        """The positions that are not 0, by symbol."""
+
+    def price(self, symbol: str | None = None) -> float | None:
+        """The price of an instrument's last tick; None before the first."""
+
     def history(self, symbol: str | None, interval: str | None) -> BarSeries:
         """The bars that are over."""
 
@@ -176,7 +182,7 @@ class Desk(Protocol):
         """Place orders of which one fill cancels the others."""
 
 
-class Strategy:
+class Strategy(StrategyBase):
     """Base class of strategies: override what you want to hear about, call the verbs to trade.
 
     Class attributes are the parameters: `Grid(step=5)` overrides one, an unknown name is an error.
@@ -216,13 +222,6 @@ class Strategy:
     """
 
     _desk: Desk | None = None
-    _lines: dict[tuple[int, str | None, str | None], Line]
-
-    def __new__(cls, *_: Any, **__: Any) -> Self:
-        """Make one with what it needs, even where a subclass has an `__init__` of its own."""
-        made = super().__new__(cls)
-        made._lines = {}
-        return made
 
     def __init__(self, **parameters: Any) -> None:
         known = parameters_of(type(self))
@@ -746,19 +745,9 @@ class Strategy:
         return self._running.symbols
 
     @property
-    def position(self) -> float:
-        """Position in the one instrument, in its units, long above 0; see `position_of`."""
-        return (self._desk or self._running).position()
-
-    def position_of(self, symbol: str) -> float:
-        """Tell the position in an instrument, in its units, long above 0."""
-        return self._running.position(symbol)
-
-    @property
     def positions(self) -> dict[str, float]:
         """Positions by symbol, those of 0 left out."""
-        held = {symbol: self._running.position(symbol) for symbol in self.symbols}
-        return {symbol: position for symbol, position in held.items() if position}
+        return self._running.positions()
 
     @property
     def cash(self) -> float:
@@ -777,8 +766,7 @@ class Strategy:
 
     def price_of(self, symbol: str | None) -> float | None:
         """Tell the price of an instrument's last tick; None before the first."""
-        snapshot = self._running.snapshot(symbol)
-        return None if snapshot.tick_index < 0 else snapshot.last_price
+        return self._running.price(symbol)
 
     def history(self, symbol: str | None = None, interval: str | None = None) -> BarSeries:
         """Look back on the bars that are over.
@@ -801,39 +789,6 @@ class Strategy:
             When these bars were not asked for.
         """
         return self._running.history(symbol, interval)
-
-    def sma(self, length: int, symbol: str | None = None, interval: str | None = None) -> Line:
-        """Tell the mean of the last closes.
-
-        Parameters
-        ----------
-        length : int
-            How many.
-        symbol, interval : str, optional
-            As for `history`.
-
-        Returns
-        -------
-        Line
-            To compare with other lines and numbers; NaN until there are so many closes.
-
-        Examples
-        --------
-        >>> import tickstep as ts
-        >>> class Cross(ts.Strategy):
-        ...     fast, slow = 10, 30
-        ...     def on_bar(self, bar):
-        ...         if self.sma(self.fast) > self.sma(self.slow):
-        ...             self.target_percent(bar.symbol, 0.9)
-        ...         else:
-        ...             self.close(bar.symbol)
-        """
-        # Asked for at every bar: what was found once is kept by what was asked.
-        line = self._lines.get((length, symbol, interval))
-        if line is None:
-            line = self._running.history(symbol, interval).sma(length)
-            self._lines[length, symbol, interval] = line
-        return line
 
     def line(
         self,

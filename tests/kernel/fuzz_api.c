@@ -900,6 +900,8 @@ static void ask(world *w)
     uint32_t instrument = get_byte(&w->in) % (w->config.instrument_count + 1);
     tks_digest before = hash_of(w->engine);
     tks_snapshot_get(w->engine, instrument, &snapshot);
+    tks_holding holding;
+    tks_holding_get(w->engine, instrument, &holding);
     tks_order_get(w->engine, make_id(w), views);
     uint64_t after_id = make_id(w);
     uint32_t capacity = get_byte(&w->in) % 9;

@@ -206,6 +206,11 @@ static void check_identities(const tks_engine *engine)
     for (uint32_t i = 0; i < engine->instrument_count; i++) {
         if (tks_snapshot_get(engine, i, &s) != TKS_STATUS_OK)
             return;
+        tks_holding h;
+        if (tks_holding_get(engine, i, &h) != TKS_STATUS_OK || h.time != s.time ||
+            h.tick_index != s.tick_index || h.last_price_ticks != s.last_price_ticks ||
+            h.position_lots != s.position_lots)
+            fail("a holding is not that of the snapshot", NAIVE);
         const tks_instrument *rules = &tks__instrument_at(engine, i)->rules;
         for (int j = 0; j < 4; j++) {
             const tks_bucket *b = &s.buckets[j];

@@ -181,6 +181,12 @@ FIELD(tks_snapshot, frozen_units, 144);
 FIELD(tks_snapshot, available_units, 152);
 FIELD(tks_snapshot, buckets, 160);
 
+SIZE(tks_holding, 32);
+FIELD(tks_holding, time, 0);
+FIELD(tks_holding, tick_index, 8);
+FIELD(tks_holding, last_price_ticks, 16);
+FIELD(tks_holding, position_lots, 24);
+
 SIZE(tks_order_view, 136);
 FIELD(tks_order_view, order_id, 0);
 FIELD(tks_order_view, order, 8);

@@ -292,6 +292,7 @@ static void test_null_engine(void)
     tks_batch_result result = {.struct_size = sizeof result};
     tks_schedule schedule = {.struct_size = sizeof schedule};
     tks_snapshot snapshot;
+    tks_holding holding;
     tks_order_view view;
     tks_digest digest;
     size_t size;
@@ -313,6 +314,7 @@ static void test_null_engine(void)
     EXPECT(tks_events_drain(NULL, NULL, 0, &count), NULL_ARGUMENT);
     EXPECT(tks_event_digest(NULL, &digest), NULL_ARGUMENT);
     EXPECT(tks_snapshot_get(NULL, 0, &snapshot), NULL_ARGUMENT);
+    EXPECT(tks_holding_get(NULL, 0, &holding), NULL_ARGUMENT);
     EXPECT(tks_order_get(NULL, 1, &view), NULL_ARGUMENT);
     EXPECT(tks_orders_open(NULL, 0, 0, NULL, 0, &count), NULL_ARGUMENT);
     EXPECT(tks_state_size(NULL, &size), NULL_ARGUMENT);
@@ -363,6 +365,7 @@ static void test_null_arguments(world *w)
     EXPECT(tks_digest_update(NULL, &event, 1), NULL_ARGUMENT);
     EXPECT(tks_digest_update(&digest, NULL, 1), NULL_ARGUMENT);
     EXPECT(tks_snapshot_get(w->engine, 0, NULL), NULL_ARGUMENT);
+    EXPECT(tks_holding_get(w->engine, 0, NULL), NULL_ARGUMENT);
     EXPECT(tks_order_get(w->engine, 1, NULL), NULL_ARGUMENT);
     EXPECT(tks_orders_open(w->engine, 0, 0, NULL, 1, &count), NULL_ARGUMENT);
     EXPECT(tks_orders_open(w->engine, 0, 0, NULL, 0, NULL), NULL_ARGUMENT);
@@ -593,6 +596,8 @@ static void test_money(void)
     EXPECT(tks_day_roll(w.engine, NULL), OK);
     tks_snapshot snapshot;
     EXPECT(tks_snapshot_get(w.engine, 2, &snapshot), INSTRUMENT);
+    tks_holding holding;
+    EXPECT(tks_holding_get(w.engine, 2, &holding), INSTRUMENT);
     uint32_t count;
     EXPECT(tks_orders_open(w.engine, 2, 0, NULL, 0, &count), INSTRUMENT);
     EXPECT(step(&w, 2, TKS_PRICE_END - 1), OK); /* the mark alone is beyond 64 bits */

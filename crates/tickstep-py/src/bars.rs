@@ -3,15 +3,17 @@
 use std::cmp::Reverse;
 use std::collections::{BinaryHeap, VecDeque};
 use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, AtomicI64, Ordering::Relaxed};
 
 use pyo3::prelude::*;
-use pyo3::types::PyString;
+use pyo3::types::{PyDict, PyString};
 
 use crate::convert::{Grid, Steps};
 use crate::engine::Engine;
 use crate::errors::Kind;
-use crate::exclusive::Exclusive;
+use crate::exclusive::{Exclusive, Turn};
 use crate::line::Counter;
+use crate::reuse::{Pair, Reused};
 
 /// What the numbers of a bar are read with, and its names.
 struct Terms {
@@ -22,7 +24,7 @@ struct Terms {
 }
 
 /// The whole numbers of a bar.
-#[derive(Clone, Copy, PartialEq)]
+#[derive(Clone, Copy)]
 pub struct Figures {
     pub start: i64,
     pub stop: i64,
@@ -34,6 +36,21 @@ pub struct Figures {
 }
 
 impl Figures {
+    /// In the order of their places in a `Bar`.
+    #[inline]
+    fn numbers(&self) -> [i64; 7] {
+        let Figures {
+            start,
+            stop,
+            open,
+            high,
+            low,
+            close,
+            volume,
+        } = *self;
+        [start, stop, open, high, low, close, volume]
+    }
+
     /// Takes in the bar that follows.
     fn join(&mut self, next: &Figures) {
         self.high = self.high.max(next.high);
@@ -43,13 +60,24 @@ impl Figures {
     }
 }
 
+/// Places of the whole numbers in a `Bar`.
+const START: usize = 0;
+const STOP: usize = 1;
+const OPEN: usize = 2;
+const HIGH: usize = 3;
+const LOW: usize = 4;
+const CLOSE: usize = 5;
+const VOLUME: usize = 6;
+
+// The numbers are atomics because the loop writes the next bar into an object that only it holds;
+// for everybody who can see the object it never changes.
 /// Trades of one interval, complete; `start` <= time < `stop`.
 #[pyclass(frozen, module = "tickstep._kernel")]
 pub struct Bar {
     terms: Arc<Terms>,
-    figures: Figures,
+    numbers: [AtomicI64; 7],
     trades: Option<i64>,
-    is_last: bool,
+    is_last: AtomicBool,
 }
 
 #[pymethods]
@@ -90,10 +118,8 @@ impl Bar {
             volume: volume_lots,
         };
         Bar {
-            terms: Arc::new(terms),
-            figures,
             trades,
-            is_last: true,
+            ..Bar::of(&Arc::new(terms), &figures, true)
         }
     }
 
@@ -109,37 +135,37 @@ impl Bar {
 
     #[getter]
     fn start(&self) -> i64 {
-        self.figures.start
+        self.number(START)
     }
 
     #[getter]
     fn stop(&self) -> i64 {
-        self.figures.stop
+        self.number(STOP)
     }
 
     #[getter]
     fn open(&self) -> f64 {
-        self.terms.tick.value(self.figures.open)
+        self.terms.tick.value(self.number(OPEN))
     }
 
     #[getter]
     fn high(&self) -> f64 {
-        self.terms.tick.value(self.figures.high)
+        self.terms.tick.value(self.number(HIGH))
     }
 
     #[getter]
     fn low(&self) -> f64 {
-        self.terms.tick.value(self.figures.low)
+        self.terms.tick.value(self.number(LOW))
     }
 
     #[getter]
     fn close(&self) -> f64 {
-        self.terms.tick.value(self.figures.close)
+        self.terms.tick.value(self.number(CLOSE))
     }
 
     #[getter]
     fn volume(&self) -> f64 {
-        self.terms.lot.value(self.figures.volume)
+        self.terms.lot.value(self.number(VOLUME))
     }
 
     #[getter]
@@ -150,38 +176,38 @@ impl Bar {
     /// Whether it is the last of those that are over at one moment.
     #[getter]
     fn is_last(&self) -> bool {
-        self.is_last
+        self.is_last.load(Relaxed)
     }
 
     #[getter]
     fn open_ticks(&self) -> i64 {
-        self.figures.open
+        self.number(OPEN)
     }
 
     #[getter]
     fn high_ticks(&self) -> i64 {
-        self.figures.high
+        self.number(HIGH)
     }
 
     #[getter]
     fn low_ticks(&self) -> i64 {
-        self.figures.low
+        self.number(LOW)
     }
 
     #[getter]
     fn close_ticks(&self) -> i64 {
-        self.figures.close
+        self.number(CLOSE)
     }
 
     #[getter]
     fn volume_lots(&self) -> i64 {
-        self.figures.volume
+        self.number(VOLUME)
     }
 
     fn __eq__(&self, other: &Bound<'_, Bar>) -> bool {
         let other = other.get();
         let names = |bar: &Bar| (bar.terms.symbol.to_string(), bar.terms.interval.to_string());
-        self.figures == other.figures
+        self.numbers() == other.numbers()
             && self.trades == other.trades
             && self.terms.tick == other.terms.tick
             && self.terms.lot == other.terms.lot
@@ -193,14 +219,46 @@ impl Bar {
             "Bar({}, {}, {} to {}: open={:?}, high={:?}, low={:?}, close={:?}, volume={:?})",
             self.terms.symbol,
             self.terms.interval,
-            self.figures.start,
-            self.figures.stop,
+            self.start(),
+            self.stop(),
             self.open(),
             self.high(),
             self.low(),
             self.close(),
             self.volume(),
         )
+    }
+}
+
+impl Bar {
+    fn of(terms: &Arc<Terms>, figures: &Figures, is_last: bool) -> Bar {
+        Bar {
+            terms: Arc::clone(terms),
+            numbers: figures.numbers().map(AtomicI64::new),
+            trades: None,
+            is_last: is_last.into(),
+        }
+    }
+
+    fn number(&self, place: usize) -> i64 {
+        self.numbers[place].load(Relaxed)
+    }
+
+    fn numbers(&self) -> [i64; 7] {
+        std::array::from_fn(|place| self.number(place))
+    }
+}
+
+impl Reused for Bar {
+    /// Its figures, and whether it is the last of its moment.
+    type Value = (Figures, bool);
+
+    #[inline]
+    fn write(&self, (figures, is_last): &(Figures, bool)) {
+        for (place, number) in self.numbers.iter().zip(figures.numbers()) {
+            place.store(number, Relaxed);
+        }
+        self.is_last.store(*is_last, Relaxed);
     }
 }
 
@@ -213,44 +271,41 @@ struct View {
     partial: Option<Figures>,
     /// Bars told of.
     counter: Counter,
+    /// The objects that the loop hands out.
+    shown: Pair<Bar>,
 }
 
 impl View {
-    fn told(&self, figures: Figures) -> Over {
-        Over {
-            bar: Bar {
-                terms: Arc::clone(&self.terms),
-                figures,
-                trades: None,
-                is_last: false,
-            },
-            counter: self.counter.clone(),
-        }
-    }
-
     /// The bar in the making, if it is over at this time.
-    fn over(&mut self, time: i64) -> Option<Over> {
-        let partial = self.partial.take_if(|partial| partial.stop <= time)?;
-        Some(self.told(partial))
+    fn over(&mut self, time: i64) -> Option<Figures> {
+        self.partial.take_if(|partial| partial.stop <= time)
     }
 
     /// Takes in a bar of the feed and gives the one that is over with it.
-    fn take(&mut self, figures: Figures) -> Option<Over> {
+    fn take(&mut self, figures: &Figures) -> Option<Figures> {
         let Some((length, phase)) = self.cut else {
-            return Some(self.told(figures));
+            return Some(*figures);
         };
         match &mut self.partial {
-            Some(partial) => partial.join(&figures),
+            Some(partial) => partial.join(figures),
             None => {
                 let start = (figures.start - phase).div_euclid(length) * length + phase;
                 self.partial = Some(Figures {
                     start,
                     stop: start + length,
-                    ..figures
+                    ..*figures
                 });
             }
         }
         self.over(figures.stop)
+    }
+
+    fn show(&mut self, py: Python<'_>, figures: Figures, is_last: bool) -> PyResult<Py<Bar>> {
+        self.counter.advance();
+        let terms = &self.terms;
+        self.shown.show(py, &(figures, is_last), |(figures, is_last)| {
+            Bar::of(terms, figures, *is_last)
+        })
     }
 }
 
@@ -260,8 +315,9 @@ type Wanted = (usize, Py<PyString>, Option<(i64, i64)>, Py<Counter>);
 
 /// A bar that is over and not told of.
 struct Over {
-    bar: Bar,
-    counter: Counter,
+    feed: usize,
+    view: usize,
+    figures: Figures,
 }
 
 /// What a loop has before it.
@@ -275,19 +331,22 @@ struct Place {
     time: i64,
     /// Sequence of the last event that was looked at.
     seen: u64,
+    rows_done: u64,
+    /// When so many rows are done, the loop gives its caller a turn.
+    pause_at: u64,
 }
 
-/// Iterator over the bars of an engine's bound data. Yields None where an event of a kind in `stop_on`
-/// waits to be drained, before anything else is taken.
+/// Iterator over the bars of an engine's bound data: each bar, or all of one moment in a dict by
+/// symbol. Yields None where an event of a kind in `stop_on` waits to be drained, before anything else
+/// is taken, and whenever `pause_rows` more rows are done.
 #[pyclass(frozen, module = "tickstep._kernel")]
 pub struct BarCursor {
     engine: Py<Engine>,
     stop_on: u32,
+    pause_rows: u64,
+    is_gathering: bool,
     place: Exclusive<Place>,
 }
-
-/// Rows taken without a word to Python between two looks for signals.
-const PIECE_ROWS: usize = 1 << 20;
 
 #[pymethods]
 impl BarCursor {
@@ -297,6 +356,8 @@ impl BarCursor {
         engine: &Bound<'_, Engine>,
         wanted: Vec<Wanted>,
         stop_on: u32,
+        pause_rows: u64,
+        is_gathering: bool,
     ) -> PyResult<BarCursor> {
         let feeds = engine.get().feeds(py)?;
         let mut views: Vec<Vec<View>> = feeds.iter().map(|_| Vec::new()).collect();
@@ -313,6 +374,7 @@ impl BarCursor {
                 cut,
                 partial: None,
                 counter: counter.get().clone(),
+                shown: Pair::default(),
             });
         }
         for own in &mut views {
@@ -327,9 +389,13 @@ impl BarCursor {
                 over: VecDeque::new(),
                 time: i64::MIN,
                 seen: 0,
+                rows_done: 0,
+                pause_at: pause_rows,
             }),
             engine: engine.clone().unbind(),
             stop_on,
+            pause_rows,
+            is_gathering,
         })
     }
 
@@ -337,60 +403,133 @@ impl BarCursor {
         slf
     }
 
-    fn __next__(&self, py: Python<'_>) -> PyResult<Option<Option<Bar>>> {
-        let mut place = self.place.take(py).ok_or_else(|| {
-            let hint = "one loop belongs to one thread at a time";
-            Kind::State.error(py, "the loop is in the midst of another call", hint)
-        })?;
-        for _ in 0..PIECE_ROWS {
+    fn __next__(&self, py: Python<'_>) -> PyResult<Option<Option<Py<PyAny>>>> {
+        let mut place = self.turn(py)?;
+        loop {
             let next = place.next.peek().map(|Reverse((time, _))| *time);
-            if next.is_none_or(|next| next > place.time) {
-                if let Some(Over { mut bar, counter }) = place.over.pop_front() {
-                    counter.advance();
-                    bar.is_last = place.over.is_empty();
-                    return Ok(Some(Some(bar)));
-                }
+            if next.is_none_or(|next| next > place.time) && !place.over.is_empty() {
+                return place.tell(py, self.is_gathering).map(Some).map(Some);
             }
             if next.is_none() {
                 return Ok(None);
             }
-            if self.take_row(py, &mut place)? {
+            if place.rows_done >= place.pause_at {
+                place.pause_at += self.pause_rows;
+                return Ok(Some(None));
+            }
+            if self.take_rows(py, &mut place)? {
                 return Ok(Some(None));
             }
         }
-        py.check_signals()?;
-        Ok(Some(None))
+    }
+
+    /// Rows taken, of all feeds.
+    #[getter]
+    fn rows_done(&self, py: Python<'_>) -> PyResult<u64> {
+        Ok(self.turn(py)?.rows_done)
     }
 }
 
 impl BarCursor {
-    /// Takes the next row of all; true when an event waits that the loop stops on.
-    fn take_row(&self, py: Python<'_>, place: &mut Place) -> PyResult<bool> {
+    #[inline]
+    fn turn<'a, 'py>(&'a self, py: Python<'py>) -> PyResult<Turn<'a, 'py, Place>> {
+        self.place.take(py).ok_or_else(|| {
+            let hint = "one loop belongs to one thread at a time";
+            Kind::State.error(py, "the loop is in the midst of another call", hint)
+        })
+    }
+
+    /// Takes the rows that come next, all of one feed, up to one after which there is something to
+    /// tell; true when an event waits that the loop stops on.
+    fn take_rows(&self, py: Python<'_>, place: &mut Place) -> PyResult<bool> {
         let Some(Reverse((time, feed))) = place.next.pop() else {
             return Ok(false);
         };
-        let told = place.over.len();
-        let views = &mut place.views[feed];
-        place
-            .over
-            .extend(views.iter_mut().filter_map(|view| view.over(time)));
-        if place.over.len() > told && time > place.time {
+        if place.is_over_before(feed, time) {
             // They were over before this row: it is taken when they have been told.
             place.next.push(Reverse((time, feed)));
             place.time = time - 1;
             return Ok(false);
         }
-        place.time = time;
+        let next = place.next.peek().map(|Reverse(head)| *head);
+        // What is over is told before a later row is taken.
+        let before = if place.over.is_empty() {
+            next
+        } else {
+            Some((time, usize::MAX))
+        };
         let engine = self.engine.get();
-        let taken = engine.take_row(py, feed, self.stop_on, &mut place.seen)?;
+        let taken = engine.take_rows(py, feed, before, self.stop_on, &mut place.seen)?;
+        place.time = taken.time;
+        place.rows_done += taken.rows;
         if let Some(time) = taken.next_time {
             place.next.push(Reverse((time, feed)));
         }
         if let Some(figures) = taken.bar {
-            for view in &mut place.views[feed] {
-                place.over.extend(view.take(figures));
-            }
+            place.take(feed, &figures);
         }
         Ok(taken.is_stop)
+    }
+}
+
+impl Place {
+    /// Whether longer bars were over before a row of this time came; they wait to be told then.
+    #[inline]
+    fn is_over_before(&mut self, feed: usize, time: i64) -> bool {
+        let told = self.over.len();
+        for (view, own) in self.views[feed].iter_mut().enumerate() {
+            if let Some(figures) = own.over(time) {
+                self.over.push_back(Over {
+                    feed,
+                    view,
+                    figures,
+                });
+            }
+        }
+        self.over.len() > told && time > self.time
+    }
+
+    /// Takes in a bar of a feed.
+    #[inline]
+    fn take(&mut self, feed: usize, figures: &Figures) {
+        for (view, own) in self.views[feed].iter_mut().enumerate() {
+            if let Some(figures) = own.take(figures) {
+                self.over.push_back(Over {
+                    feed,
+                    view,
+                    figures,
+                });
+            }
+        }
+    }
+
+    /// The bar that is next to tell of, or all that there are to tell of.
+    #[inline]
+    fn tell(&mut self, py: Python<'_>, is_gathering: bool) -> PyResult<Py<PyAny>> {
+        if is_gathering {
+            return self.tell_all(py);
+        }
+        Ok(self.next_bar(py)?.into_any())
+    }
+
+    /// Of several intervals the shortest, as the loop tells that last.
+    fn tell_all(&mut self, py: Python<'_>) -> PyResult<Py<PyAny>> {
+        let together = PyDict::new(py);
+        while !self.over.is_empty() {
+            let bar = self.next_bar(py)?;
+            together.set_item(&bar.get().terms.symbol, &bar)?;
+        }
+        Ok(together.into_any().unbind())
+    }
+
+    #[inline]
+    fn next_bar(&mut self, py: Python<'_>) -> PyResult<Py<Bar>> {
+        let Over {
+            feed,
+            view,
+            figures,
+        } = self.over.pop_front().expect("a bar is over");
+        let is_last = self.over.is_empty();
+        self.views[feed][view].show(py, figures, is_last)
     }
 }

@@ -6,13 +6,13 @@ use std::collections::binary_heap::PeekMut;
 use std::mem::transmute;
 use std::ops::Range;
 
-use pyo3::ffi;
 use pyo3::prelude::*;
-use tickstep::{Extent, Feed, FeedSet, Instrument};
+use tickstep::{Feed, FeedSet, Instrument};
 
 use crate::bars::Figures;
 use crate::errors::{Kind, raised, raised_row};
 use crate::markets::Market;
+use crate::reuse::Pair;
 use crate::ticks::{Tick, TickColumns};
 
 /// Ticks that were bound to one instrument.
@@ -20,7 +20,7 @@ struct BoundTicks {
     instrument: u32,
     columns: Py<TickColumns>,
     /// The objects that a cursor hands out.
-    shown: TickPair,
+    shown: Pair<Tick>,
 }
 
 /// All ticks bound to an engine, in order of instruments, and the places reached in them.
@@ -57,7 +57,7 @@ impl Bindings {
             .map(|(instrument, columns, _)| BoundTicks {
                 instrument,
                 columns,
-                shown: TickPair::default(),
+                shown: Pair::default(),
             })
             .collect();
         Ok(Bindings {
@@ -72,7 +72,7 @@ impl Bindings {
         let copy = |one: &BoundTicks| BoundTicks {
             instrument: one.instrument,
             columns: one.columns.clone_ref(py),
-            shown: TickPair::default(),
+            shown: Pair::default(),
         };
         Bindings {
             ticks: self.ticks.iter().map(copy).collect(),
@@ -143,22 +143,10 @@ impl Bindings {
         self.feeds.set_cursor(feed, self.feeds.cursor(feed) + 1);
     }
 
-    /// The bar whose last row this is: a range that continues the row of its open.
-    pub fn bar_ending_at(&self, feed: usize, row: usize, tick: &tickstep::Tick) -> Option<Figures> {
-        if tick.extent != Extent::ContinuedRange || row == 0 {
-            return None;
-        }
-        let one = &self.ticks[feed];
-        let open = one.columns.get().row(row - 1, one.instrument);
-        Some(Figures {
-            start: open.time,
-            stop: tick.time + 1,
-            open: open.price_ticks,
-            high: tick.ask_ticks,
-            low: tick.bid_ticks,
-            close: tick.price_ticks,
-            volume: tick.qty_lots,
-        })
+    /// The bar that is told of after this row, where the rows are those of bars.
+    #[inline]
+    pub fn bar_told_after(&self, feed: usize, row: usize) -> Option<Figures> {
+        self.ticks[feed].columns.get().bar_told_after(row)
     }
 
     /// Goes beyond a tick that was taken, and shows it.
@@ -171,7 +159,11 @@ impl Bindings {
         market: &Market,
     ) -> PyResult<Py<Tick>> {
         self.pass(feed);
-        self.ticks[feed].shown.show(py, tick, market)
+        let make = |tick: &tickstep::Tick| {
+            let named = (market.scale.tick, market.symbol.clone_ref(py));
+            Tick::of_lots(tick, market.scale.lot, Some(named))
+        };
+        self.ticks[feed].shown.show(py, tick, make)
     }
 }
 
@@ -256,54 +248,4 @@ impl Lead {
     pub fn close(&mut self) -> usize {
         std::mem::take(self).rows
     }
-}
-
-/// Two objects used in turn: while a loop holds the one, the other is free to become the next tick.
-#[derive(Default)]
-pub struct TickPair {
-    ticks: [Option<Py<Tick>>; 2],
-    is_second: bool,
-}
-
-impl TickPair {
-    /// The tick as an object: one that only we hold, or a new one.
-    #[inline]
-    pub fn show(
-        &mut self,
-        py: Python<'_>,
-        tick: &tickstep::Tick,
-        market: &Market,
-    ) -> PyResult<Py<Tick>> {
-        self.is_second = !self.is_second;
-        let place = &mut self.ticks[usize::from(self.is_second)];
-        match place {
-            Some(spare) if is_free(py, spare) => {
-                spare.get().write(tick);
-                Ok(spare.clone_ref(py))
-            }
-            _ => replaced(py, place, tick, market),
-        }
-    }
-}
-
-/// A new object, of which the pair keeps one reference.
-#[cold]
-#[inline(never)]
-fn replaced(
-    py: Python<'_>,
-    place: &mut Option<Py<Tick>>,
-    tick: &tickstep::Tick,
-    market: &Market,
-) -> PyResult<Py<Tick>> {
-    let named = (market.scale.tick, market.symbol.clone_ref(py));
-    let made = Py::new(py, Tick::of_lots(tick, market.scale.lot, Some(named)))?;
-    *place = Some(made.clone_ref(py));
-    Ok(made)
-}
-
-/// Whether nobody but the pair holds the object, so that it can become another tick unseen.
-#[inline]
-fn is_free(_py: Python<'_>, tick: &Py<Tick>) -> bool {
-    // SAFETY: the object is alive, and the token shows that no other thread counts meanwhile.
-    unsafe { ffi::Py_REFCNT(tick.as_ptr()) == 1 }
 }

@@ -27,13 +27,20 @@ pub struct Engine {
     state: Exclusive<State>,
 }
 
-/// What came of taking one row.
+/// Rows taken without a word to Python, at most.
+const PIECE_ROWS: u64 = 1 << 16;
+
+/// What came of taking rows of one feed.
 #[derive(Default)]
-pub struct TakenRow {
+pub struct TakenRows {
+    pub rows: u64,
+    /// Of the last of them.
+    pub time: i64,
     /// Of the feed's next row.
     pub next_time: Option<i64>,
-    /// The bar that is over with the row.
+    /// The bar to tell of after the last of them.
     pub bar: Option<Figures>,
+    /// Whether the last of them emitted an event that was asked for.
     pub is_stop: bool,
 }
 
@@ -391,10 +398,51 @@ impl Engine {
     }
 
     #[pyo3(signature = (symbol=None))]
-    fn position_of(&self, py: Python<'_>, symbol: Option<&Bound<'_, PyString>>) -> PyResult<f64> {
+    pub fn position_of(
+        &self,
+        py: Python<'_>,
+        symbol: Option<&Bound<'_, PyString>>,
+    ) -> PyResult<f64> {
         let instrument = self.markets.index_of(py, symbol, Kind::Config)?;
-        let lots = self.exact(py, instrument)?.position_lots;
+        let lots = self.holding_at(py, instrument)?.position_lots;
         Ok(self.markets[instrument].scale.lot.value(lots))
+    }
+
+    #[pyo3(signature = (symbol=None))]
+    fn price_of(
+        &self,
+        py: Python<'_>,
+        symbol: Option<&Bound<'_, PyString>>,
+    ) -> PyResult<Option<f64>> {
+        let instrument = self.markets.index_of(py, symbol, Kind::Config)?;
+        let held = self.holding_at(py, instrument)?;
+        let price = self.markets[instrument]
+            .scale
+            .tick
+            .value(held.last_price_ticks);
+        Ok((held.tick_index >= 0).then_some(price))
+    }
+
+    /// Tick index, last price and position of an instrument, as the kernel counts them.
+    #[pyo3(signature = (symbol=None))]
+    fn holding(
+        &self,
+        py: Python<'_>,
+        symbol: Option<&Bound<'_, PyString>>,
+    ) -> PyResult<(i64, i64, i64)> {
+        let instrument = self.markets.index_of(py, symbol, Kind::Config)?;
+        let held = self.holding_at(py, instrument)?;
+        Ok((held.tick_index, held.last_price_ticks, held.position_lots))
+    }
+
+    #[getter]
+    fn positions<'py>(&self, py: Python<'py>) -> PyResult<Bound<'py, PyDict>> {
+        let positions = PyDict::new(py);
+        for (instrument, market) in (0..).zip(self.markets.iter()) {
+            let lots = self.holding_at(py, instrument)?.position_lots;
+            positions.set_item(&market.symbol, market.scale.lot.value(lots))?;
+        }
+        Ok(positions)
     }
 
     #[getter]
@@ -405,7 +453,7 @@ impl Engine {
 
     #[getter]
     fn time(&self, py: Python<'_>) -> PyResult<i64> {
-        Ok(self.exact(py, 0)?.time)
+        Ok(self.holding_at(py, 0)?.time)
     }
 
     // Answers.
@@ -559,6 +607,12 @@ impl Engine {
         exact(py, &self.turn(py)?.kernel, instrument)
     }
 
+    #[inline]
+    fn holding_at(&self, py: Python<'_>, instrument: u32) -> PyResult<tickstep::Holding> {
+        let held = self.turn(py)?.kernel.holding(instrument);
+        held.map_err(|error| raised(py, &error, Kind::Config))
+    }
+
     fn open_order(&self, py: Python<'_>, view: tickstep::OrderView) -> OpenOrder {
         let market = &self.markets[view.order.instrument];
         OpenOrder::new(view, market.scale.clone(), market.symbol.clone_ref(py))
@@ -588,35 +642,39 @@ impl Engine {
         &self.markets[instrument]
     }
 
-    /// Takes the next row of a bound feed, and sees whether it emitted an event of these kinds.
+    /// Takes rows of a bound feed up to one that emitted an event of these kinds, or after which there
+    /// is a bar to tell of, or before the first that comes after this time and feed.
     #[inline]
-    pub fn take_row(
+    pub fn take_rows(
         &self,
         py: Python<'_>,
         feed: usize,
+        before: Option<(i64, usize)>,
         stop_on: u32,
         seen: &mut u64,
-    ) -> PyResult<TakenRow> {
+    ) -> PyResult<TakenRows> {
         let mut state = self.bound_turn(py)?;
         let state = &mut *state;
-        if state.bound.next_time(feed).is_none() {
-            return Ok(TakenRow::default());
+        let mut taken = TakenRows::default();
+        loop {
+            taken.next_time = state.bound.next_time(feed);
+            let Some(time) = taken.next_time else {
+                return Ok(taken);
+            };
+            let is_later = before.is_some_and(|before| (time, feed) > before);
+            if taken.rows > 0 && (is_later || taken.is_stop || taken.bar.is_some())
+                || taken.rows == PIECE_ROWS
+            {
+                return Ok(taken);
+            }
+            let (tick, row) = state.bound.tick(feed);
+            self.take(py, state, &tick)?;
+            state.bound.pass(feed);
+            taken.rows += 1;
+            taken.time = time;
+            taken.is_stop = kinds_since(state.kernel.events(), seen) & stop_on != 0;
+            taken.bar = state.bound.bar_told_after(feed, row);
         }
-        let (tick, row) = state.bound.tick(feed);
-        self.take(py, state, &tick)?;
-        state.bound.pass(feed);
-        let events = state.kernel.events();
-        let new = events
-            .iter()
-            .rev()
-            .take_while(|event| event.sequence > *seen);
-        let is_stop = new.fold(0, |kinds, event| kinds | 1 << event.kind) & stop_on != 0;
-        *seen = events.last().map_or(*seen, |event| event.sequence);
-        Ok(TakenRow {
-            next_time: state.bound.next_time(feed),
-            bar: state.bound.bar_ending_at(feed, row, &tick),
-            is_stop,
-        })
     }
 
     /// Takes the next bound tick and shows it; none at the end.
@@ -637,6 +695,15 @@ impl Engine {
         let market = &self.markets[tick.instrument];
         state.bound.show(py, feed, &tick, market).map(Some)
     }
+}
+
+/// Kinds of the events after this sequence, which then is that of the last.
+fn kinds_since(events: &[Event], seen: &mut u64) -> u32 {
+    let new = events.iter().rev();
+    let new = new.take_while(|event| event.sequence > *seen);
+    let kinds = new.fold(0, |kinds, event| kinds | 1 << event.kind);
+    *seen = events.last().map_or(*seen, |event| event.sequence);
+    kinds
 }
 
 fn exact(

@@ -22,9 +22,11 @@ mod line;
 mod markets;
 mod order;
 mod scale;
+mod reuse;
 mod schedule;
 mod snapshot;
 mod source;
+mod strategy;
 mod table;
 mod ticks;
 mod trades;
@@ -48,6 +50,7 @@ mod _kernel {
         reason_message, reason_name,
         snapshot::Snapshot,
         status_message, status_name,
+        strategy::StrategyBase,
         table::TableParser,
         ticks::{Tick, TickColumns},
     };

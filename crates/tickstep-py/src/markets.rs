@@ -47,6 +47,10 @@ impl Markets {
         self.markets.len()
     }
 
+    pub fn iter(&self) -> impl Iterator<Item = &Market> {
+        self.markets.iter()
+    }
+
     /// The instrument with this index, or the error for one that does not exist.
     #[inline]
     pub fn get(&self, py: Python<'_>, instrument: u32) -> PyResult<&Market> {

@@ -10,8 +10,10 @@ use pyo3::prelude::*;
 use pyo3::types::{PyDict, PyString, PyTuple};
 use tickstep::{Columns, Decimal, Error, Feed, Instrument, RowError, Side, ZoneMap};
 
+use crate::bars::Figures;
 use crate::convert::{Grid, Number, Steps};
 use crate::errors::{Kind, raised, raised_at, raised_row};
+use crate::reuse::Reused;
 
 /// How the quantity of a tick is given.
 #[derive(Clone, Copy, PartialEq)]
@@ -273,9 +275,13 @@ impl Tick {
         }
     }
 
-    /// Becomes another tick of the same columns. For an object that nobody else can see.
+}
+
+impl Reused for Tick {
+    type Value = tickstep::Tick;
+
     #[inline]
-    pub fn write(&self, tick: &tickstep::Tick) {
+    fn write(&self, tick: &tickstep::Tick) {
         self.time.store(tick.time, Relaxed);
         self.price_ticks.store(tick.price_ticks, Relaxed);
         self.qty.store(tick.qty_lots, Relaxed);
@@ -439,6 +445,9 @@ pub struct TickColumns {
     quotes: Option<(Column<i64>, Column<i64>)>,
     /// Whether the quotes are lows and highs.
     has_ranges: bool,
+    /// Rows of each bar, and how many of them are past when it is told of; none where the rows are
+    /// not those of bars.
+    bar_rows: Option<(usize, usize)>,
     zone_map: ZoneMap,
     allow_negative_prices: bool,
 }
@@ -448,7 +457,7 @@ impl TickColumns {
     #[new]
     #[pyo3(signature = (
         time, price_ticks, qty_lots, side, bid_ticks, ask_ticks, allow_negative_prices,
-        has_ranges=false
+        has_ranges=false, bar_rows=None
     ))]
     #[expect(clippy::too_many_arguments, reason = "the columns")]
     fn new(
@@ -460,6 +469,7 @@ impl TickColumns {
         ask_ticks: Option<&Bound<'_, PyAny>>,
         allow_negative_prices: bool,
         has_ranges: bool,
+        bar_rows: Option<(usize, usize)>,
     ) -> PyResult<TickColumns> {
         let py = time.py();
         let quotes = quote_of(py, bid_ticks, ask_ticks)?;
@@ -471,6 +481,7 @@ impl TickColumns {
             side: Column::new(side, "side")?,
             quotes: quotes.map(quote_columns).transpose()?,
             has_ranges,
+            bar_rows,
             zone_map: no_map,
             allow_negative_prices,
         };
@@ -512,6 +523,7 @@ impl TickColumns {
             side: Column::new(side, "side")?,
             quotes: quotes.map(quote_columns).transpose()?,
             has_ranges: false,
+            bar_rows: None,
             zone_map: zone_map.map_err(|fault| raised(py, &fault, Kind::Data))?,
             price_ticks,
             allow_negative_prices,
@@ -673,6 +685,28 @@ impl TickColumns {
     /// Whether the rows were checked at least as strictly as these rules ask.
     pub fn is_checked_for(&self, rules: &Instrument) -> bool {
         rules.allow_negative || !self.allow_negative_prices
+    }
+
+    /// The bar that is told of after this row, if one is.
+    #[inline]
+    pub fn bar_told_after(&self, row: usize) -> Option<Figures> {
+        let (rows, told) = self.bar_rows?;
+        let (first, last) = (row - row % rows, row - row % rows + rows - 1);
+        if row + 1 - first != told || last >= self.time.rows {
+            return None;
+        }
+        let (lows, highs) = self.quotes.as_ref()?;
+        let (lows, highs) = (lows.as_slice(), highs.as_slice());
+        let (times, prices) = (self.time.as_slice(), self.price_ticks.as_slice());
+        Some(Figures {
+            start: times[first],
+            stop: times[last] + 1,
+            open: prices[first],
+            high: highs[first..=row].iter().copied().fold(i64::MIN, i64::max),
+            low: lows[first..=row].iter().copied().fold(i64::MAX, i64::min),
+            close: prices[row],
+            volume: self.qty_lots.as_slice()[row],
+        })
     }
 
     /// One row; the caller has seen that it exists.

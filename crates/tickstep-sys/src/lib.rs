@@ -405,6 +405,15 @@ pub struct tks_snapshot {
 
 #[repr(C)]
 #[derive(Clone, Copy, Debug, Default)]
+pub struct tks_holding {
+    pub time: i64,
+    pub tick_index: i64,
+    pub last_price_ticks: i64,
+    pub position_lots: i64,
+}
+
+#[repr(C)]
+#[derive(Clone, Copy, Debug, Default)]
 pub struct tks_order_view {
     pub order_id: u64,
     pub order: tks_order,
@@ -528,6 +537,11 @@ unsafe extern "C" {
         instrument: u32,
         snapshot_out: *mut tks_snapshot,
     ) -> tks_status;
+    pub fn tks_holding_get(
+        engine: *const tks_engine,
+        instrument: u32,
+        holding_out: *mut tks_holding,
+    ) -> tks_status;
     pub fn tks_order_get(
         engine: *const tks_engine,
         order_id: u64,
@@ -626,6 +640,9 @@ layout!(
     unrealized_units 72, fees_units 80, cash_units 88, in_units 96, income_units 104,
     wallet_fees_units 112, wallet_realized_units 120, wallet_unrealized_units 128,
     equity_units 136, frozen_units 144, available_units 152, buckets 160,
+);
+layout!(
+    tks_holding, 32, time 0, tick_index 8, last_price_ticks 16, position_lots 24,
 );
 layout!(
     tks_order_view, 136, order_id 0, order 8, filled_lots 80, placed_time 88, trigger_now_ticks 96,

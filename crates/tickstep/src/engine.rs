@@ -11,7 +11,7 @@ use crate::config::{Config, EVENTS_START, Instrument, ORDERS_START, RawConfig};
 use crate::error::{Error, Status};
 use crate::event::{Digest, Entry, Event, Reason};
 use crate::order::{Amend, Order, OrderView};
-use crate::snapshot::Snapshot;
+use crate::snapshot::{Holding, Snapshot};
 use crate::ticks::Tick;
 
 /// Open orders asked for at once.
@@ -437,6 +437,27 @@ impl Engine {
             Error::from(status).naming(|status| instrument_fault(status, instrument))
         })?;
         Ok(Snapshot::from_raw(&raw))
+    }
+
+    /// `tks_holding_get`: price and position of one instrument, at a cost that does not grow with the
+    /// number of instruments.
+    ///
+    /// # Errors
+    /// INSTRUMENT.
+    #[inline]
+    pub fn holding(&self, instrument: u32) -> Result<Holding, Error> {
+        let mut raw = sys::tks_holding::default();
+        // SAFETY: `raw` is an initialised engine; the holding is borrowed for the call.
+        let status = unsafe { sys::tks_holding_get(self.raw(), instrument, &raw mut raw) };
+        Status::check(status).map_err(|status| {
+            Error::from(status).naming(|status| instrument_fault(status, instrument))
+        })?;
+        Ok(Holding {
+            time: raw.time,
+            tick_index: raw.tick_index,
+            last_price_ticks: raw.last_price_ticks,
+            position_lots: raw.position_lots,
+        })
     }
 
     /// `tks_order_get`: an order as it stands; `None` when it has ended.

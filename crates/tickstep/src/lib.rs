@@ -57,7 +57,7 @@ pub use number::{Decimal, NumberError};
 pub use order::{Amend, Offset, Order, OrderType, OrderView, Side, TimeInForce};
 pub use pyramid::Extremes;
 pub use schedule::{Schedule, ScheduleColumns, When};
-pub use snapshot::{Bucket, Snapshot};
+pub use snapshot::{Bucket, Holding, Snapshot};
 pub use ticks::{Extent, OwnedColumns, Tick, Ticks};
 
 /// Version of the kernel in this build: major × 10000 + minor × 100 + patch.

@@ -81,6 +81,29 @@ pub struct Snapshot {
     pub buckets: [Bucket; 4],
 }
 
+/// What is known of one instrument without adding up the account.
+///
+/// ```
+/// use tickstep::{Config, Engine, Instrument, Order, Side, Tick};
+/// let mut engine = Engine::new(&Config::new(0, vec![Instrument::new(1)]))?;
+/// engine.place(&Order::market(Side::Sell, 5))?;
+/// engine.step(&Tick::new(7, 100, 1, Side::Buy))?;
+/// let holding = engine.holding(0)?;
+/// assert_eq!((holding.time, holding.last_price_ticks, holding.position_lots), (7, 100, -5));
+/// # Ok::<(), tickstep::Error>(())
+/// ```
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct Holding {
+    /// Engine clock; 0 before the first tick.
+    pub time: i64,
+    /// Of the instrument's last tick, -1 before its first.
+    pub tick_index: i64,
+    /// 0 before its first tick.
+    pub last_price_ticks: i64,
+    /// Long minus short.
+    pub position_lots: i64,
+}
+
 impl Snapshot {
     /// Index of the long lots opened today.
     pub const LONG_TODAY: usize = sys::TKS_LONG_TODAY;

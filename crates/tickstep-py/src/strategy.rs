@@ -1,0 +1,150 @@
+//! What a strategy asks at every bar, answered without a frame of Python.
+
+use pyo3::prelude::*;
+use pyo3::types::{PyDict, PyInt, PyString, PyTuple};
+
+use crate::engine::Engine;
+use crate::exclusive::{Exclusive, Turn};
+use crate::errors::Kind;
+use crate::line::Line;
+
+/// What a run gives to its strategy.
+#[derive(Default)]
+struct Seat {
+    /// None before a run, and where the venue is not an engine.
+    engine: Option<Py<Engine>>,
+    /// Means of closes that were asked for by their length alone.
+    by_length: Vec<(i64, Py<Line>)>,
+    /// Means of closes by all that they were asked for with.
+    by_key: Option<Py<PyDict>>,
+}
+
+/// What `tickstep.Strategy` is made from.
+#[pyclass(frozen, subclass, module = "tickstep._kernel")]
+pub struct StrategyBase {
+    seat: Exclusive<Seat>,
+}
+
+#[pymethods]
+impl StrategyBase {
+    /// Whatever a subclass takes is its own.
+    #[new]
+    #[pyo3(signature = (*_args, **_kwargs))]
+    fn new(_args: &Bound<'_, PyTuple>, _kwargs: Option<&Bound<'_, PyDict>>) -> StrategyBase {
+        StrategyBase {
+            seat: Exclusive::new(Seat::default()),
+        }
+    }
+
+    /// Says that there is nothing here that a copy would lack: a run begins with the session.
+    fn __getnewargs__<'py>(&self, py: Python<'py>) -> Bound<'py, PyTuple> {
+        PyTuple::empty(py)
+    }
+
+    /// Takes the engine that the strategy runs in, None for another venue.
+    fn _take_seat(&self, py: Python<'_>, engine: Option<Py<Engine>>) -> PyResult<()> {
+        let mut seat = self.turn(py)?;
+        let before = std::mem::replace(
+            &mut *seat,
+            Seat {
+                engine,
+                ..Seat::default()
+            },
+        );
+        drop(seat);
+        drop(before);
+        Ok(())
+    }
+
+    /// Position in the one instrument, in its units, long above 0; see `position_of`.
+    #[getter]
+    fn position(slf: &Bound<'_, Self>) -> PyResult<f64> {
+        held(slf, None)
+    }
+
+    /// Tell the position in an instrument, in its units, long above 0.
+    fn position_of(slf: &Bound<'_, Self>, symbol: &Bound<'_, PyString>) -> PyResult<f64> {
+        held(slf, Some(symbol))
+    }
+
+    /// Tell the mean of the last closes.
+    #[pyo3(signature = (length, symbol=None, interval=None))]
+    fn sma(
+        slf: &Bound<'_, Self>,
+        length: &Bound<'_, PyAny>,
+        symbol: Option<&Bound<'_, PyAny>>,
+        interval: Option<&Bound<'_, PyAny>>,
+    ) -> PyResult<Py<Line>> {
+        let py = slf.py();
+        if symbol.is_none() && interval.is_none() && length.is_exact_instance_of::<PyInt>() {
+            let closes: i64 = length.extract()?;
+            if let Some(line) = slf.get().turn(py)?.of_length(py, closes) {
+                return Ok(line);
+            }
+            let line = line_of(slf, length, None, None)?;
+            let mut seat = slf.get().turn(py)?;
+            seat.by_length.push((closes, line.clone_ref(py)));
+            return Ok(line);
+        }
+        let key = (length, symbol, interval).into_pyobject(py)?;
+        let lines = slf.get().turn(py)?.by_key(py);
+        let lines = lines.bind(py);
+        if let Some(line) = lines.get_item(&key)? {
+            return Ok(line.cast_into::<Line>()?.unbind());
+        }
+        let line = line_of(slf, length, symbol, interval)?;
+        lines.set_item(key, &line)?;
+        Ok(line)
+    }
+}
+
+impl StrategyBase {
+    #[inline]
+    fn turn<'a, 'py>(&'a self, py: Python<'py>) -> PyResult<Turn<'a, 'py, Seat>> {
+        self.seat.take(py).ok_or_else(|| {
+            let hint = "one strategy belongs to one thread at a time";
+            Kind::State.error(py, "the strategy is in the midst of another call", hint)
+        })
+    }
+}
+
+impl Seat {
+    fn of_length(&self, py: Python<'_>, length: i64) -> Option<Py<Line>> {
+        let mut known = self.by_length.iter();
+        let (_, line) = known.find(|(known, _)| *known == length)?;
+        Some(line.clone_ref(py))
+    }
+
+    fn by_key(&mut self, py: Python<'_>) -> Py<PyDict> {
+        let lines = self.by_key.get_or_insert_with(|| PyDict::new(py).unbind());
+        lines.clone_ref(py)
+    }
+}
+
+/// The position, of the engine itself or of whatever the strategy acts through.
+fn held(
+    strategy: &Bound<'_, StrategyBase>,
+    symbol: Option<&Bound<'_, PyString>>,
+) -> PyResult<f64> {
+    let py = strategy.py();
+    let seat = strategy.get().turn(py)?;
+    if let Some(engine) = &seat.engine {
+        return engine.get().position_of(py, symbol);
+    }
+    drop(seat);
+    let desk = strategy.getattr("_running")?;
+    desk.call_method1("position", (symbol,))?.extract()
+}
+
+/// A line that was not asked for before.
+fn line_of(
+    strategy: &Bound<'_, StrategyBase>,
+    length: &Bound<'_, PyAny>,
+    symbol: Option<&Bound<'_, PyAny>>,
+    interval: Option<&Bound<'_, PyAny>>,
+) -> PyResult<Py<Line>> {
+    let desk = strategy.getattr("_running")?;
+    let series = desk.call_method1("history", (symbol, interval))?;
+    let line = series.call_method1("sma", (length,))?;
+    Ok(line.cast_into::<Line>()?.unbind())
+}
