@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+import abc
+import copy
+import pickle
 from collections.abc import Callable
 from typing import Any
 
@@ -667,3 +670,141 @@ def test_lines_of_the_wrong_length() -> None:
 
     with pytest.raises(ts.StrategyError, match="there are 30 bars"):
         ts.backtest(Short, walk(30, 1))
+
+
+def test_bars_that_are_kept_stay_what_they_were() -> None:
+    class Keeper(ts.Strategy):
+        def on_start(self) -> None:
+            self.kept: list[ts.Bar] = []
+            self.closes: list[float] = []
+
+        def on_bar(self, bar: ts.Bar) -> None:
+            self.closes.append(bar.close)
+            if len(self.closes) % 3 != 1:
+                self.kept.append(bar)
+
+    strategy, data = Keeper(), walk(300, 4)
+    ts.backtest(strategy, data)
+    assert strategy.closes == data.close.tolist()
+    assert [bar.start for bar in strategy.kept] == [
+        int(time) for row, time in enumerate(data.time) if row % 3
+    ]
+    assert [bar.close for bar in strategy.kept] == [
+        close for row, close in enumerate(data.close.tolist()) if row % 3
+    ]
+
+
+def test_bars_of_a_moment_come_alone_or_with_each_bar() -> None:
+    """Who overrides `on_bars` alone is told the same as who hears each bar too."""
+
+    class Together(ts.Strategy):
+        def on_start(self) -> None:
+            self.told: list[Any] = []
+            self.every("1m")
+            self.every("5m", "B")
+
+        def on_bars(self, bars: dict[str, ts.Bar]) -> None:
+            rows = {symbol: (bar.interval, bar.close, bar.is_last) for symbol, bar in bars.items()}
+            self.told.append((self.now, rows, len(self.history("B", "1m"))))
+            self.rebalance({symbol: 1 / (2 + len(rows)) for symbol in rows})
+
+    class Each(Together):
+        def on_bar(self, bar: ts.Bar) -> None:
+            self.close_of_last = bar.close
+
+    alone, each = Together(), Each()
+    data = [walk(60, 1), walk(50, 2, "B")]
+    digests = {ts.backtest(strategy, data).event_digest for strategy in (alone, each)}
+    assert len(digests) == 1
+    assert alone.told == each.told
+    assert len(alone.told) == 60
+
+
+@pytest.mark.parametrize("mixed", [(), ("mixin",), ("abc",)])
+def test_strategies_are_classes_like_any_other(mixed: tuple[str, ...]) -> None:
+    class Mixin:
+        def twice(self, value: float) -> float:
+            return 2 * value
+
+    bases: dict[tuple[str, ...], tuple[type, ...]] = {
+        (): (Own,),
+        ("mixin",): (Mixin, Own),
+        ("abc",): (Own, abc.ABC),
+    }
+    kind: Any = type("Kind", bases[mixed], {})
+    strategy = kind(3)
+    ts.backtest(strategy, bars_of([5, 6, 7]), **PLAIN)
+    assert strategy.position == 3
+    assert strategy.__dict__["size"] == 3
+    with pytest.raises(AttributeError):
+        strategy.position = 4
+
+
+class Own(ts.Strategy):
+    """Has an `__init__` of its own that does not call the base's."""
+
+    def __init__(self, size: int) -> None:
+        self.size = size
+
+    def on_bar(self, bar: ts.Bar) -> None:
+        if self.sma(1) > 0 and self.position == 0:
+            self.buy(self.size)
+
+
+@pytest.mark.parametrize("protocol", [2, pickle.HIGHEST_PROTOCOL])
+def test_strategies_are_copied_and_pickled(protocol: int) -> None:
+    strategy = Own(2)
+    for copied in (
+        copy.copy(strategy),
+        copy.deepcopy(strategy),
+        pickle.loads(pickle.dumps(strategy, protocol)),
+    ):
+        assert copied is not strategy
+        assert vars(copied) == vars(strategy) == {"size": 2}
+        ts.backtest(copied, bars_of([5, 6, 7]), **PLAIN)
+        assert copied.position == 2
+
+
+def test_no_position_before_a_run() -> None:
+    for ask in (lambda s: s.position, lambda s: s.position_of("A"), lambda s: s.sma(3)):
+        with pytest.raises(ts.StateError, match="Own is not running"):
+            ask(Own(1))
+
+
+def test_hooks_set_on_the_object_are_called() -> None:
+    fills: list[ts.Fill] = []
+    strategy = Own(1)
+    strategy.on_fill = fills.append  # type: ignore[method-assign]
+    result = ts.backtest(strategy, bars_of([5, 6, 7]), **PLAIN)
+    assert [fill.position for fill in fills] == [1.0]
+    assert len(fills_of(result)) == 1
+
+
+def test_what_is_asked_of_many_instruments_is_what_a_snapshot_tells() -> None:
+    class Many(ts.Strategy):
+        def on_bars(self, bars: dict[str, ts.Bar]) -> None:
+            engine: Any = self._desk
+            for symbol in self.symbols:
+                snapshot = engine.snapshot(symbol)
+                assert self.position_of(symbol) == snapshot.position
+                price = None if snapshot.tick_index < 0 else snapshot.last_price
+                assert self.price_of(symbol) == price
+            held = {symbol: self.position_of(symbol) for symbol in self.symbols}
+            assert self.positions == {symbol: qty for symbol, qty in held.items() if qty}
+            self.rebalance({symbol: 1 / len(bars) for symbol in bars})
+
+    data = [walk(40, seed, symbol) for seed, symbol in enumerate("ABCDE")]
+    late = walk(40, 9, "F")
+    data.append(late.between(20 * MINUTE, None))
+    result = ts.backtest(Many, data)
+    assert len({fill[0] for fill in fills_of(result)}) == 6
+
+
+@pytest.mark.parametrize("qty", [0.25, "1.5", float("nan")])
+def test_a_target_off_the_grid_is_refused(qty: Any) -> None:
+    class Off(ts.Strategy):
+        def on_bar(self, bar: ts.Bar) -> None:
+            self.target(None, qty)
+
+    with pytest.raises(ts.OrderError, match="qty"):
+        ts.backtest(Off, bars_of([5, 6]))

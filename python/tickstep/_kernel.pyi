@@ -43,6 +43,7 @@ __all__ = [
     "Order",
     "ProfileState",
     "Snapshot",
+    "StrategyBase",
     "TableParser",
     "Tick",
     "TickColumns",
@@ -353,6 +354,27 @@ class Order:
         offset: str | None = None,
         symbol: str | None = None,
     ) -> Self: ...
+    @staticmethod
+    def of_lots(lots: int, lot: Grid, symbol: str) -> Order:
+        """Make a market order of whole lots, to buy above 0, to sell below.
+
+        Parameters
+        ----------
+        lots : int
+            How many; not 0.
+        lot : Grid
+            Their size.
+        symbol : str
+            The instrument.
+
+        Examples
+        --------
+        >>> import tickstep as ts
+        >>> from tickstep._kernel import Grid
+        >>> ts.Order.of_lots(-3, Grid("0.5", "lot"), "A")
+        Order('MARKET', 'SELL', qty=1.5)
+        """
+
     @property
     def order_type(self) -> _OrderType:
         """What the order waits for."""

@@ -377,6 +377,7 @@ class Session:
         self._start_time = start_time
         self._waits: dict[int, _Wait] = {}
         self._placed_at = (start_time, 0)  # a moment, and how many orders were placed in it
+        self._hears_fills = _overrides(strategy, "on_fill")
         self._hears_updates = _overrides(strategy, "on_order")
         self._hears_bars = _overrides(strategy, "on_bars")
         self.hears_ticks = _overrides(strategy, "on_tick")
@@ -396,8 +397,9 @@ class Session:
     @property
     def wake_on(self) -> tuple[str, ...]:
         """Kinds of events after which the session must be called."""
+        fills = ("FILLED",) if self._hears_fills else ()
         updates = tuple(UPDATES.values()) if self._hears_updates else ()
-        return ("FILLED", "ALERT", *updates)
+        return ("ALERT", *fills, *updates)
 
     def start(self) -> None:
         """Call `on_start`, before the first tick; bars that nobody asked for are watched for."""
@@ -418,7 +420,8 @@ class Session:
         for row in events.tolist():
             kind = row[0]
             if kind == FILLED:
-                self._filled(Event._make(row))
+                if self._hears_fills:
+                    self._filled(Event._make(row))
             elif kind == ALERT:
                 self._woken(Event._make(row))
             elif self._hears_updates and kind in UPDATES:
@@ -509,7 +512,8 @@ class Session:
     def target(self, symbol: str | None, qty: Number) -> int | None:
         """Trade at the market so as to hold a quantity."""
         symbol = self._named(symbol)
-        return self._trade(symbol, Decimal(str(qty)) - self._held(symbol))
+        wanted = self._by_symbol[symbol].lot.index(qty, "qty", OrderError)
+        return self._trade(symbol, wanted - self._held(symbol))
 
     def target_value(self, symbol: str | None, value: Number) -> int | None:
         """Trade at the market so as to hold a value."""
@@ -706,13 +710,12 @@ class Session:
             )
         return self.symbols[0] if symbol is None else symbol
 
-    def _held(self, symbol: str) -> Decimal:
-        """The position, exact."""
-        _, _, lots = self._venue.holding(symbol)
-        return self._by_symbol[symbol].lot.decimal(lots)
+    def _held(self, symbol: str) -> int:
+        """The position in lots."""
+        return self._venue.holding(symbol)[2]
 
-    def _worth(self, symbol: str, value: Number) -> Decimal:
-        """Quantity of a value at the last price, in whole board lots."""
+    def _worth(self, symbol: str, value: Number) -> int:
+        """Lots of a value at the last price, in whole board lots."""
         scale = self._by_symbol[symbol]
         tick_index, price_ticks, _ = self._venue.holding(symbol)
         if tick_index < 0 or price_ticks == 0:
@@ -722,24 +725,24 @@ class Session:
             )
         one = price_ticks * Decimal(scale.tick.step) * scale.multiplier
         steps = Decimal(str(value)) / one / scale.qty_step
-        return steps.to_integral_value(ROUND_DOWN) * scale.qty_step
+        whole = steps.to_integral_value(ROUND_DOWN) * scale.qty_step
+        return scale.lot.index(whole, "qty", OrderError)
 
-    def _trade(self, symbol: str, qty: Decimal) -> int | None:
+    def _trade(self, symbol: str, lots: int) -> int | None:
         """Order what is missing instead of what an earlier target still waits for."""
         if symbol in self._targets:
             waiting = self._venue.order(self._targets.pop(symbol))
             if waiting is not None:
-                lot = Decimal(self._by_symbol[symbol].lot.step)
-                rest = (waiting.qty_lots - waiting.filled_lots) * lot
-                if qty == (rest if waiting.side == "BUY" else -rest):
+                rest = waiting.qty_lots - waiting.filled_lots
+                if lots == (rest if waiting.side == "BUY" else -rest):
                     self._targets[symbol] = waiting.order_id
                     return None
                 self._venue.cancel_order(waiting.order_id)
-        if qty == 0:
+        if lots == 0:
             return None
-        side = "BUY" if qty > 0 else "SELL"
-        self._targets[symbol] = self.place(Order("MARKET", side, abs(qty), symbol=symbol))
-        return self._targets[symbol]
+        order = Order.of_lots(lots, self._by_symbol[symbol].lot, symbol)
+        self._targets[symbol] = order_id = self.place(order)
+        return order_id
 
     def _count_order(self) -> None:
         now = self.now
@@ -770,4 +773,5 @@ def _in_group(order: Order, group: int) -> Order:
 
 
 def _overrides(strategy: Strategy, name: str) -> bool:
-    return getattr(type(strategy), name) is not getattr(Strategy, name)
+    """Whether a method is the strategy's own, of its class or set on the object itself."""
+    return getattr(getattr(strategy, name), "__func__", None) is not getattr(Strategy, name)

@@ -303,9 +303,10 @@ impl View {
     fn show(&mut self, py: Python<'_>, figures: Figures, is_last: bool) -> PyResult<Py<Bar>> {
         self.counter.advance();
         let terms = &self.terms;
-        self.shown.show(py, &(figures, is_last), |(figures, is_last)| {
-            Bar::of(terms, figures, *is_last)
-        })
+        self.shown
+            .show(py, &(figures, is_last), |(figures, is_last)| {
+                Bar::of(terms, figures, *is_last)
+            })
     }
 }
 

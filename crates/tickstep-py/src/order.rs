@@ -6,7 +6,7 @@ use pyo3::prelude::*;
 use pyo3::types::{PyDict, PyString};
 use tickstep::{Amend, Offset, OrderType, OrderView, Side, TimeInForce};
 
-use crate::convert::{Number, Steps, off_grid, python_decimal};
+use crate::convert::{Grid, Number, Steps, off_grid, python_decimal};
 use crate::errors::{Kind, raised};
 use crate::scale::Scale;
 use crate::ticks::read_side;
@@ -78,6 +78,37 @@ impl Order {
                 Some(name) => named(name, "offset", Offset::ALL, Offset::name)?,
             },
             symbol: symbol.map(Bound::unbind),
+        };
+        order.check(py)?;
+        Ok(order)
+    }
+
+    /// A market order for lots of this size, to buy above 0, to sell below.
+    #[staticmethod]
+    fn of_lots(
+        py: Python<'_>,
+        lots: i64,
+        lot: &Grid,
+        symbol: Bound<'_, PyString>,
+    ) -> PyResult<Order> {
+        let qty = lot.steps().step().times(i128::from(lots.unsigned_abs()));
+        let order = Order {
+            order_type: OrderType::Market,
+            side: if lots < 0 { Side::Sell } else { Side::Buy },
+            qty: Some(Number::Exact(
+                qty.map_err(|error| raised(py, &error, Kind::Order))?,
+            )),
+            price: None,
+            trigger: None,
+            trail: None,
+            time_in_force: TimeInForce::Gtc,
+            expire_ts: None,
+            post_only: false,
+            reduce_only: false,
+            oco_group: 0,
+            tag: 0,
+            offset: Offset::None,
+            symbol: Some(symbol.unbind()),
         };
         order.check(py)?;
         Ok(order)

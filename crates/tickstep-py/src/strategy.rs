@@ -4,8 +4,8 @@ use pyo3::prelude::*;
 use pyo3::types::{PyDict, PyInt, PyString, PyTuple};
 
 use crate::engine::Engine;
-use crate::exclusive::{Exclusive, Turn};
 use crate::errors::Kind;
+use crate::exclusive::{Exclusive, Turn};
 use crate::line::Line;
 
 /// What a run gives to its strategy.
@@ -122,10 +122,7 @@ impl Seat {
 }
 
 /// The position, of the engine itself or of whatever the strategy acts through.
-fn held(
-    strategy: &Bound<'_, StrategyBase>,
-    symbol: Option<&Bound<'_, PyString>>,
-) -> PyResult<f64> {
+fn held(strategy: &Bound<'_, StrategyBase>, symbol: Option<&Bound<'_, PyString>>) -> PyResult<f64> {
     let py = strategy.py();
     let seat = strategy.get().turn(py)?;
     if let Some(engine) = &seat.engine {

@@ -274,7 +274,6 @@ impl Tick {
             form: Form::Lots,
         }
     }
-
 }
 
 impl Reused for Tick {
@@ -691,8 +690,15 @@ impl TickColumns {
     #[inline]
     pub fn bar_told_after(&self, row: usize) -> Option<Figures> {
         let (rows, told) = self.bar_rows?;
-        let (first, last) = (row - row % rows, row - row % rows + rows - 1);
-        if row + 1 - first != told || last >= self.time.rows {
+        // Known divisors cost a multiplication: this is asked at every row.
+        let place = match rows {
+            2 => row % 2,
+            3 => row % 3,
+            4 => row % 4,
+            _ => row % rows,
+        };
+        let (first, last) = (row - place, row - place + rows - 1);
+        if place + 1 != told || last >= self.time.rows {
             return None;
         }
         let (lows, highs) = self.quotes.as_ref()?;
