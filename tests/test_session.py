@@ -766,15 +766,19 @@ def test_strategies_are_copied_and_pickled(protocol: int) -> None:
 
 
 def test_no_position_before_a_run() -> None:
-    for ask in (lambda s: s.position, lambda s: s.position_of("A"), lambda s: s.sma(3)):
-        with pytest.raises(ts.StateError, match="Own is not running"):
-            ask(Own(1))
+    strategy = Own(1)
+    with pytest.raises(ts.StateError, match="Own is not running"):
+        _ = strategy.position
+    with pytest.raises(ts.StateError, match="Own is not running"):
+        strategy.position_of("A")
+    with pytest.raises(ts.StateError, match="Own is not running"):
+        strategy.sma(3)
 
 
 def test_hooks_set_on_the_object_are_called() -> None:
     fills: list[ts.Fill] = []
     strategy = Own(1)
-    strategy.on_fill = fills.append  # type: ignore[method-assign]
+    vars(strategy)["on_fill"] = fills.append
     result = ts.backtest(strategy, bars_of([5, 6, 7]), **PLAIN)
     assert [fill.position for fill in fills] == [1.0]
     assert len(fills_of(result)) == 1
