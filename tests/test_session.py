@@ -810,5 +810,20 @@ def test_a_target_off_the_grid_is_refused(qty: Any) -> None:
         def on_bar(self, bar: ts.Bar) -> None:
             self.target(None, qty)
 
-    with pytest.raises(ts.OrderError, match="qty"):
+    with pytest.raises(ts.StrategyError, match="qty"):
         ts.backtest(Off, bars_of([5, 6]))
+
+
+def test_a_bracket_in_the_midst_of_bars_is_followed() -> None:
+    """Nobody hears of fills until there is a bracket."""
+
+    class Late(ts.Strategy):
+        def on_bar(self, bar: ts.Bar) -> None:
+            if bar.start == MINUTE:
+                self.buy(2)
+            if bar.start == 2 * MINUTE:
+                self.bracket("BUY", 1, take_profit=14, stop_loss=5)
+
+    result = ts.backtest(Late, bars_of([10, 10, 10, 10, 15, 15]), **PLAIN)
+    minutes = [(fill[1] // MINUTE, fill[2], fill[3]) for fill in fills_of(result)]
+    assert minutes == [(2, 10, 2), (3, 10, 1), (4, 14, -1)]

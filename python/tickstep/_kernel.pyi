@@ -33,6 +33,7 @@ __all__ = [
     "Counter",
     "DeltaState",
     "Engine",
+    "EventMask",
     "ExponentialState",
     "FootprintState",
     "Grid",
@@ -917,6 +918,18 @@ class Bar:
     __hash__: ClassVar[None]  # type: ignore[assignment]
 
 @final
+class EventMask:
+    """Kinds of events on which a loop gives its caller a turn; more may be added while it runs."""
+
+    def __new__(cls, mask: int) -> Self: ...
+    @property
+    def mask(self) -> int:
+        """One bit for each kind, by its number."""
+
+    def add(self, kind: int) -> None:
+        """Add a kind by its number."""
+
+@final
 class BarCursor:
     """Iterator over the bars of an engine's bound data, or over dicts of those of one moment.
 
@@ -928,7 +941,7 @@ class BarCursor:
         cls,
         engine: Engine,
         wanted: Sequence[tuple[int, str, tuple[int, int] | None, Counter]],
-        stop_on: int,
+        stop_on: EventMask,
         pause_rows: int,
         is_gathering: bool,
     ) -> Self: ...

@@ -14,7 +14,7 @@ from tickstep._kernel import BarCursor, Counter
 from tickstep.alternatives import beside, copier
 from tickstep.bars import Bars
 from tickstep.barticks import BarTicks
-from tickstep.engine import EVENT_DTYPE, Engine, EngineConfig, EventKind, Events
+from tickstep.engine import EVENT_DTYPE, Engine, EngineConfig, Events
 from tickstep.errors import ConfigError, StrategyError
 from tickstep.failures import strategy_error
 from tickstep.intervals import interval_length, phase_of
@@ -213,9 +213,9 @@ class _Replay:
 
     def _by_bars(self) -> Iterator[int]:
         step = self.rows_total // PROGRESS_STEPS + 1
-        wake_on, session = _mask(self.session.wake_on), self.session
-        bars = BarCursor(self.engine, self._wanted(), wake_on, step, session.hears_together)
-        tell, due = session.bar, step
+        together = self.session.hears_together
+        bars = BarCursor(self.engine, self._wanted(), self.session.wake_on, step, together)
+        tell, due = self.session.bar, step
         # Nothing but the call for each bar: the loop costs more than what it drives.
         for bar in bars:
             if bar is not None:
@@ -244,7 +244,7 @@ class _Replay:
         step = self.rows_total // PROGRESS_STEPS + 1
         done, told = 0, 0
         while done < self.rows_total:
-            result = self.engine.advance(told + step - done, stop_on=wake_on)
+            result = self.engine.advance(told + step - done, stop_on=wake_on.mask)
             done += result.ticks_done
             self._wake()
             if done >= told + step:
@@ -273,10 +273,6 @@ class _Replay:
 
 def _market(data: Data) -> Market:
     return BarsMarket(data) if isinstance(data, Bars) else TicksMarket(data)
-
-
-def _mask(kinds: Sequence[str]) -> int:
-    return sum(1 << EventKind[kind] for kind in kinds)
 
 
 def _made(strategy: Strategy | type[Strategy]) -> Strategy:

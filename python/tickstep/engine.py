@@ -904,7 +904,7 @@ class Engine(_kernel.Engine):
         k: int | None = None,
         *,
         until: Time | None = None,
-        stop_on: str | Sequence[str] | None = None,
+        stop_on: str | Sequence[str] | int | None = None,
     ) -> BatchResult:
         """Take bound ticks until one of the limits, or the end of the data.
 
@@ -914,8 +914,9 @@ class Engine(_kernel.Engine):
             At most so many ticks, over all instruments in order of time.
         until : int, str, datetime or datetime64, optional
             Only ticks before this time.
-        stop_on : str or sequence of str, optional
-            Return after the first tick that emits an event of these kinds, such as "FILLED".
+        stop_on : str, sequence of str or int, optional
+            Return after the first tick that emits an event of these kinds, such as "FILLED"; a
+            number has a bit for each, `1 << EventKind.FILLED`.
 
         Returns
         -------

@@ -14,6 +14,7 @@ from collections.abc import Callable, Iterator, Mapping, Sequence
 from decimal import ROUND_DOWN, Decimal
 from typing import Any, NamedTuple, Protocol
 
+from tickstep._kernel import EventMask
 from tickstep.bars import Bars
 from tickstep.engine import (
     LIQUIDITY_MAKER,
@@ -345,7 +346,7 @@ class Session:
     >>> scales = Scales.of(engine.config)
     >>> session = Session(Once(), engine, {"ASSET": TicksMarket(ticks)}, scales, start_time=1)
     >>> session.start()
-    >>> while engine.advance(stop_on=session.wake_on).ticks_done:
+    >>> while engine.advance(stop_on=session.wake_on.mask).ticks_done:
     ...     session.take(engine.drain_events())
     BUY 1.0 at 5.0
     >>> session.stop()
@@ -379,6 +380,9 @@ class Session:
         self._placed_at = (start_time, 0)  # a moment, and how many orders were placed in it
         self._hears_fills = _overrides(strategy, "on_fill")
         self._hears_updates = _overrides(strategy, "on_order")
+        heard = (ALERT, *[FILLED] * self._hears_fills, *[*UPDATES] * self._hears_updates)
+        # Kinds of events after which the session must be called; brackets add to them.
+        self.wake_on = EventMask(sum(1 << kind for kind in heard))
         self._hears_bars = _overrides(strategy, "on_bars")
         self.hears_ticks = _overrides(strategy, "on_tick")
         # Without an `on_bar`, the bars of a moment are told once.
@@ -393,13 +397,6 @@ class Session:
         strategy._take_seat(venue if isinstance(venue, Engine) else None)
 
     # For the driver.
-
-    @property
-    def wake_on(self) -> tuple[str, ...]:
-        """Kinds of events after which the session must be called."""
-        fills = ("FILLED",) if self._hears_fills else ()
-        updates = tuple(UPDATES.values()) if self._hears_updates else ()
-        return ("ALERT", *fills, *updates)
 
     def start(self) -> None:
         """Call `on_start`, before the first tick; bars that nobody asked for are watched for."""
@@ -580,6 +577,8 @@ class Session:
         exits.check(entry.side)
         order_id = self.place(entry)
         self._brackets[order_id] = exits
+        self._hears_fills = True
+        self.wake_on.add(FILLED)
         return order_id
 
     def oco(self, orders: Sequence[Order]) -> list[int]:

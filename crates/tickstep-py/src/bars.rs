@@ -3,7 +3,7 @@
 use std::cmp::Reverse;
 use std::collections::{BinaryHeap, VecDeque};
 use std::sync::Arc;
-use std::sync::atomic::{AtomicBool, AtomicI64, Ordering::Relaxed};
+use std::sync::atomic::{AtomicBool, AtomicI64, AtomicU32, Ordering::Relaxed};
 
 use pyo3::prelude::*;
 use pyo3::types::{PyDict, PyString};
@@ -337,13 +337,40 @@ struct Place {
     pause_at: u64,
 }
 
+/// Kinds of events on which a loop gives its caller a turn, bit by bit; more may be added while it
+/// runs.
+#[pyclass(frozen, module = "tickstep._kernel")]
+pub struct EventMask {
+    mask: Arc<AtomicU32>,
+}
+
+#[pymethods]
+impl EventMask {
+    #[new]
+    fn new(mask: u32) -> EventMask {
+        EventMask {
+            mask: Arc::new(mask.into()),
+        }
+    }
+
+    #[getter]
+    fn mask(&self) -> u32 {
+        self.mask.load(Relaxed)
+    }
+
+    fn add(&self, kind: u32) {
+        let bit = 1_u32.checked_shl(kind).unwrap_or(0);
+        self.mask.fetch_or(bit, Relaxed);
+    }
+}
+
 /// Iterator over the bars of an engine's bound data: each bar, or all of one moment in a dict by
 /// symbol. Yields None where an event of a kind in `stop_on` waits to be drained, before anything else
 /// is taken, and whenever `pause_rows` more rows are done.
 #[pyclass(frozen, module = "tickstep._kernel")]
 pub struct BarCursor {
     engine: Py<Engine>,
-    stop_on: u32,
+    stop_on: Arc<AtomicU32>,
     pause_rows: u64,
     is_gathering: bool,
     place: Exclusive<Place>,
@@ -356,7 +383,7 @@ impl BarCursor {
         py: Python<'_>,
         engine: &Bound<'_, Engine>,
         wanted: Vec<Wanted>,
-        stop_on: u32,
+        stop_on: &EventMask,
         pause_rows: u64,
         is_gathering: bool,
     ) -> PyResult<BarCursor> {
@@ -394,7 +421,7 @@ impl BarCursor {
                 pause_at: pause_rows,
             }),
             engine: engine.clone().unbind(),
-            stop_on,
+            stop_on: Arc::clone(&stop_on.mask),
             pause_rows,
             is_gathering,
         })
@@ -459,8 +486,8 @@ impl BarCursor {
         } else {
             Some((time, usize::MAX))
         };
-        let engine = self.engine.get();
-        let taken = engine.take_rows(py, feed, before, self.stop_on, &mut place.seen)?;
+        let (engine, stop_on) = (self.engine.get(), self.stop_on.load(Relaxed));
+        let taken = engine.take_rows(py, feed, before, stop_on, &mut place.seen)?;
         place.time = taken.time;
         place.rows_done += taken.rows;
         if let Some(time) = taken.next_time {

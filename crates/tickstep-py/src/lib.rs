@@ -38,7 +38,7 @@ mod _kernel {
 
     #[pymodule_export]
     use super::{
-        bars::{Bar, BarCursor},
+        bars::{Bar, BarCursor, EventMask},
         batch::BatchResult,
         book::{BookParser, book_best},
         call_cost::CallCost,
