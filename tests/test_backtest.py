@@ -497,7 +497,7 @@ def test_strategy_that_is_not_running() -> None:
 
 def test_no_strategy() -> None:
     with pytest.raises(ts.ConfigError, match="is not a Strategy"):
-        ts.backtest(int, SAMPLE)  # type: ignore[arg-type]
+        ts.backtest(int, SAMPLE)
 
 
 def test_no_ticks() -> None:

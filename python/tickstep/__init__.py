@@ -55,6 +55,7 @@ from tickstep.errors import (
     TickstepError,
     UnknownOrderError,
 )
+from tickstep.functions import from_function
 from tickstep.lookahead import lookahead
 from tickstep.portfolio import Holdings, HoldWeights, Portfolio
 from tickstep.result import Result
@@ -127,6 +128,7 @@ __all__ = [
     "calendar",
     "check",
     "convert",
+    "from_function",
     "get_include",
     "lookahead",
     "open_bars",

@@ -5,7 +5,7 @@ by itself instead: the slow, plain way, there to be compared with. Both give the
 the same digest.
 """
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from typing import Any
 
 import numpy as np
@@ -17,6 +17,7 @@ from tickstep.barticks import BarTicks
 from tickstep.engine import EVENT_DTYPE, Engine, EngineConfig, Events
 from tickstep.errors import ConfigError, StrategyError
 from tickstep.failures import strategy_error
+from tickstep.functions import from_function
 from tickstep.intervals import interval_length, phase_of
 from tickstep.result import Result
 from tickstep.scales import Scales
@@ -31,9 +32,10 @@ PROGRESS_STEPS = 200
 
 
 def run(
-    strategy: Strategy | type[Strategy],
+    strategy: Strategy | type[Strategy] | Callable[..., object],
     data: Data | Mapping[str, Data] | Sequence[Data],
     *,
+    parameters: Mapping[str, Any] | None = None,
     cash: Number | None = None,
     config: EngineConfig | None = None,
     alternatives: bool = True,
@@ -54,10 +56,12 @@ def run(
 
     Parameters
     ----------
-    strategy : Strategy or a class of it
-        What to run; a class runs with its default parameters.
+    strategy : Strategy, a class of it, or a function
+        What to run. A function is called as `rule(desk, bar)`; see `from_function`.
     data : Ticks or Bars, a mapping of str to them, or a sequence of them
         What to run it over. Several instruments are named by the mapping, or by their own symbols.
+    parameters : mapping, optional
+        Parameters of a class or a function; those it has by default otherwise.
     cash : number, money, optional
         Initial cash; 100,000 by default.
     config : EngineConfig, optional
@@ -104,7 +108,7 @@ def run(
     if len(named) == 1:
         named = dict(zip(config.symbols, named.values(), strict=True))
     named = {symbol: named[symbol] for symbol in config.symbols}
-    strategy = _made(strategy)
+    strategy = _made(strategy, parameters)
     again = copier(strategy) if alternatives else None
     result = _run_once(strategy, named, config, skip_scan, progress)
     if again is None or not result.is_complete:
@@ -275,8 +279,18 @@ def _market(data: Data) -> Market:
     return BarsMarket(data) if isinstance(data, Bars) else TicksMarket(data)
 
 
-def _made(strategy: Strategy | type[Strategy]) -> Strategy:
-    made = strategy() if isinstance(strategy, type) else strategy
+def _made(
+    strategy: Strategy | type[Strategy] | Callable[..., object],
+    parameters: Mapping[str, Any] | None = None,
+) -> Strategy:
+    if callable(strategy) and not isinstance(strategy, type | Strategy):
+        strategy = from_function(strategy)
+    if isinstance(strategy, Strategy) and parameters is not None:
+        raise ConfigError(
+            f"parameters are given beside {strategy!r}, which has them already",
+            hint=f"give the class, or {type(strategy).__name__}({', '.join(parameters)}=...)",
+        )
+    made = strategy(**(parameters or {})) if isinstance(strategy, type) else strategy
     if not isinstance(made, Strategy):
         raise ConfigError(
             f"{strategy!r} is not a Strategy",

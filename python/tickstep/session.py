@@ -459,6 +459,15 @@ class Session:
         held = self._venue.positions
         return {symbol: position for symbol, position in held.items() if position}
 
+    @property
+    def scales(self) -> Scales:
+        """What the integers of the account stand for."""
+        return self._scales
+
+    def interval_of(self, symbol: str | None) -> str | None:
+        """Interval of the data's own bars; None of ticks."""
+        return self._markets[self._named(symbol)].own
+
     def history(self, symbol: str | None, interval: str | None) -> BarSeries:
         """The bars that are over."""
         symbol = self._named(symbol)

@@ -15,6 +15,7 @@ from tickstep.bars import Bars
 from tickstep.engine import OpenOrder, Order, Snapshot, Tick
 from tickstep.errors import ConfigError, OrderError, StateError, nearest
 from tickstep.history import BarSeries
+from tickstep.scales import Scales
 from tickstep.ticks import Float64Array, Number, Time
 
 __all__ = [
@@ -135,6 +136,13 @@ class Desk(Protocol):
 
     def price(self, symbol: str | None = None) -> float | None:
         """The price of an instrument's last tick; None before the first."""
+
+    @property
+    def scales(self) -> Scales:
+        """What the integers of the account stand for."""
+
+    def interval_of(self, symbol: str | None) -> str | None:
+        """Interval of the data's own bars; None of ticks."""
 
     def history(self, symbol: str | None, interval: str | None) -> BarSeries:
         """The bars that are over."""

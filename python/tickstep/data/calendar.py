@@ -589,13 +589,29 @@ def zone_to_utc(local: DayArray, zone: str) -> DayArray:
     >>> str(zone_to_utc(np.array(["2024-07-01T09:30"], "datetime64[s]"), "America/New_York")[0])
     '2024-07-01T13:30:00'
     """
+    return local - _offsets(local, _zone(zone), is_local=True)
+
+
+def utc_to_zone(moments: DayArray, zone: str) -> DayArray:
+    """Turn UTC into local wall-clock times of a time zone.
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> from tickstep.data.calendar import utc_to_zone
+    >>> str(utc_to_zone(np.array(["2024-07-01T01:30"], "datetime64[s]"), "Asia/Shanghai")[0])
+    '2024-07-01T09:30:00'
+    """
+    return moments + _offsets(moments, _zone(zone), is_local=False)
+
+
+def _zone(name: str) -> ZoneInfo:
     try:
-        known = ZoneInfo(zone)
+        return ZoneInfo(name)
     except (ZoneInfoNotFoundError, ValueError, OSError, TypeError):
         raise ConfigError(
-            f"{zone!r} is not a time zone", hint='write one such as "Asia/Shanghai"'
+            f"{name!r} is not a time zone", hint='write one such as "Asia/Shanghai"'
         ) from None
-    return local - _offsets(local, known, is_local=True)
 
 
 def _zone_of(instrument: "Symbol | None") -> ZoneInfo:

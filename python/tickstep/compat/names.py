@@ -1,0 +1,85 @@
+"""Names that are not there, told with the nearest one: what others take without a word is an error."""
+
+from collections.abc import Iterable
+from typing import Any
+
+from tickstep.errors import ConfigError, nearest
+
+__all__ = ["Named", "UnknownName", "check_callbacks", "check_names", "unknown"]
+
+
+class UnknownName(ConfigError, AttributeError, KeyError):  # type: ignore[misc]
+    """A name that is not there; `hasattr` and `in` see it as they see any other."""
+
+
+def unknown(what: str, name: object, known: Iterable[str]) -> UnknownName:
+    """Make the error for a name that is not there.
+
+    Parameters
+    ----------
+    what : str
+        Whose name it would be.
+    name : object
+        What was asked for.
+    known : iterable of str
+        What there is.
+
+    Examples
+    --------
+    >>> from tickstep.compat.names import unknown
+    >>> print(unknown("Strategy", "bye", ["buy", "sell"]))
+    Strategy has no 'bye'
+    hint: did you mean 'buy'? there are buy, sell
+    """
+    names = sorted({each for each in known if not each.startswith("_")})
+    return UnknownName(f"{what} has no {name!r}", hint=nearest(name, names))
+
+
+def check_names(what: str, given: Iterable[str], known: Iterable[str]) -> None:
+    """Raise for the first of the names given that is not known.
+
+    Examples
+    --------
+    >>> from tickstep.compat.names import check_names
+    >>> check_names("run", ["cash"], ["cash", "fees"])
+    """
+    known = list(known)
+    for name in given:
+        if name not in known:
+            raise unknown(what, name, known)
+
+
+class Named:
+    """Base of what users take attributes from: those that are not there name the nearest."""
+
+    def __getattr__(self, name: str) -> Any:
+        if name.startswith("__"):
+            raise AttributeError(name)
+        raise unknown(type(self).__name__, name, {*dir(type(self)), *vars(self)})
+
+
+def check_callbacks(user: object, known: Iterable[str]) -> None:
+    """Raise for a method that looks like a callback and would never be called.
+
+    Parameters
+    ----------
+    user : object or class
+        What the user wrote.
+    known : iterable of str
+        Callbacks there are.
+
+    Raises
+    ------
+    ConfigError
+        It names the nearest.
+    """
+    known = list(known)
+    for kind in (user if isinstance(user, type) else type(user)).__mro__:
+        if kind.__module__.startswith("tickstep."):
+            continue  # ours: what they have is called
+        for name, value in vars(kind).items():
+            if name.startswith("on_") and callable(value) and name not in known:
+                error = unknown("the list of callbacks", name, known)
+                raise ConfigError(
+                    f"{kind.__name__}.{name} would never be called", hint=error.hint
+                ) from error
