@@ -55,7 +55,7 @@ class Comparison:
         return pl.DataFrame(columns)
 
     def __str__(self) -> str:
-        rows = [["", *self._runs], *([name, *self._texts(name)] for name in self.names)]
+        rows = [["", *self._runs], *([name, *self.texts(name)] for name in self.names)]
         widths = [max(len(row[place]) for row in rows) for place in range(len(rows[0]))]
         lines = ["   ".join(_padded(row, widths)).rstrip() for row in rows]
         return "\n".join((lines[0], "─" * max(map(len, lines)), *lines[1:]))
@@ -66,7 +66,14 @@ class Comparison:
         html: str = self.frame._repr_html_()
         return html
 
-    def _texts(self, name: str) -> list[str]:
+    def texts(self, name: str) -> list[str]:
+        """A number of each run, as it is shown.
+
+        Parameters
+        ----------
+        name : str
+            One of `names`.
+        """
         return [_short(name, stats.get(name)) for stats in self._runs.values()]
 
 
