@@ -36,12 +36,23 @@
   const WRITERS = {
     text: (value, column) => column.names[value] ?? "",
     number: (value) => plain.format(value),
+    price: (value, column) => priceFormat(column).format(value),
     money: moneyText,
     share: (value) => `${moneyText(value)} %`,
     time: timeText,
     span: spanText,
     flag: (value) => (value ? "open" : ""),
   };
+
+  // As many decimals as the price of the column that needs most.
+  function priceFormat(column) {
+    if (!column.format) {
+      const lengths = column.values.map((value) => (String(value ?? "").split(".")[1] ?? "").length);
+      const most = Math.min(8, Math.max(0, ...lengths));
+      column.format = decimals(most, most);
+    }
+    return column.format;
+  }
 
   function written(column, row) {
     const value = column.values[row];
@@ -177,9 +188,10 @@
       paper_bgcolor: "rgba(0,0,0,0)",
       plot_bgcolor: "rgba(0,0,0,0)",
       font: { color: colour("ink"), size: isNarrow() ? 11 : 12, family: "inherit" },
-      margin: { l: isNarrow() ? 48 : 64, r: 12, t: 36, b: 36 },
+      margin: { l: isNarrow() ? 48 : 64, r: 12, t: isNarrow() && more.showlegend ? 56 : 36, b: 36 },
       showlegend: false,
-      legend: { orientation: "h", x: 1, xanchor: "right", y: 1.0, yanchor: "bottom" },
+      // A narrow screen has no room for a title and a legend in one line.
+      legend: { orientation: "h", x: 1, xanchor: "right", y: isNarrow() ? 1.08 : 1.0, yanchor: "bottom" },
       modebar: { bgcolor: "rgba(0,0,0,0)", color: colour("muted"), activecolor: colour("equity") },
       hoverlabel: { bgcolor: colour("panel"), bordercolor: colour("rule"), font: { color: colour("ink") } },
       // A finger scrolls the page; it must not be caught by a chart.
@@ -395,13 +407,13 @@
     };
   }
 
-  const dotSize = (counts) => counts.map((count) => 5 + Math.min(9, 1.6 * Math.log2(count || 1)));
+  const dotSize = (counts) => counts.map((count) => 5 + Math.min(6, Math.log2(count || 1)));
 
   function dots(x, y, counts, gains, told) {
     return {
       type: "scatter", mode: "markers", x, y, customdata: counts, hovertemplate: told,
       marker: {
-        size: dotSize(counts), opacity: 0.65,
+        size: dotSize(counts), opacity: 0.55, line: { width: 0 },
         color: gains.map((each) => colour(each >= 0 ? "buy" : "sell")),
       },
     };
