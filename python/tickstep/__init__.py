@@ -58,6 +58,7 @@ from tickstep.errors import (
 from tickstep.functions import from_function
 from tickstep.lookahead import lookahead
 from tickstep.portfolio import Holdings, HoldWeights, Portfolio
+from tickstep.reports import report
 from tickstep.result import Result
 from tickstep.strategy import Alert, Bar, Fill, OrderUpdate, SessionUpdate, Strategy
 from tickstep.ticks import Ticks
@@ -144,6 +145,7 @@ __all__ = [
     "read_table",
     "read_trades",
     "repair",
+    "report",
     "stream_trades",
     "symbol",
 ]

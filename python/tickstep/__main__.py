@@ -21,6 +21,7 @@ from tickstep.errors import ConfigError, StrategyError, TickstepError
 from tickstep.failures import place_in_strategy
 from tickstep.lookahead import CUTS_DEFAULT, lookahead
 from tickstep.progress import ProgressLine
+from tickstep.reportcli import add_report, add_report_options, check_reports
 from tickstep.result import FORMATS, Result
 from tickstep.runfile import verify
 from tickstep.sources import StrategySource, parameter_values
@@ -43,7 +44,7 @@ example:
 BACKTEST_EXAMPLE = """\
 example:
   tickstep backtest grid.py BTCUSDT-aggTrades-2024-08-08.zip \\
-      --cash 50000 --maker-fee 0.0002 --param step=10 --out grid-run
+      --cash 50000 --maker-fee 0.0002 --param step=10 --out grid-run --report grid.html
 
   tickstep backtest rotate.py 600000.SSE=sh600000.csv 000001.SZSE=sz000001.csv --tz Asia/Shanghai
 
@@ -117,6 +118,7 @@ def main(argv: Sequence[str] | None = None) -> int:
 
 
 def _backtest(arguments: argparse.Namespace) -> int:
+    check_reports(arguments.report)
     strategy = StrategySource.read(arguments.strategy)
     values = parameter_values(strategy.kind, _pairs(arguments.param))
     source, data = _read(arguments)
@@ -139,6 +141,7 @@ def _read(arguments: argparse.Namespace) -> tuple[DataSource, Any]:
 
 
 def _demo(arguments: argparse.Namespace) -> int:
+    check_reports(arguments.report)
     strategy, source = StrategySource.built_in(), DataSource((), sample_ticks=arguments.ticks)
     settings = {"cash": DEMO_CASH}
     result = _run(strategy.kind(), source.read(), arguments.skip_scan, settings)
@@ -185,6 +188,7 @@ def _finish(
         files = result.write(folder, format=arguments.format, source=record)
         if arguments.plot:
             files.append(result.plot(folder / PICTURE))
+        files += [result.report(file, script=arguments.script) for file in arguments.report]
         line.done(", ".join(file.name for file in files))
     print(result)
     return 0
@@ -222,6 +226,7 @@ def _parser() -> argparse.ArgumentParser:
     _add_demo(commands)
     _add_verify(commands)
     _add_lookahead(commands)
+    add_report(commands)
     add_data(commands)
     return parser
 
@@ -311,6 +316,7 @@ def _add_output(added: argparse.ArgumentParser, out_help: str) -> None:
         "--format", choices=FORMATS, default=FORMATS[0], help="of fills and equity (csv)"
     )
     added.add_argument("--no-plot", dest="plot", action="store_false", help="draw no picture")
+    add_report_options(added)
     added.add_argument(
         "--no-skip-scan",
         dest="skip_scan",

@@ -59,7 +59,7 @@ FORMULAS = {
     "Open Drawdown [%]": "depth of the fall that the run ended in",
     "Drawdown Sampling": "points between which falls are listed",
     "Ulcer Index": "sqrt(mean(depth²)) over the sampled E",
-    "Value at Risk 5 % [%]": "loss of a period that is passed in 5 % of them: -r(ceil(0.05 n)), r ascending",
+    "Value at Risk 5 % [%]": "loss that 5 % of r pass: -r(ceil(0.05 n)), r ascending",
     "Expected Shortfall 5 % [%]": "mean loss of the worst 5 % of r, the last one in part",
     "Skewness": "third standardized moment of r, of the population",
     "Kurtosis": "fourth standardized moment of r, of the population; a normal one has 3",
@@ -70,7 +70,7 @@ FORMULAS = {
     "Ticks": "rows of all instruments",
     "Stopped": "the run did not reach the end of its data",
     "Event Digest": "the kernel's digest of every event in order",
-    "Digest": "SHA-256 of configuration, data digests and event digest",
+    "Digest": "SHA-256 of configuration, strategy, its source and parameters, data and events",
     # Of execution.
     "Fill Ratio [%]": "value that traded / value that orders asked for",
     "Maker Share [%]": "value of fills at rest / value of all fills",
@@ -109,6 +109,8 @@ def formula(name: str) -> str:
     >>> formula("Volatility (Ann.) [%]")
     'sd(r) * sqrt(P), sd with n - 1'
     """
+    if name.startswith("Return, "):
+        return "the same strategy under another assumption on how orders fill"
     if name.startswith("Markout "):
         return "last price by then against the fill's, in its direction, / value of the fills"
     return FORMULAS.get(name, "")

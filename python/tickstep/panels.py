@@ -20,6 +20,7 @@ from tickstep.drawing import (
     number_axis,
     plot_range,
 )
+from tickstep.pictures import stretch
 from tickstep.review import Cells, Review
 from tickstep.ticks import NS_PER_UNIT
 
@@ -102,7 +103,7 @@ def draw_price(axes: "Axes", review: Review) -> None:
             markeredgewidth=0.3 if size else 0,
             markeredgecolor="white",
             color=colour,
-            label=f"{int(marks.count.sum()):,} {name}",
+            label=f"{int(marks.counts.sum()):,} {name}",
             zorder=3,
         )
     symbols = review.account.config.symbols
@@ -122,11 +123,13 @@ def draw_equity(axes: "Axes", review: Review) -> None:
         name = _literal(review.benchmark_name)
         axes.plot(ends, review.benchmark, color=MUTED, linewidth=0.8, linestyle=":", label=name)
     plot_range(axes, times, curves.equity_low, curves.equity_high, EQUITY, 1.1)
-    axes.lines[-1].set_label(review.run.strategy)
+    axes.lines[-1].set_label(_literal(review.run.strategy))
+    if len(times) == 1:
+        axes.lines[-1].set_marker("o")
     for fall in review.falls.iter_rows(named=True):
         axes.axvspan(fall["peak_time"], fall["end_time"], color=SELL, alpha=0.08, linewidth=0)
     if review.is_logarithmic:
-        axes.set_yscale("log")
+        _scale_of_ratios(axes)
     title = "Equity, on a scale of ratios" if review.is_logarithmic else "Equity"
     axes.set_title(f"{title}; the deepest falls are shaded", loc="left")
     _legend(axes, 2)
@@ -144,7 +147,7 @@ def draw_drawdown(axes: "Axes", review: Review) -> None:
     for fall in review.falls.iter_rows(named=True):
         axes.axvspan(fall["peak_time"], fall["end_time"], color=SELL, alpha=0.08, linewidth=0)
     axes.set_ylim(top=0)
-    axes.set_title(f"Drawdown %, deepest {percent.min():,.2f}", loc="left")
+    axes.set_title(f"Drawdown %, deepest {0.0 + percent.min():,.2f}", loc="left")
     number_axis(axes, 4)
     _time_axis(axes, review)
 
@@ -180,7 +183,7 @@ def draw_rolling(axes: "Axes", review: Review) -> None:
     frame = review.rolling
     title = "Rolling Sharpe ratio and volatility"
     if frame is None:
-        say(axes, title, f"too few returns ({review.sampling_told})")
+        say(axes, title, review.ratios_told)
         return
     times = frame["time"].to_numpy()
     interval = review.account.return_periods.interval
@@ -213,9 +216,11 @@ def draw_months(axes: "Axes", review: Review) -> None:
     shades = LinearSegmentedColormap.from_list("months", [SELL, "#ffffff", BUY])
     axes.imshow(cells, cmap=shades, vmin=-largest, vmax=largest, aspect="auto", alpha=0.75)
     if len(frame) <= TEXT_YEARS_MAX:
+        decimals = 1 if largest >= 0.005 else 3
         for (row, column), value in np.ndenumerate(cells):
             if not np.isnan(value):
-                axes.text(column, row, f"{100 * value:,.1f}", ha="center", va="center", size=7.5)
+                text = f"{100 * value:,.{decimals}f}"
+                axes.text(column, row, text, ha="center", va="center", size=7.5)
     axes.set_xticks(range(12), MONTHS)
     axes.set_yticks(range(len(frame)), [str(each) for each in frame["year"]])
     axes.grid(False)
@@ -242,7 +247,7 @@ def draw_years(axes: "Axes", review: Review) -> None:
 def draw_distribution(axes: "Axes", review: Review) -> None:
     """Draw how many returns there are of each size."""
     if review.distribution is None:
-        say(axes, "Returns", f"too few returns ({review.sampling_told})")
+        say(axes, "Returns", review.ratios_told)
         return
     counts, edges = review.distribution
     middle = (edges[1:] + edges[:-1]) / 2
@@ -289,7 +294,7 @@ def draw_excursions(axes: "Axes", review: Review) -> None:
     worst, best = (frame[name].to_numpy()[cells.rows] for name in ("mae_pnl", "mfe_pnl"))
     _dots(axes, worst, best, cells, frame["pnl"].to_numpy()[cells.rows])
     axes.axvline(0, color=MUTED, linewidth=0.8)
-    axes.set_title("Worst (MAE, across) and best (MFE, up) on the way", loc="left")
+    axes.set_title("Worst (across) and best (up) on the way", loc="left")
     axes.xaxis.set_major_locator(_few())
     number_axis(axes, 5)
 
@@ -304,7 +309,7 @@ def draw_explained(axes: "Axes", review: Review) -> None:
         return
     width = 0.85 * review.account.grid(interval).length
     above, below = np.zeros(len(times)), np.zeros(len(times))
-    bar = np.timedelta64(max(int(width), 1), review.time_unit)
+    bar = stretch(max(int(width), 1), review.time_unit)
     for name, label, colour in PARTS:
         values = frame[name].to_numpy()
         if not np.any(values):
@@ -338,10 +343,21 @@ def _dots(axes: "Axes", x: Array, y: Array, cells: Cells, gains: Array) -> None:
     axes.axhline(0, color=MUTED, linewidth=0.8)
 
 
+def _scale_of_ratios(axes: "Axes") -> None:
+    """Label a scale of ratios by plain numbers, as money is written."""
+    from matplotlib.ticker import FuncFormatter, LogLocator, NullFormatter, NullLocator
+
+    axes.set_yscale("log")
+    axes.yaxis.set_major_locator(LogLocator(subs=(1.0, 2.0, 5.0), numticks=8))
+    axes.yaxis.set_major_formatter(FuncFormatter(lambda value, _: f"{value:,.10g}"))
+    axes.yaxis.set_minor_locator(NullLocator())
+    axes.yaxis.set_minor_formatter(NullFormatter())
+
+
 def _few() -> Any:
     from matplotlib.ticker import MaxNLocator
 
-    return MaxNLocator(6)
+    return MaxNLocator(4)
 
 
 def _legend(axes: "Axes", columns: int) -> None:

@@ -21,7 +21,6 @@ from tickstep.account import Account, Data, price_ranges
 from tickstep.assumptions import assumptions_of, warnings_of
 from tickstep.attribution import attribution_table
 from tickstep.benchmark import beside, values_of
-from tickstep.comparison import Comparison
 from tickstep.divergence import Difference, difference_lines, first_difference
 from tickstep.engine import EngineConfig, Events
 from tickstep.equity import Curves, EquityPath
@@ -30,12 +29,16 @@ from tickstep.execution import HORIZONS, Execution
 from tickstep.explained import explained_table
 from tickstep.metricnames import metric
 from tickstep.metrics import depths
+from tickstep.notebook import run_html
 from tickstep.provenance import source_digest
 from tickstep.report import draw
+from tickstep.reports import RunComparison, write_report
+from tickstep.review import Review
 from tickstep.sampling import Sampling
 from tickstep.scales import Scales
 from tickstep.stats import ABSENT, Stat, Stats
 from tickstep.summary import held_index, summary
+from tickstep.tearsheet import draw_sheet
 from tickstep.ticks import Float64Array, Int64Array
 from tickstep.version import __version__
 
@@ -522,7 +525,7 @@ class Result:
 
     # Beside another run.
 
-    def compare(self, *others: "Result") -> Comparison:
+    def compare(self, *others: "Result") -> RunComparison:
         """Put the statistics of several runs beside each other.
 
         Parameters
@@ -532,8 +535,8 @@ class Result:
 
         Returns
         -------
-        Comparison
-            Print it, or take its `frame`: a row for each run.
+        RunComparison
+            Print it, take its `frame` (a row for each run), or write its `report`.
 
         Examples
         --------
@@ -543,11 +546,7 @@ class Result:
         >>> one.compare(two).frame["Orders"].to_list()
         [15, 23]
         """
-        runs: dict[str, Stats] = {}
-        for number, each in enumerate((self, *others), start=1):
-            name = each._called if each._called not in runs else f"{number}: {each._called}"
-            runs[name] = each.stats
-        return Comparison(runs)
+        return RunComparison((self, *others))
 
     def explain(self, other: "Result") -> Difference:
         """Find the first event in which another run differs from this one.
@@ -678,6 +677,61 @@ class Result:
         """
         return draw(self, Path(path))
 
+    def tearsheet(self, path: str | Path, *, benchmark: Any = None) -> Path:
+        """Draw one sheet: equity, falls, exposure, returns, round trips, profit explained, numbers.
+
+        Parameters
+        ----------
+        path : path
+            The picture; its ending tells the format: .png, .svg, .pdf.
+        benchmark : Bars, Ticks, or (times, values), optional
+            Drawn beside equity, from the same start; by default holding all instruments.
+
+        Returns
+        -------
+        Path
+            The same path.
+        """
+        return draw_sheet(Review(self, benchmark), Path(path))
+
+    def report(self, path: str | Path, *, benchmark: Any = None, script: str = "embed") -> Path:
+        """Write a report: a page to look around in, or several pages of paper.
+
+        Parameters
+        ----------
+        path : path
+            A page (.html), a report of several pages (.pdf) or one sheet (.png, .svg). A page shows
+            every extreme, however many fills there are: a million of them take less than 1 MB.
+        benchmark : Bars, Ticks, or (times, values), optional
+            Drawn beside equity, from the same start; by default holding all instruments.
+        script : {"embed", "beside"} or an address
+            Of pages: whether the script of Plotly is in the page (5 MB), in a file beside it that
+            several reports share, or at an address that ends in .js.
+
+        Returns
+        -------
+        Path
+            The file.
+
+        Raises
+        ------
+        ConfigError
+            For another ending or script.
+        ImportError
+            When a page is asked for and the extra `plot` is not installed.
+
+        Examples
+        --------
+        >>> import tempfile
+        >>> import tickstep as ts
+        >>> from tickstep.demo import Grid, sample
+        >>> result = ts.backtest(Grid, sample(3_000), cash=10_000)
+        >>> with tempfile.TemporaryDirectory() as folder:
+        ...     result.report(f"{folder}/run.html").name
+        'run.html'
+        """
+        return write_report(self, path, benchmark=benchmark, script=script)
+
     def __str__(self) -> str:
         title, line, *rows = str(self.stats).split("\n")
         digests = rows[-len(DIGESTS) :]
@@ -691,7 +745,7 @@ class Result:
         return f"Result({self._called}, {rows}, digest {self.digest[:16]}…)"
 
     def _repr_html_(self) -> str:
-        return self.stats._repr_html_()
+        return run_html(self)
 
     # What the methods above share.
 

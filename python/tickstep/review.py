@@ -1,4 +1,4 @@
-"""What a report shows of a run, as numbers: thinned to what a screen can show without losing an extreme.
+"""What a report shows of a run, as numbers: thinned to what a screen shows, no extreme lost.
 
 A line keeps the lowest and the highest of every slice of time; of many fills each slice keeps their
 lowest and highest price and their number; of many round trips each cell of the plane keeps an
@@ -6,7 +6,7 @@ outermost one and their number; tables keep the first rows of stated orders, and
 over all rows stand beside them. So a report of a million fills is as large as one of ten thousand.
 """
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from functools import cached_property
 from typing import TYPE_CHECKING, Any, NamedTuple, Protocol
 
@@ -15,20 +15,19 @@ import numpy.typing as npt
 
 from tickstep.account import RETURNS_MIN, Account
 from tickstep.benchmark import Benchmark, values_of
-from tickstep.drawdowns import depths
 from tickstep.engine import EngineConfig
 from tickstep.equity import Curves
 from tickstep.execution import Execution
 from tickstep.explained import explained_parts
 from tickstep.scales import rows_of_each
-from tickstep.stats import Stat, Stats
+from tickstep.stats import Stats
 from tickstep.summary import held_index
 from tickstep.ticks import Float64Array, Int64Array
 
 if TYPE_CHECKING:
     import polars as pl
 
-__all__ = ["Cells", "Listing", "Marks", "Ohlc", "ReviewedRun", "Review", "cells_of", "thinned_rows"]
+__all__ = ["Cells", "Listing", "Marks", "Ohlc", "Review", "ReviewedRun", "cells_of", "thinned_rows"]
 
 SLICES = 1500
 MARKS_MAX = 2000  # fills that are drawn one by one
@@ -49,10 +48,11 @@ class ReviewedRun(Protocol):
     parameters: dict[str, Any]
     account: Account
     event_digest: str
-    is_complete: bool
-    warnings: tuple[str, ...]
-    assumptions: tuple[str, ...]
 
+    @property
+    def warnings(self) -> tuple[str, ...]: ...
+    @property
+    def assumptions(self) -> tuple[str, ...]: ...
     @property
     def config(self) -> EngineConfig: ...
     @property
@@ -96,13 +96,13 @@ class Ohlc(NamedTuple):
 class Marks(NamedTuple):
     """Fills of one side as they are drawn: one by one, or the extremes of each slice.
 
-    `low` and `high` are prices, `count` fills, `qty` units of the instrument.
+    `low` and `high` are prices, `counts` fills, `qty` units of the instrument.
     """
 
     time: Int64Array
     low: Float64Array
     high: Float64Array
-    count: Int64Array
+    counts: Int64Array
     qty: Float64Array
 
 
@@ -162,18 +162,18 @@ class Review:
 
     @property
     def notes(self) -> list[str]:
-        """What to mistrust: the warnings of the run, and that it stopped."""
-        stopped = [] if self.run.is_complete else ["the run stopped before the end of its data"]
-        return [*stopped, *self.run.warnings]
+        """What to mistrust."""
+        return list(self.run.warnings)
 
     @property
     def key_numbers(self) -> list[str]:
         """Names of the statistics that stand first."""
         names = [
-            "Return [%]", "CAGR [%]", "Sharpe Ratio", "Max. Drawdown [%]", "Volatility (Ann.) [%]",
+            "CAGR [%]", "Sharpe Ratio", "Max. Drawdown [%]", "Volatility (Ann.) [%]",
             "# Trades", "Win Rate [%]", "Profit Factor", "Fees", "Exposure Time [%]",
         ]  # fmt: skip
-        return [name for name in names if name in self.run.stats]
+        others = [name for name in self.run.stats if name.startswith("Return, ")]
+        return ["Return [%]", *others, *(name for name in names if name in self.run.stats)]
 
     @cached_property
     def statistics(self) -> list[tuple[str, Stats]]:
@@ -270,7 +270,9 @@ class Review:
             thinned_rows(np.nan_to_num(gross), POINTS_MAX),
             thinned_rows(np.nan_to_num(net), POINTS_MAX),
         )
-        return pl.DataFrame({"time": frame["time"].gather(kept), "gross": gross[kept], "net": net[kept]})
+        return pl.DataFrame(
+            {"time": frame["time"].gather(kept), "gross": gross[kept], "net": net[kept]}
+        )
 
     def _slice_of(self, times: npt.NDArray[Any]) -> Int64Array:
         found = np.searchsorted(self.curves.time, times.astype(np.int64), side="right") - 1
@@ -339,6 +341,14 @@ class Review:
             for name in ("sharpe", "volatility")
         ]
         return frame[np.union1d(*kept)]
+
+    @property
+    def ratios_told(self) -> str:
+        """What the ratios are of, in a sentence."""
+        told = self.sampling_told
+        if told.startswith("none: "):
+            return f"There are no ratios: {told.removeprefix('none: ')}."
+        return f"Ratios are of returns of {told}; none is free of risk."
 
     @property
     def sampling_told(self) -> str:
@@ -468,7 +478,9 @@ class Review:
         else:
             share = LISTED_MAX // 4
             worst = np.argsort(-np.abs(costs["slippage"].fill_null(0.0).to_numpy()), kind="stable")
-            dear = np.isin(orders["order_id"].to_numpy(), costs["order_id"].to_numpy()[worst[:share]])
+            dear = np.isin(
+                orders["order_id"].to_numpy(), costs["order_id"].to_numpy()[worst[:share]]
+            )
             refused = np.flatnonzero((orders["state"] == "REJECTED").to_numpy())[:share]
             ends = np.arange(len(orders))
             rows = np.unique(
@@ -596,4 +608,4 @@ def cells_of(
 def _binned(values: Float64Array, bins: int) -> Int64Array:
     low, high = values.min(), values.max()
     width = (high - low) or 1.0
-    return np.minimum(((values - low) / width * bins).astype(np.int64), bins - 1)
+    return np.asarray(np.minimum(((values - low) / width * bins).astype(np.int64), bins - 1))

@@ -1,4 +1,4 @@
-"""Runs that can be run again: `verify`.
+"""Runs that can be run again, `verify`, or reported as they were recorded, `recorded`.
 
 `run.json` says where strategy and data came from, with their SHA-256, the parameters as text, the
 exact configuration and the digests; `events.npy` beside it holds every event. To verify is to run
@@ -13,16 +13,21 @@ from typing import Any, NamedTuple
 
 import numpy as np
 
+from tickstep.assumptions import assumptions_of
 from tickstep.backtest import run
+from tickstep.bars import Bars
+from tickstep.barticks import BarTicks
 from tickstep.datasource import DataSource
 from tickstep.divergence import difference_lines, first_difference
 from tickstep.engine import EVENT_DTYPE, EngineConfig, Events
 from tickstep.errors import ConfigError, DataError
 from tickstep.result import RUN_FORMAT, Result
+from tickstep.scales import Scales
+from tickstep.settings import data_by_symbol
 from tickstep.sources import StrategySource, parameter_values
-from tickstep.ticks import Progress
+from tickstep.ticks import Progress, Ticks
 
-__all__ = ["Verdict", "first_difference", "verify"]
+__all__ = ["RecordedResult", "Verdict", "first_difference", "recorded", "verify"]
 
 RECORD_PARTS = {
     "version": str,
@@ -76,6 +81,98 @@ def verify(path: str | Path, progress: Progress | None = None) -> Verdict:
     if not again.is_complete:
         raise KeyboardInterrupt
     return _compared(record, _read_events(file.parent / "events.npy"), strategy, again)
+
+
+class RecordedResult(Result):
+    """A result made from its record, without running the strategy: see `recorded`."""
+
+    def __init__(self, record: Mapping[str, Any], **told: Any) -> None:
+        super().__init__(**told)
+        self._record = record
+
+    @property
+    def digest(self) -> str:
+        """Digest of the run as it was recorded."""
+        return str(self._record["digest"])
+
+
+def recorded(path: str | Path, progress: Progress | None = None) -> RecordedResult:
+    """Make the result of a recorded run from its events and its data; the strategy is not run.
+
+    Parameters
+    ----------
+    path : path
+        A run.json with its events.npy beside it.
+    progress : callable, optional
+        Called while the data are read.
+
+    Returns
+    -------
+    RecordedResult
+        Every number of the run. Of other assumptions on fills the record has no events.
+
+    Raises
+    ------
+    DataError
+        When the record cannot be read, or the data are not those it was made of.
+    OSError
+        When a file it names cannot be read.
+    """
+    file = Path(path).resolve()
+    record = _read_record(file)
+    config = _config(record, file)
+    read = data_by_symbol(DataSource.recorded(record["data"], file.parent).read(progress))
+    data = _rows_of(read, config, file)
+    events = _read_events(file.parent / "events.npy")
+    if len(events) != record.get("event_count"):
+        raise DataError(
+            f"events.npy holds {len(events):,} events, {file.name} counted "
+            f"{record.get('event_count')}",
+            hint="both are written by one backtest: run it again",
+        )
+    known = assumptions_of(config, data)
+    result = RecordedResult(
+        record,
+        strategy=str(record["strategy"].get("name")),
+        parameters=record["strategy"]["parameters"],
+        config=config,
+        data=data,
+        events=events,
+        event_digest=record["event_digest"],
+        assumptions=[
+            *(str(each) for each in record.get("assumptions", ()) if each not in known),
+            f"made from {file.name} and events.npy, without running the strategy again",
+        ],
+    )
+    if result.data_digest != record["data"]["digest"]:
+        raise DataError(
+            f"the data are not those of {file.name}: their SHA-256 was {record['data']['digest']}, "
+            f"is {result.data_digest}",
+            hint="give back the files of the run, or run the backtest again",
+        )
+    for each in record.get("warnings", ()):
+        if each not in result.warnings:
+            result.warn(str(each))
+    return result
+
+
+def _rows_of(
+    data: Mapping[str, Ticks | Bars], config: EngineConfig, file: Path
+) -> dict[str, Ticks | BarTicks]:
+    """Rows of each instrument as a run takes them."""
+    named = dict(data)
+    if len(named) == len(config.symbols) == 1:
+        named = dict(zip(config.symbols, named.values(), strict=True))
+    if set(named) != set(config.symbols):
+        raise DataError(
+            f"the data are of {', '.join(named)}, {file.name} is of {', '.join(config.symbols)}",
+            hint="give back the files of the run, or run the backtest again",
+        )
+    found: dict[str, Ticks | BarTicks] = {}
+    for scale in Scales.of(config).instruments:
+        each = named[scale.symbol]
+        found[scale.symbol] = BarTicks(each, scale.lot.step) if isinstance(each, Bars) else each
+    return found
 
 
 def _read_record(file: Path) -> dict[str, Any]:

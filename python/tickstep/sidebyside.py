@@ -1,4 +1,4 @@
-"""Several runs beside each other, as numbers: curves from 100, what differs, how returns go together."""
+"""Several runs beside each other, as numbers: curves from 100, what differs, correlation."""
 
 import json
 from collections.abc import Sequence
@@ -12,7 +12,7 @@ from tickstep.errors import ConfigError
 from tickstep.review import ReviewedRun
 from tickstep.ticks import NS_PER_UNIT, Float64Array, Int64Array
 
-__all__ = ["RebasedCurve", "SideBySide"]
+__all__ = ["RebasedCurve", "SideBySide", "names_of"]
 
 INTERVALS = ("1d", "1h", "1m")  # the longest of which all runs have enough
 RETURNS_MIN = 10
@@ -116,8 +116,35 @@ class SideBySide:
             steps = np.array(
                 [each[1][np.isin(np.array(each[0]), known)] for each in sampled if each]
             )
-            return f"Of {len(known):,} returns of {interval} that all runs have.", _correlated(steps)
+            return f"Of {len(known):,} returns of {interval} that all runs have.", _correlated(
+                steps
+            )
         return "The runs have too few periods in common.", None
+
+
+def names_of(runs: Sequence[ReviewedRun]) -> list[str]:
+    """Name runs by strategy and parameters; those of one name by their number too.
+
+    Parameters
+    ----------
+    runs : sequence of ReviewedRun
+        In the order in which they are shown.
+
+    Examples
+    --------
+    >>> import tickstep as ts
+    >>> from tickstep.demo import Grid, sample
+    >>> from tickstep.sidebyside import names_of
+    >>> run = ts.backtest(Grid, sample(3_000), cash=10_000)
+    >>> names_of([run, run])
+    ['Grid(step=0.25, levels=16, qty=5.0)', '2: Grid(step=0.25, levels=16, qty=5.0)']
+    """
+    names: list[str] = []
+    for number, run in enumerate(runs, start=1):
+        told = ", ".join(f"{name}={value}" for name, value in run.parameters.items())
+        called = f"{run.strategy}({told})"
+        names.append(called if called not in names else f"{number}: {called}")
+    return names
 
 
 def _curve(name: str, run: ReviewedRun) -> RebasedCurve:

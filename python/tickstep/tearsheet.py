@@ -17,6 +17,7 @@ from tickstep.drawing import (
     INK,
     MUTED,
     RULE,
+    SELL,
     STYLE,
     check_ending,
     metadata,
@@ -39,12 +40,41 @@ PAGE_INCHES = (11.69, 8.27)  # A4, on its side
 LEFT, RIGHT = 0.07, 0.955
 NOTES_MAX = 12  # lines of assumptions and warnings on the sheet
 NOTE_WIDTH = 150
-ROWS_OF_PAGE = 30
+ROWS_OF_PAGE = 34
 SHEET_ROWS = 15
 RUN_COLOURS = ("#1d5fa8", "#b7791f", "#7a4fb5", "#0b8a6a", "#d0423f", "#6b7f95", "#7b8794")
 RUNS_OF_PAGE = 5
 
 Panel = Callable[["Axes", Review], None]
+
+# Heights of the rows of each page, and what is drawn in them.
+PAGES: Sequence[tuple[Sequence[float], Sequence[Sequence[Panel]]]] = (
+    (
+        (3, 2, 1, 1),
+        (
+            (panels.draw_price,),
+            (panels.draw_equity,),
+            (panels.draw_drawdown,),
+            (panels.draw_position,),
+        ),
+    ),
+    (
+        (1.3, 1.2, 1.2),
+        (
+            (panels.draw_months,),
+            (panels.draw_rolling,),
+            (panels.draw_years, panels.draw_distribution),
+        ),
+    ),
+    (
+        (1, 1, 1.2),
+        (
+            (panels.draw_exposure,),
+            (panels.draw_explained,),
+            (panels.draw_trips, panels.draw_excursions),
+        ),
+    ),
+)
 
 
 def draw_sheet(review: Review, path: Path) -> Path:
@@ -160,22 +190,23 @@ def _draw_numbers(axes: "Axes", review: Review) -> None:
     told = [
         (name, shown(name, value))
         for name, value in review.run.stats.items()
-        if not name.endswith("Digest") and name not in ("Start", "End", "Sampling", "Refused Mostly")
+        if not name.endswith("Digest")
+        and name not in ("Start", "End", "Sampling", "Refused Mostly")
     ]
     columns = -(-len(told) // SHEET_ROWS)
     for index, (name, text) in enumerate(told):
         column, row = divmod(index, SHEET_ROWS)
         y = 1 - (row + 0.7) / SHEET_ROWS
-        left, right = column / columns, (column + 1) / columns - 0.03
-        style: dict[str, Any] = {"size": 7.8, "transform": axes.transAxes, "parse_math": False}
+        left, right = column / columns, (column + 1) / columns - 0.025
+        style: dict[str, Any] = {"size": 7.2, "transform": axes.transAxes, "parse_math": False}
         axes.text(left, y, name, color=MUTED, **style)
         axes.text(right, y, text, ha="right", **style)
 
 
 def _notes(review: Review) -> list[tuple[str, str]]:
     """Lines at the foot of the sheet, with their colours."""
-    lines = [(f"Ratios: of returns of {review.sampling_told}; none is free of risk.", MUTED)]
-    lines += [(f"Warning: {each}", panels.SELL) for each in review.notes]
+    lines = [(review.ratios_told, MUTED)]
+    lines += [(f"Warning: {each}", SELL) for each in review.notes]
     lines += [(f"Assumes: {each}", MUTED) for each in review.run.assumptions]
     wrapped = [(part, colour) for text, colour in lines for part in _wrapped(text, NOTE_WIDTH)]
     if len(wrapped) > NOTES_MAX:
@@ -195,34 +226,24 @@ def _draw_lines(axes: "Axes", lines: Sequence[tuple[str, str]]) -> None:
 
 
 def _pages(review: Review) -> Iterator["Figure"]:
-    layouts: Sequence[tuple[Sequence[float], Sequence[Sequence[Panel]]]] = (
-        (
-            (3, 2, 1, 1),
-            ((panels.draw_price,), (panels.draw_equity,), (panels.draw_drawdown,), (panels.draw_position,)),
-        ),
-        (
-            (1.3, 1.2, 1.2),
-            ((panels.draw_months,), (panels.draw_rolling,), (panels.draw_years, panels.draw_distribution)),
-        ),
-        (
-            (1, 1, 1.2),
-            ((panels.draw_exposure,), (panels.draw_explained,), (panels.draw_trips, panels.draw_excursions)),
-        ),
-    )  # fmt: skip
-    for heights, rows in layouts:
+    for heights, panel_rows in PAGES:
         figure = _page()
         grid = figure.add_gridspec(
             len(heights), 2, height_ratios=heights, left=LEFT, right=RIGHT, top=0.875, bottom=0.07,
             hspace=0.38, wspace=0.18,
         )  # fmt: skip
-        for row, drawn in enumerate(rows):
+        for row, drawn in enumerate(panel_rows):
             for column, panel in enumerate(drawn):
                 place = grid[row, :] if len(drawn) == 1 else grid[row, column]
                 panel(figure.add_subplot(place), review)
         _head(figure, review, 0.955, 0.928)
         yield figure
     for heading, stats in review.statistics:
-        rows = [(name, shown(name, value), formula(name)) for name, value in stats.items()]
+        rows = [
+            (name, shown(name, value), formula(name))
+            for name, value in stats.items()
+            if not name.endswith("Digest")  # on the last page
+        ]
         yield from _table_pages(review, heading, rows, (0.0, 0.42, 0.44))
     yield from _table_pages(review, "Drawdowns, the deepest first", *_falls(review))
     yield from _table_pages(review, "The run", _told(review), (0.0, 0.14, 0.14))
@@ -240,7 +261,7 @@ def _falls(review: Review) -> tuple[list[tuple[str, ...]], tuple[float, ...]]:
 def _told(review: Review) -> list[tuple[str, str, str]]:
     lines = [("Warning", each) for each in review.notes]
     lines += [("Assumes", each) for each in review.run.assumptions]
-    lines += [("Ratios", f"of returns of {review.sampling_told}; none is free of risk")]
+    lines += [("Ratios", review.ratios_told)]
     lines += [(f"Parameter {name}", text) for name, text in review.settings]
     lines += [(f"Digest of the {name.lower()}", text) for name, text in review.digests]
     lines += [("Made by", f"Tickstep {__version__}")]
@@ -340,24 +361,33 @@ def _matrix_pages(
             figure.text(LEFT, 0.955, heading, size=12, weight="bold", parse_math=False)
             axes = figure.add_axes((LEFT, 0.04, RIGHT - LEFT, 0.82))
             axes.axis("off")
-            _draw_matrix(axes, heads, [(row[0], *row[some]) for row in rows[start : start + ROWS_OF_PAGE]])
+            _draw_matrix(
+                axes, heads, [(row[0], *row[some]) for row in rows[start : start + ROWS_OF_PAGE]]
+            )
             yield figure
 
 
-def _draw_matrix(
-    axes: "Axes", heads: Sequence[str], rows: Sequence[tuple[str, ...]]
-) -> None:
-    width = 0.78 / RUNS_OF_PAGE
-    chars = 24
+def _draw_matrix(axes: "Axes", heads: Sequence[str], rows: Sequence[tuple[str, ...]]) -> None:
+    width = min(0.78 / len(heads), 0.25)
+    chars = int(155 * width)
     style: dict[str, Any] = {"transform": axes.transAxes, "parse_math": False, "size": 8}
     for column, name in enumerate(heads):
         text = "\n".join(_wrapped(_shortened(name, 3 * chars), chars))
-        axes.text(0.22 + (column + 1) * width, 1.01, text, ha="right", va="bottom", weight="bold", **style)
+        axes.text(
+            0.22 + (column + 1) * width, 1.01, text, ha="right", va="bottom", weight="bold", **style
+        )
     for row, (name, *texts) in enumerate(rows):
         y = 1 - (row + 0.5) / ROWS_OF_PAGE
         axes.text(0, y, _shortened(name, 44), va="center", color=MUTED, **style)
         for column, text in enumerate(texts):
-            axes.text(0.22 + (column + 1) * width, y, _shortened(text, chars), ha="right", va="center", **style)
+            axes.text(
+                0.22 + (column + 1) * width,
+                y,
+                _shortened(text, chars),
+                ha="right",
+                va="center",
+                **style,
+            )
         axes.axhline(y - 0.5 / ROWS_OF_PAGE, color=RULE, linewidth=0.5)
     axes.set_ylim(0, 1)
 
@@ -370,13 +400,12 @@ def _write_pdf(path: Path, pages: Callable[[], Iterator["Figure"]]) -> Path:
     import matplotlib as mpl
     from matplotlib.backends.backend_pdf import PdfPages
 
-    with mpl.rc_context(STYLE):
-        with PdfPages(path, metadata=metadata(path)) as pdf:
-            figures = list(pages())
-            for number, figure in enumerate(figures, start=1):
-                told = f"{number} / {len(figures)}"
-                figure.text(RIGHT, 0.018, told, size=7.5, color=MUTED, ha="right")
-                pdf.savefig(figure)
+    with mpl.rc_context(STYLE), PdfPages(path, metadata=metadata(path)) as pdf:
+        figures = list(pages())
+        for number, figure in enumerate(figures, start=1):
+            told = f"{number} / {len(figures)}"
+            figure.text(RIGHT, 0.018, told, size=7.5, color=MUTED, ha="right")
+            pdf.savefig(figure)
     return path
 
 

@@ -8,7 +8,9 @@
   // --- Times and numbers. ---
 
   const moment = (offset) => numbers.clock.start + offset / numbers.clock.perMs;
-  const moments = (offsets) => offsets.map((each) => (each === null ? null : moment(each)));
+  // As text: Plotly takes small numbers for years.
+  const dated = (ms) => new Date(ms).toISOString().slice(0, -1);
+  const moments = (offsets) => offsets.map((each) => (each === null ? null : dated(moment(each))));
   const decimals = (most, least = 0) =>
     new Intl.NumberFormat("en-US", { maximumFractionDigits: most, minimumFractionDigits: least });
   const money = decimals(2, 2);
@@ -233,7 +235,7 @@
         const many = count ? `${plain.format(count[row])} fills, ` : "";
         const told = `${side} ${many}${plain.format(qty[row])}`;
         for (const price of high && high[row] !== low[row] ? [low[row], high[row]] : [low[row]]) {
-          x.push(moment(at));
+          x.push(dated(moment(at)));
           y.push(price);
           text.push(told);
         }
@@ -244,7 +246,7 @@
         hovertemplate: "%{text} @ %{y}<extra></extra>",
         marker: {
           symbol: isBuy ? "triangle-up" : "triangle-down", color: colour(isBuy ? "buy" : "sell"),
-          size: x.length > 1000 ? 5 : 8, line: { width: x.length > 1000 ? 0 : 0.5, color: colour("paper") },
+          opacity: count ? 0.6 : 1, size: x.length > 1000 ? 5 : 8, line: { width: x.length > 1000 ? 0 : 0.5, color: colour("paper") },
         },
       };
     });
@@ -254,7 +256,7 @@
     const seen = numbers.timeline;
     const x = moments(seen.time);
     const line = (y, axis, name, width = 1.2) => ({
-      type: "scatter", mode: "lines", yaxis: axis, name: name, line: { color: colour("equity"), width }, ...y,
+      type: "scatter", mode: x.length > 1 ? "lines" : "markers", yaxis: axis, name: name, line: { color: colour("equity"), width }, ...y,
     });
     const price = seen.open
       ? {
@@ -281,7 +283,7 @@
       line: { color: colour("position"), width: 0.8, shape: "hv" },
     });
     const shapes = seen.falls.peak.map((start, row) => ({
-      type: "rect", xref: "x", yref: "y2 domain", x0: moment(start), x1: moment(seen.falls.end[row]),
+      type: "rect", xref: "x", yref: "y2 domain", x0: dated(moment(start)), x1: dated(moment(seen.falls.end[row])),
       y0: 0, y1: 1, fillcolor: colour("sell"), opacity: 0.09, line: { width: 0 }, layer: "below",
     }));
     const notes = [
@@ -303,7 +305,7 @@
         shapes,
       },
       // What the eye sees decides the scale: of the visible part of each line.
-      rescale: (first, last) => rescaled(seen, x, first, last),
+      rescale: (first, last) => rescaled(seen, seen.time.map(moment), first, last),
     };
   }
 
@@ -334,20 +336,21 @@
   }
 
   function explained() {
-    const { time, change, ...parts } = numbers.explained;
+    const { time, change, lengthMs, ...parts } = numbers.explained;
     const x = moments(time);
+    const ends = time.map((at) => dated(moment(at) + lengthMs));
     const colours = { positions: "position", trading: "equity", fees: "sell", income: "gold", paid_in: "violet" };
     const named = { positions: "positions held", trading: "trading", fees: "fees", income: "income", paid_in: "paid in" };
     const traces = Object.entries(parts)
       .filter(([, values]) => values.some((value) => value !== 0))
       .map(([name, values]) => ({
-        type: "bar", x, y: values, name: named[name], marker: { color: colour(colours[name]) },
+        type: "bar", x, y: values, name: named[name], offset: 0, width: 0.9 * lengthMs, marker: { color: colour(colours[name]) },
         hovertemplate: "%{y:,.2f}",
       }));
     let sum = 0;
     const total = change.map((each) => (sum += each));
     traces.push({
-      type: "scatter", mode: x.length > 60 ? "lines" : "lines+markers", x, y: total, name: "sum so far",
+      type: "scatter", mode: x.length > 60 ? "lines" : "lines+markers", x: ends, y: total, name: "sum so far",
       line: { color: colour("ink"), width: 1.3 }, marker: { size: 4 }, hovertemplate: "%{y:,.2f}",
     });
     const layout = { barmode: "relative", showlegend: true, hovermode: "x unified", xaxis: { type: "date" } };

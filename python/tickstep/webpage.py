@@ -27,19 +27,30 @@ from tickstep.version import __version__
 if TYPE_CHECKING:
     import polars as pl
 
-__all__ = ["SCRIPTS", "write_comparison", "write_review"]
+__all__ = ["SCRIPTS", "require_charts", "write_comparison", "write_review"]
 
 SCRIPTS = ("embed", "beside")
 POLICY = (
     "connect-src 'none'; object-src 'none'; base-uri 'none'; form-action 'none'; "
     "frame-src 'none'; font-src 'none'; media-src 'none'; img-src data: blob:"
 )
-DIGITS = 8
+DIGITS = 10
 FALLS_LISTED = 50
 MONTHS = ("Jan", "Feb", "Mar", "Apr", "May", "Jun", "Jul", "Aug", "Sep", "Oct", "Nov", "Dec")
 SETTINGS_SHOWN = 40  # instruments of a configuration
 
 Rows = Sequence[tuple[str, str]]
+
+
+def require_charts() -> None:
+    """Make sure that pages can have charts.
+
+    Raises
+    ------
+    ImportError
+        When Plotly is not installed.
+    """
+    require("plotly", extra="plot")
 
 
 def write_review(review: Review, path: Path, script: str = "embed") -> Path:
@@ -153,7 +164,7 @@ def _plotly_script(path: Path, script: str) -> str:
             hint='"embed" puts it into the page, "beside" into a file that reports share, and an '
             "address that ends in .js is taken as it is",
         )
-    require("plotly", extra="plot")
+    require_charts()
     if script not in SCRIPTS:
         return f'<script src="{_text(script)}"></script>'
     offline = require("plotly.offline", extra="plot")
@@ -228,7 +239,7 @@ def _summary(review: Review) -> str:
     notes = _list("warnings", "Warnings", review.notes) if review.notes else ""
     assumed = review.run.assumptions
     notes += _list("assumptions", "Assumptions", assumed) if assumed else ""
-    sampling = _note(f"Ratios are of returns of {review.sampling_told}.")
+    sampling = _note(review.ratios_told)
     return f'<div class="cards">{cards}</div>{sampling}{notes}'
 
 
@@ -241,7 +252,7 @@ def _timeline(review: Review) -> str:
         drawn += f"; all {fills:,} fills"
     told = "Price with fills, equity, drawdown and position over time"
     return (
-        _note(f"{drawn}. Drag to zoom, double click to go back; all panels move together.")
+        _note(f"{drawn}. Drag to zoom, double click to go back, or use the buttons.")
         + _chart("chart-timeline", told, "tall")
         + "<h3>Drawdowns</h3>"
         + _table_place("drawdowns", "Drawdowns, the deepest first")
@@ -301,7 +312,9 @@ def _trips(review: Review) -> str:
     if len(review.closed):
         count = len(review.closed)
         shown_count = len(review.trip_cells.rows)
-        thinned = f"; {shown_count:,} points stand for them, larger where many" * (shown_count < count)
+        thinned = f"; {shown_count:,} points stand for them, larger where many" * (
+            shown_count < count
+        )
         parts.append(_note(f"{count:,} closed round trips{thinned}."))
         parts.append(
             '<div class="two">'
@@ -340,7 +353,9 @@ def _statistics(groups: Iterable[tuple[str, Stats]]) -> str:
             f'<h3>{_text(heading)}</h3><div class="scroll"><table class="pairs stats">'
             f"<tbody>{rows}</tbody></table></div>"
         )
-    told = "r: returns by the sampling; P: their number in a year; E: equity; w: net P&L of a trade."
+    told = (
+        "r: returns by the sampling; P: their number in a year; E: equity; w: net P&L of a trade."
+    )
     return _note(told) + "".join(parts)
 
 
@@ -372,12 +387,7 @@ def _numbers(review: Review) -> dict[str, Any]:
         "clock": clock.told,
         "timeline": _timeline_numbers(review, clock),
         "exposure": _columns(review.exposure, clock),
-        "explained": _columns(
-            review.explained.select(
-                "time", "positions", "trading", "fees", "income", "paid_in", "change"
-            ),
-            clock,
-        ),
+        "explained": _explained_numbers(review, clock),
         "tables": _tables(review, clock),
     }
     if review.distribution is not None:
@@ -417,7 +427,9 @@ class _Clock:
         moments = series.to_numpy().astype(f"datetime64[{self._unit}]")
         known = (~np.isnat(moments)).tolist()
         offsets = np.where(np.isnat(moments), self._start, moments.astype(np.int64)) - self._start
-        return [at if is_known else None for at, is_known in zip(offsets.tolist(), known, strict=True)]
+        return [
+            at if is_known else None for at, is_known in zip(offsets.tolist(), known, strict=True)
+        ]
 
     def lengths(self, series: "pl.Series") -> list[int | None]:
         """Of a column of durations."""
@@ -477,7 +489,7 @@ def _timeline_numbers(review: Review, clock: _Clock) -> dict[str, Any]:
             "time": clock.offsets(marks.time),
             "low": _packed(marks.low),
             **({"high": _packed(marks.high)} if review.are_fills_thinned else {}),
-            **({"count": marks.count.tolist()} if review.are_fills_thinned else {}),
+            **({"count": marks.counts.tolist()} if review.are_fills_thinned else {}),
             "qty": _packed(marks.qty),
         }
     falls = review.falls
@@ -487,6 +499,15 @@ def _timeline_numbers(review: Review, clock: _Clock) -> dict[str, Any]:
         "depth": _packed(100 * falls["depth"].to_numpy()),
     }
     return found
+
+
+def _explained_numbers(review: Review, clock: _Clock) -> dict[str, Any]:
+    names = ("time", "positions", "trading", "fees", "income", "paid_in", "change")
+    length = review.account.grid(review.explained_interval).length
+    return {
+        "lengthMs": length * NS_PER_UNIT[review.time_unit] / NS_PER_UNIT["ms"],
+        **_columns(review.explained.select(names), clock),
+    }
 
 
 def _trip_numbers(review: Review) -> dict[str, Any]:
@@ -641,7 +662,9 @@ def _differences(runs: SideBySide) -> str:
 
 def _compared_statistics(runs: SideBySide) -> str:
     rows = [(name, runs.texts(name), formula(name)) for name in runs.statistics]
-    return _matrix(runs.names, [(name, texts) for name, texts, _ in rows], [told for *_, told in rows])
+    return _matrix(
+        runs.names, [(name, texts) for name, texts, _ in rows], [told for *_, told in rows]
+    )
 
 
 def _correlation(runs: SideBySide) -> str:
