@@ -8,6 +8,7 @@ import shutil
 import subprocess
 from collections.abc import Callable
 from html.parser import HTMLParser
+from itertools import pairwise
 from pathlib import Path
 from typing import Any, ClassVar
 
@@ -519,3 +520,34 @@ def test_report_of_a_record(folder: Path, capsys: pytest.CaptureFixture[str]) ->
     (folder / "trades.csv").write_text(trades.replace(",100.01,", ",100.02,", 1), encoding="ascii")
     assert main(["report", "run/run.json"]) == 2
     assert "the data are not those of run.json" in capsys.readouterr().err
+
+
+ROTATE = """
+import tickstep as ts
+
+class Rotate(ts.Strategy):
+    def on_bar(self, bar):
+        self.target(bar.symbol, 5 if bar.close > bar.open else 0)
+"""
+
+
+def test_report_of_a_record_over_bars(folder: Path) -> None:
+    (folder / "rotate.py").write_text(ROTATE, encoding="utf-8")
+    random = np.random.default_rng(4)
+    for name in ("a", "b"):
+        close = 1000 + np.cumsum(random.integers(-9, 10, 300))
+        lines = ["time,open,high,low,close,volume"]
+        for day, (first, last) in enumerate(pairwise(close.tolist())):
+            moment = np.datetime64("2024-01-01") + day
+            lines.append(f"{moment},{first},{max(first, last)},{min(first, last)},{last},1000")
+        (folder / f"{name}.csv").write_text("\n".join(lines) + "\n", encoding="ascii")
+    run = ("backtest", "rotate.py", "A=a.csv", "B=b.csv", "--no-plot", "--out", "run")
+    assert main([*run, "--script", "beside", "--report", "now.html"]) == 0
+    assert main(["report", "run/run.json", "--script", "beside", "--out", "later.html"]) == 0
+    now, later = (
+        Page((folder / name).read_text(encoding="utf-8")) for name in ("now.html", "later.html")
+    )
+    assert now.numbers == later.numbers
+    assert len(now.numbers["tables"]["instruments"][0]["values"]) == 2
+    (folder / "b.csv").write_bytes((folder / "a.csv").read_bytes())
+    assert main(["report", "run/run.json"]) == 2

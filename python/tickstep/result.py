@@ -38,7 +38,6 @@ from tickstep.sampling import Sampling
 from tickstep.scales import Scales
 from tickstep.stats import ABSENT, Stat, Stats
 from tickstep.summary import held_index, summary
-from tickstep.tearsheet import draw_sheet
 from tickstep.ticks import Float64Array, Int64Array
 from tickstep.version import __version__
 
@@ -692,6 +691,8 @@ class Result:
         Path
             The same path.
         """
+        from tickstep.tearsheet import draw_sheet
+
         return draw_sheet(Review(self, benchmark), Path(path))
 
     def report(self, path: str | Path, *, benchmark: Any = None, script: str = "embed") -> Path:
