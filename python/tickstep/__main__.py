@@ -13,6 +13,7 @@ from pathlib import Path
 from typing import Any
 
 from tickstep.backtest import run
+from tickstep.barticks import BAR_FILLS
 from tickstep.commands import add_command
 from tickstep.datacli import add_data
 from tickstep.datasource import DataSource
@@ -197,9 +198,20 @@ def _finish(
 # --- Arguments. -----------------------------------------------------------------------------------
 
 
+RULES = (
+    "cash",
+    "maker_fee",
+    "taker_fee",
+    "spread_bps",
+    "fill",
+    "bar_fill",
+    "latency",
+    "participation",
+)
+
+
 def _settings(arguments: argparse.Namespace) -> dict[str, Any]:
-    names = ("cash", "maker_fee", "taker_fee", "spread_bps", "fill", "latency", "participation")
-    settings = {name: getattr(arguments, name) for name in names}
+    settings = {name: getattr(arguments, name) for name in RULES}
     return {name: value for name, value in settings.items() if value is not None}
 
 
@@ -277,6 +289,12 @@ def _add_run(added: argparse.ArgumentParser) -> None:
         "--fill",
         choices=("through", "touch"),
         help="when resting limits trade: only beyond their price (default), or at it",
+    )
+    rules.add_argument(
+        "--bar-fill",
+        choices=BAR_FILLS,
+        help="what is ordered on a bar trades at the next open (default), at its close, or inside "
+        "bars along a path through both extremes",
     )
     rules.add_argument(
         "--latency", metavar="TIME", help="from an order to the market: 50ms, 1s (the least)"

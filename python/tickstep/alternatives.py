@@ -107,7 +107,10 @@ def _other_configs(result: Result) -> dict[str, EngineConfig]:
     rules = {each["fill"] for each in result.config.canonical()["instruments"]}
     if "through" in rules and placed & set(LIMITS):
         found[TOUCH] = _changed(result.config, fill="touch")
-    has_bars = any(isinstance(each, BarTicks) for each in result.data.values())
+    # On a path the bar itself says what comes first.
+    has_bars = any(
+        isinstance(each, BarTicks) and each.bar_fill != "path" for each in result.data.values()
+    )
     orders = {each["range_order"] for each in result.config.canonical()["instruments"]}
     if has_bars and "stops_first" in orders and placed & set(STOPS) and placed & set(TARGETS):
         found[LIMITS_FIRST] = _changed(result.config, range_order="limits_first")

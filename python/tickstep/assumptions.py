@@ -19,6 +19,14 @@ LIMITS = {
     "through": "resting limits trade only when the price goes beyond them",
     "touch": "resting limits trade in full as soon as the price touches them, ahead of all others",
 }
+BAR_FILLS = {
+    "next_open": "what is ordered when a bar is over trades at the next open",
+    "close": "what is ordered when a bar is over trades at its close, as if that were known before",
+    "path": (
+        "inside a bar the price goes from the open to the nearer extreme, to the other, to the close; "
+        "what is ordered then trades at the next open"
+    ),
+}
 INSIDE_A_BAR = {
     "stops_first": "of a stop and a limit that one bar reaches both, the stop trades first",
     "limits_first": "of a stop and a limit that one bar reaches both, the limit trades first",
@@ -54,17 +62,19 @@ def assumptions_of(config: EngineConfig, data: Mapping[str, Any]) -> list[str]:
     canonical = config.canonical()
     instruments = canonical["instruments"]
     told = [_latency(int(canonical["latency"]), canonical["time_unit"])]
-    rules: list[Callable[[dict[str, Any], bool], str | None]] = [
+    rules: list[Callable[[dict[str, Any], str | None], str | None]] = [
+        lambda _, bar_fill: None if bar_fill is None else BAR_FILLS[bar_fill],
         lambda each, _: LIMITS[each["fill"]],
         _quantity,
-        lambda each, is_bars: INSIDE_A_BAR[each["range_order"]] if is_bars else None,
+        _inside_a_bar,
         _spread,
         _fees,
     ]
     for rule in rules:
         found: dict[str, list[str]] = {}
         for each in instruments:
-            text = rule(each, isinstance(data[each["symbol"]], BarTicks))
+            rows = data[each["symbol"]]
+            text = rule(each, rows.bar_fill if isinstance(rows, BarTicks) else None)
             if text is not None:
                 found.setdefault(text, []).append(each["symbol"])
         is_same = len(found) == 1 and len(*found.values()) == len(instruments)
@@ -83,20 +93,24 @@ def _latency(latency: int, unit: str) -> str:
     )
 
 
-def _quantity(instrument: Mapping[str, Any], is_bars: bool) -> str:
-    row = "bar" if is_bars else "tick"
+def _inside_a_bar(instrument: Mapping[str, Any], bar_fill: str | None) -> str | None:
+    return None if bar_fill in (None, "path") else INSIDE_A_BAR[instrument["range_order"]]
+
+
+def _quantity(instrument: Mapping[str, Any], bar_fill: str | None) -> str:
+    row = "tick" if bar_fill is None else "bar"
     if instrument["quantity"] == "full":
         return f"orders trade in full on one {row}, whatever its size"
     return f"at most {_percent(instrument['participation'])} of the quantity of a {row} is ours"
 
 
-def _spread(instrument: Mapping[str, Any], _: bool) -> str:
+def _spread(instrument: Mapping[str, Any], _: str | None) -> str:
     if Decimal(instrument["spread_bps"]) == 0:
         return "market orders pay no spread"
     return f"market orders pay half of a spread of {_plain(instrument['spread_bps'])} basis points"
 
 
-def _fees(instrument: Mapping[str, Any], _: bool) -> str:
+def _fees(instrument: Mapping[str, Any], _: str | None) -> str:
     maker, taker = (_percent(instrument[f"{each}_fee"]) for each in ("maker", "taker"))
     told = f"fees are {maker} of the value for makers, {taker} for takers"
     lots = [instrument[f"{each}_fee_per_lot"] for each in ("maker", "taker")]

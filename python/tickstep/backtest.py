@@ -13,7 +13,7 @@ import numpy as np
 from tickstep._kernel import BarCursor, Counter
 from tickstep.alternatives import beside, copier
 from tickstep.bars import Bars
-from tickstep.barticks import BarTicks
+from tickstep.barticks import BAR_FILLS, BarTicks
 from tickstep.engine import EVENT_DTYPE, Engine, EngineConfig, Events
 from tickstep.errors import ConfigError, StrategyError
 from tickstep.failures import strategy_error
@@ -38,6 +38,7 @@ def run(
     parameters: Mapping[str, Any] | None = None,
     cash: Number | None = None,
     config: EngineConfig | None = None,
+    bar_fill: str = BAR_FILLS[0],
     alternatives: bool = True,
     skip_scan: bool = True,
     progress: Progress | None = None,
@@ -66,6 +67,11 @@ def run(
         Initial cash; 100,000 by default.
     config : EngineConfig, optional
         The whole configuration, instead of `cash` and `settings`.
+    bar_fill : {"next_open", "close", "path"}
+        What orders meet inside a bar, and where those trade that are given when it is over: at the
+        next open; at its close, for which `latency` must be 0 and is by default; or at the next open,
+        and inside a bar the price goes from the open to the nearer extreme, to the other, to the
+        close. See `tickstep.barticks`.
     alternatives : bool
         False runs the strategy once.
     skip_scan : bool
@@ -104,17 +110,19 @@ def run(
     4.95
     """
     named = data_by_symbol(data)
-    config = config_for(named, cash, config, settings)
+    config = config_for(named, cash, config, settings, bar_fill)
     if len(named) == 1:
         named = dict(zip(config.symbols, named.values(), strict=True))
     named = {symbol: named[symbol] for symbol in config.symbols}
     strategy = _made(strategy, parameters)
     again = copier(strategy) if alternatives else None
-    result = _run_once(strategy, named, config, skip_scan, progress)
+    result = _run_once(strategy, named, config, bar_fill, skip_scan, progress)
     if again is None or not result.is_complete:
         return result
     return beside(
-        result, again, lambda other, rules: _run_once(other, named, rules, skip_scan, None)
+        result,
+        again,
+        lambda other, rules: _run_once(other, named, rules, bar_fill, skip_scan, None),
     )
 
 
@@ -122,11 +130,12 @@ def _run_once(
     strategy: Strategy,
     data: Mapping[str, Data],
     config: EngineConfig,
+    bar_fill: str,
     skip_scan: bool,
     progress: Progress | None,
 ) -> Result:
     parameters = parameters_of(strategy)
-    replay = _Replay(strategy, data, config)
+    replay = _Replay(strategy, data, config, bar_fill)
     stopped: str | None = None
     failure: StrategyError | None = None
     try:
@@ -164,11 +173,13 @@ def _run_once(
 class _Replay:
     """Drives a session over bound data."""
 
-    def __init__(self, strategy: Strategy, data: Mapping[str, Data], config: EngineConfig) -> None:
+    def __init__(
+        self, strategy: Strategy, data: Mapping[str, Data], config: EngineConfig, bar_fill: str
+    ) -> None:
         self.engine = Engine(config)
         self._scales = Scales.of(config)
         rows = {
-            symbol: BarTicks(each, scale.lot.step) if isinstance(each, Bars) else each
+            symbol: _rows_of(each, scale.lot.step, bar_fill)
             for (symbol, each), scale in zip(data.items(), self._scales.instruments, strict=True)
         }
         self.engine.bind(rows)
@@ -273,6 +284,10 @@ class _Replay:
 
     def _keep(self, events: Events) -> None:
         self.events += events.tobytes()
+
+
+def _rows_of(data: Data, lot: str, bar_fill: str) -> Ticks | BarTicks:
+    return BarTicks(data, lot, bar_fill=bar_fill) if isinstance(data, Bars) else data
 
 
 def _market(data: Data) -> Market:

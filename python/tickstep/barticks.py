@@ -1,8 +1,21 @@
-"""Bars as an engine takes them: of each bar its open, then the stretch from there to its close.
+"""Bars as an engine takes them: of each its open, then stretches from there to its close.
 
-The open is a tick of its own, at the bar's time: what was asked for before the bar trades there. The
-rest is one tick over the range from low to high, in the bar's last moment, and its price is the close.
-How orders trade within a range is in `tickstep.h`, under RANGES.
+The open is a tick of its own, at the bar's time: what was asked for before the bar trades there. A
+stretch is one tick over a range of prices, whose price is the last of them. How orders trade within a
+range is in `tickstep.h`, under RANGES. All rows of a bar share its volume. What the stretches are, and
+after which the bar is told of, is the fill rule of bars:
+
+"next_open"
+    One stretch from low to high in the bar's last moment, whose price is the close; then the bar is
+    told of, and what is ordered then trades at the next open.
+"close"
+    That stretch a moment earlier, then the bar is told of, then a last row at the close: what is
+    ordered on a bar trades at its close.
+"path"
+    Three stretches in the last three moments: from the open to the nearer extreme, from there to the
+    other one, from there to the close. Where both are as near, the low comes first in a bar that does
+    not fall, else the high. Then the bar is told of, as in "next_open". Stops and limits fill in the
+    order of the path; which of two that one stretch reaches comes first, `range_order` says.
 """
 
 from collections.abc import Mapping
@@ -15,18 +28,20 @@ import numpy.typing as npt
 from tickstep._kernel import TickColumns
 from tickstep.bars import Bars
 from tickstep.columns import QTY_END, TimedColumns
-from tickstep.errors import ConfigError
+from tickstep.errors import ConfigError, DataError, nearest
 from tickstep.ticks import Int64Array
 
-__all__ = ["ROWS_OF_BAR", "BarTicks"]
+__all__ = ["BAR_FILLS", "BarTicks", "check_bar_fill"]
 
 CONTINUES = 2  # beside the side: the row shares the quantity of the row before
 
-ROWS_OF_BAR = 2
+BAR_FILLS = ("next_open", "close", "path")
+# Rows of each bar, and how many of them are past when it is told of.
+ROWS_OF_BAR = dict(zip(BAR_FILLS, ((2, 2), (3, 2), (4, 4)), strict=True))
 
 
 class BarTicks(TimedColumns):
-    """Two rows for each bar: its open, and the range from there to its close.
+    """Rows for each bar: its open, and the stretches from there to its close.
 
     Parameters
     ----------
@@ -35,11 +50,15 @@ class BarTicks(TimedColumns):
     lot : str, optional
         Lot of the engine, where it is another one than that of the volumes: they are then counted in
         whole lots of the engine, rounded down.
+    bar_fill : {"next_open", "close", "path"}
+        The fill rule: see the head of this module.
 
     Raises
     ------
+    ConfigError
+        When there is no such rule, or volumes cannot be counted in the lot.
     DataError
-        When the bars have no interval.
+        When the bars have no interval, or with "close" when one is shorter than 2 units of time.
 
     Examples
     --------
@@ -49,9 +68,12 @@ class BarTicks(TimedColumns):
     >>> rows = BarTicks(bars)
     >>> rows.time.tolist(), rows.price_ticks.tolist(), rows.columns["low_ticks"].tolist()
     ([0, 999], [5, 8], [5, 4])
+    >>> rows = BarTicks(bars, bar_fill="path")
+    >>> rows.time.tolist(), rows.price_ticks.tolist()
+    ([0, 997, 998, 999], [5, 4, 9, 8])
     """
 
-    __slots__ = ("_feed",)
+    __slots__ = ("_feed", "bar_fill")
 
     KIND: ClassVar[str] = "bar ticks"
     DTYPES: ClassVar[Mapping[str, type[Any]]] = {
@@ -63,20 +85,24 @@ class BarTicks(TimedColumns):
         "side": np.uint8,
     }
 
-    def __init__(self, bars: Bars, lot: str | None = None) -> None:
+    def __init__(self, bars: Bars, lot: str | None = None, *, bar_fill: str = BAR_FILLS[0]) -> None:
+        check_bar_fill(bar_fill)
+        self.bar_fill = bar_fill
+        rows = ROWS_OF_BAR[bar_fill]
         volume = _in_lots(bars, bars._lot.step if lot is None else lot)
-        opens = bars.open_ticks
-        continued = np.full(len(bars), CONTINUES, np.uint8)
+        time, low, high, price = zip(*_stretches(bars, bar_fill), strict=True)
+        side = np.full(rows[0] * len(bars), CONTINUES, np.uint8)
+        side[:: rows[0]] = 0
         columns: dict[str, npt.NDArray[Any]] = {
-            "time": _in_turn(bars.time, bars.end_time - 1),
-            "price_ticks": _in_turn(opens, bars.close_ticks),
-            "low_ticks": _in_turn(opens, bars.low_ticks),
-            "high_ticks": _in_turn(opens, bars.high_ticks),
-            "qty_lots": _in_turn(volume, volume),
-            "side": _in_turn(np.zeros_like(continued), continued),
+            "time": _in_turn(*time),
+            "price_ticks": _in_turn(*price),
+            "low_ticks": _in_turn(*low),
+            "high_ticks": _in_turn(*high),
+            "qty_lots": np.repeat(volume, rows[0]),
+            "side": side,
         }
         labels = bars._labels() | ({} if lot is None else {"lot": lot})
-        self._hold(columns, labels, (ROWS_OF_BAR, ROWS_OF_BAR))
+        self._hold(columns, labels, rows)
 
     @classmethod
     def of_rows(cls, columns: Mapping[str, npt.NDArray[Any]], **labels: Any) -> Self:
@@ -100,12 +126,13 @@ class BarTicks(TimedColumns):
             When a row breaks a rule.
         """
         made = cls.__new__(cls)
+        made.bar_fill = BAR_FILLS[0]
         made._hold(columns, labels)
         return made
 
     @property
     def price_ticks(self) -> Int64Array:
-        """Open and close in turn, in ticks, read-only."""
+        """Opens and the ends of stretches, in ticks, read-only."""
         return self._columns["price_ticks"]
 
     @property
@@ -116,8 +143,10 @@ class BarTicks(TimedColumns):
     def __getitem__(self, rows: slice) -> Self:
         if rows.indices(len(self)) == (0, len(self), 1):
             return self
-        labels = self._labels()
-        return self.of_rows({name: each[rows] for name, each in self._columns.items()}, **labels)
+        columns = {name: each[rows] for name, each in self._columns.items()}
+        part = self.of_rows(columns, **self._labels())
+        part.bar_fill = self.bar_fill
+        return part
 
     def __repr__(self) -> str:
         return f"BarTicks({len(self)} rows{self._span()})"
@@ -159,8 +188,61 @@ def _in_lots(bars: Bars, lot: str) -> Int64Array:
     )
 
 
-def _in_turn(first: npt.NDArray[Any], second: npt.NDArray[Any]) -> npt.NDArray[Any]:
-    both = np.empty(ROWS_OF_BAR * len(first), first.dtype)
-    both[0::ROWS_OF_BAR] = first
-    both[1::ROWS_OF_BAR] = second
-    return both
+Stretch = tuple[Int64Array, Int64Array, Int64Array, Int64Array]  # time, low, high, price at its end
+
+
+def _stretches(bars: Bars, bar_fill: str) -> list[Stretch]:
+    """The rows of every bar: its open, and what leads from there to its close."""
+    start, end = bars.time, bars.end_time
+    opens, closes = bars.open_ticks, bars.close_ticks
+    first = (start, opens, opens, opens)
+    if bar_fill == "path":
+        near, far = _extremes_in_turn(bars)
+        ends = [(3, opens, near), (2, near, far), (1, far, closes)]
+        return [first, *(_leg(np.maximum(start, end - left), *leg) for left, *leg in ends)]
+    whole = (bars.low_ticks, bars.high_ticks, closes)
+    if bar_fill == "next_open":
+        return [first, (end - 1, *whole)]
+    _check_lengths(bars, end)
+    return [first, (end - 2, *whole), (end - 1, closes, closes, closes)]
+
+
+def _leg(time: Int64Array, start: Int64Array, end: Int64Array) -> Stretch:
+    return time, np.minimum(start, end), np.maximum(start, end), end
+
+
+def _extremes_in_turn(bars: Bars) -> tuple[Int64Array, Int64Array]:
+    """Of each bar the extreme that is nearer to its open, and the other."""
+    down, up = bars.open_ticks - bars.low_ticks, bars.high_ticks - bars.open_ticks
+    does_not_fall = bars.close_ticks >= bars.open_ticks
+    is_low_first = (down < up) | ((down == up) & does_not_fall)
+    lows, highs = bars.low_ticks, bars.high_ticks
+    return np.where(is_low_first, lows, highs), np.where(is_low_first, highs, lows)
+
+
+def _check_lengths(bars: Bars, end: Int64Array) -> None:
+    short = np.flatnonzero(end - bars.time < 2)
+    if short.size:
+        raise DataError(
+            f"the bar at row {short[0]} is 1 {bars.time_unit} long: it has no moment before its close",
+            hint='bar_fill="next_open", or times in a finer unit',
+        )
+
+
+def _in_turn(*columns: Int64Array) -> Int64Array:
+    woven = np.empty(len(columns) * len(columns[0]), np.int64)
+    for place, column in enumerate(columns):
+        woven[place :: len(columns)] = column
+    return woven
+
+
+def check_bar_fill(bar_fill: str) -> None:
+    """Check that a fill rule of bars is one.
+
+    Raises
+    ------
+    ConfigError
+        When it is not.
+    """
+    if bar_fill not in BAR_FILLS:
+        raise ConfigError(f"there is no bar_fill {bar_fill!r}", hint=nearest(bar_fill, BAR_FILLS))

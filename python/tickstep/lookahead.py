@@ -14,6 +14,7 @@ import numpy as np
 from tickstep.alternatives import copier
 from tickstep.backtest import run
 from tickstep.bars import Bars
+from tickstep.barticks import BAR_FILLS
 from tickstep.divergence import difference_lines, first_difference
 from tickstep.engine import EngineConfig, Events
 from tickstep.errors import ConfigError, StrategyError
@@ -68,6 +69,7 @@ def lookahead(
     seed: int = 0,
     cash: Number | None = None,
     config: EngineConfig | None = None,
+    bar_fill: str = BAR_FILLS[0],
     **settings: Any,
 ) -> Lookahead:
     """Change the future of several moments, run again, and compare what came before.
@@ -83,7 +85,7 @@ def lookahead(
         How many moments, spread evenly over the rows.
     seed : int
         Of the changed futures.
-    cash, config, **settings
+    cash, config, bar_fill, **settings
         As for `backtest`.
 
     Returns
@@ -119,14 +121,15 @@ def lookahead(
     if cuts < 1:
         raise ConfigError(f"cuts is {cuts}: there must be at least one", hint="leave it out for 5")
     named = data_by_symbol(data)
-    config = config_for(named, cash, config, settings)
+    config = config_for(named, cash, config, settings, bar_fill)
     make = _maker(strategy)
-    true = _events_of(lambda: run(make(named), named, config=config, alternatives=False))
+    rules: dict[str, Any] = {"config": config, "bar_fill": bar_fill, "alternatives": False}
+    true = _events_of(lambda: run(make(named), named, **rules))
     moments = _moments(named, cuts)
     counts, differences = [], []
     for number, moment in enumerate(moments):
         changed = scrambled(named, moment, seed + number)
-        other = _events_of(lambda: run(make(changed), changed, config=config, alternatives=False))  # noqa: B023
+        other = _events_of(lambda: run(make(changed), changed, **rules))  # noqa: B023
         before = [each.events[each.events["time"] < moment] for each in (true, other)]
         counts.append(len(before[0]))
         told = _difference(true, before, moment)

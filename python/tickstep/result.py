@@ -170,6 +170,12 @@ class Result:
         return source_digest(self._parts)
 
     @property
+    def bar_fill(self) -> str | None:
+        """The fill rule of the bars; None where there are none."""
+        rules = (getattr(each, "bar_fill", None) for each in self.account.rows)
+        return next((rule for rule in rules if rule is not None), None)
+
+    @property
     def is_complete(self) -> bool:
         """Whether the run reached the end of the data."""
         return self.stopped is None
@@ -597,7 +603,11 @@ class Result:
                 "parameters": {name: str(value) for name, value in self.parameters.items()},
                 "source_digest": self.source_digest,
             },
-            "data": {"rows": self.account.row_count, "digest": self.data_digest},
+            "data": {
+                "rows": self.account.row_count,
+                "digest": self.data_digest,
+                "bar_fill": self.bar_fill,
+            },
             "config": self.config.canonical(),
             "assumptions": list(self.assumptions),
             "warnings": list(self.warnings),

@@ -16,7 +16,7 @@ import numpy as np
 from tickstep.assumptions import assumptions_of
 from tickstep.backtest import run
 from tickstep.bars import Bars
-from tickstep.barticks import BarTicks
+from tickstep.barticks import BAR_FILLS, BarTicks
 from tickstep.datasource import DataSource
 from tickstep.divergence import difference_lines, first_difference
 from tickstep.engine import EVENT_DTYPE, EngineConfig, Events
@@ -77,7 +77,14 @@ def verify(path: str | Path, progress: Progress | None = None) -> Verdict:
     texts = {name: str(text) for name, text in record["strategy"]["parameters"].items()}
     values = parameter_values(strategy.kind, texts)
     data = DataSource.recorded(record["data"], file.parent).read()
-    again = run(strategy.kind(**values), data, config=config, alternatives=False, progress=progress)
+    again = run(
+        strategy.kind(**values),
+        data,
+        config=config,
+        bar_fill=_bar_fill(record),
+        alternatives=False,
+        progress=progress,
+    )
     if not again.is_complete:
         raise KeyboardInterrupt
     return _compared(record, _read_events(file.parent / "events.npy"), strategy, again)
@@ -122,7 +129,7 @@ def recorded(path: str | Path, progress: Progress | None = None) -> RecordedResu
     record = _read_record(file)
     config = _config(record, file)
     read = data_by_symbol(DataSource.recorded(record["data"], file.parent).read(progress))
-    data = _rows_of(read, config, file)
+    data = _rows_of(read, config, _bar_fill(record), file)
     events = _read_events(file.parent / "events.npy")
     if len(events) != record.get("event_count"):
         raise DataError(
@@ -157,7 +164,7 @@ def recorded(path: str | Path, progress: Progress | None = None) -> RecordedResu
 
 
 def _rows_of(
-    data: Mapping[str, Ticks | Bars], config: EngineConfig, file: Path
+    data: Mapping[str, Ticks | Bars], config: EngineConfig, bar_fill: str, file: Path
 ) -> dict[str, Ticks | BarTicks]:
     """Rows of each instrument as a run takes them."""
     named = dict(data)
@@ -171,8 +178,14 @@ def _rows_of(
     found: dict[str, Ticks | BarTicks] = {}
     for scale in Scales.of(config).instruments:
         each = named[scale.symbol]
-        found[scale.symbol] = BarTicks(each, scale.lot.step) if isinstance(each, Bars) else each
+        found[scale.symbol] = (
+            BarTicks(each, scale.lot.step, bar_fill=bar_fill) if isinstance(each, Bars) else each
+        )
     return found
+
+
+def _bar_fill(record: Mapping[str, Any]) -> str:
+    return str(record["data"].get("bar_fill") or BAR_FILLS[0])
 
 
 def _read_record(file: Path) -> dict[str, Any]:

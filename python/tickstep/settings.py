@@ -7,6 +7,7 @@ from typing import Any
 
 from tickstep._kernel import default_lot_and_unit
 from tickstep.bars import Bars
+from tickstep.barticks import BAR_FILLS, check_bar_fill
 from tickstep.engine import SYMBOL_DEFAULT, EngineConfig, Instrument
 from tickstep.errors import ConfigError, DataError, nearest
 from tickstep.intervals import interval_length
@@ -81,6 +82,7 @@ def config_for(
     cash: Number | None,
     config: EngineConfig | None,
     settings: dict[str, Any],
+    bar_fill: str = BAR_FILLS[0],
 ) -> EngineConfig:
     """Make the configuration of a run, or check the one given.
 
@@ -94,6 +96,9 @@ def config_for(
         The whole of it, where the user gave it.
     settings : dict
         Arguments of `EngineConfig`, where the user gave those.
+    bar_fill : {"next_open", "close", "path"}
+        The fill rule of bars: orders that trade at the close of the bar they are given on know no
+        latency.
 
     Returns
     -------
@@ -105,8 +110,26 @@ def config_for(
     ConfigError
         When there is no such setting, or it does not fit.
     """
+    check_bar_fill(bar_fill)
+    if bar_fill != BAR_FILLS[0] and not any(isinstance(each, Bars) for each in data.values()):
+        raise ConfigError(f"bar_fill is {bar_fill!r}, and there are no bars", hint="leave it out")
+    is_at_close = bar_fill == "close"
     if config is not None:
-        return _checked(data, config, settings if cash is None else {"cash": cash, **settings})
+        given = _checked(data, config, settings if cash is None else {"cash": cash, **settings})
+    else:
+        latency = 0 if is_at_close else LATENCY_DEFAULT
+        given = _made(data, cash, {"latency": latency, **settings})
+    if is_at_close and int(given.canonical()["latency"]):
+        raise ConfigError(
+            f"latency is {given.latency}: orders would come after the close they are to trade at",
+            hint='latency=0, or bar_fill="next_open"',
+        )
+    return given
+
+
+def _made(
+    data: Mapping[str, Data], cash: Number | None, settings: Mapping[str, Any]
+) -> EngineConfig:
     unknown = [name for name in settings if name not in SETTINGS]
     if unknown:
         raise ConfigError(f"there is no setting {unknown[0]!r}", hint=nearest(unknown[0], SETTINGS))
@@ -117,7 +140,7 @@ def config_for(
             hint="read all of them with one time_unit=",
         )
     first, time_unit = next(iter(data.values())), units.pop()
-    rules = {"latency": LATENCY_DEFAULT, "fill": "through", **settings}
+    rules = {"fill": "through", **settings}
     rules["latency"] = _latency(rules["latency"], time_unit)
     shares = {symbol: rules | _share(each, settings) for symbol, each in data.items()}
     is_unnamed = list(data) == [SYMBOL_DEFAULT]
