@@ -413,6 +413,24 @@ tks_status tks_orders_open(const tks_engine *engine, uint32_t instrument, uint64
     return TKS_STATUS_OK;
 }
 
+tks_status tks_wake_get(const tks_engine *engine, uint32_t instrument, tks_wake *wake_out)
+{
+    if (!engine || !wake_out)
+        return TKS_STATUS_NULL_ARGUMENT;
+    if (instrument >= engine->instrument_count)
+        return TKS_STATUS_INSTRUMENT;
+    const tks__heap *heaps = tks__instrument_at(engine, instrument)->heaps;
+    const tks__heap *falling = &heaps[TKS__HEAP_FALLING];
+    int64_t time = tks__min(tks__heap_first(engine, &heaps[TKS__HEAP_PENDING]),
+                            tks__heap_first(engine, &engine->expiry));
+    if (engine->command_count)
+        time = tks__min(time, tks__command_at(engine, 0)->due);
+    wake_out->falling_ticks = falling->count ? -tks__heap_first(engine, falling) : INT64_MIN;
+    wake_out->rising_ticks = tks__heap_first(engine, &heaps[TKS__HEAP_RISING]);
+    wake_out->time = time;
+    return TKS_STATUS_OK;
+}
+
 typedef struct marks {   /* positions at the last prices, wide */
     tks_i128 cost;       /* sum(s*cost) */
     tks_i128 unrealized; /* sum(s*(value - cost)) */

@@ -681,6 +681,18 @@ TKS_API tks_status tks_orders_open(const tks_engine *engine, uint32_t instrument
                                    uint64_t after_id, tks_order_view *views_out,
                                    uint32_t capacity, uint32_t *count_out);
 
+/* What a tick must reach to do more than move the clock, the price and the tick index: a program that
+ * looks at ticks itself need not hand over the others one by one. Good until the next call that takes
+ * a tick or a command; tks_step_batch takes the rows passed over in one step. */
+typedef struct tks_wake {
+    int64_t falling_ticks; /* a price (of a range: a low) at or below it; INT64_MIN: none */
+    int64_t rising_ticks;  /* a price (of a range: a high) at or above it; INT64_MAX: none */
+    int64_t time;          /* a time at or after it; INT64_MAX: none */
+} tks_wake;
+
+/* Ticks of one instrument. Errors: INSTRUMENT. Cost: O(1). */
+TKS_API tks_status tks_wake_get(const tks_engine *engine, uint32_t instrument, tks_wake *wake_out);
+
 /* ------------------------------------------------------------------------------------------------
  * 6. The state as bytes: config without capacities, clock and last prices, account, open orders by
  *    id, delayed commands, event digest. Equal over every path, batch split and capacity. Events

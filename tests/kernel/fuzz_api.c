@@ -903,6 +903,8 @@ static void ask(world *w)
     tks_holding holding;
     tks_holding_get(w->engine, instrument, &holding);
     tks_order_get(w->engine, make_id(w), views);
+    tks_wake wake;
+    tks_wake_get(w->engine, instrument, &wake);
     uint64_t after_id = make_id(w);
     uint32_t capacity = get_byte(&w->in) % 9;
     if (get_byte(&w->in) % 2)

@@ -259,6 +259,32 @@ static tks_status step_whole(path *p, const tks_tick *tick)
     return status;
 }
 
+/* Whether a tick reaches nothing that tks_wake_get names. */
+static bool is_asleep(const path *p, const tks_tick *tick)
+{
+    tks_wake wake;
+    if (tks_wake_get(p->engine, tick->instrument, &wake) != TKS_STATUS_OK)
+        fail("no wake", NAIVE);
+    bool ranges = tick->flags & TKS_TICK_RANGE;
+    return (ranges ? tick->low_ticks : tick->price_ticks) > wake.falling_ticks &&
+           (ranges ? tick->high_ticks : tick->price_ticks) < wake.rising_ticks &&
+           tick->time < wake.time;
+}
+
+static tks_digest events_of(const path *p)
+{
+    tks_digest digest;
+    tks_event_digest(p->engine, &digest);
+    return digest;
+}
+
+static void check_wake(const path *p, bool was_asleep, tks_digest before)
+{
+    tks_digest after = events_of(p);
+    if (was_asleep && (after.low != before.low || after.high != before.high))
+        fail("something happened on a tick that wakes nothing", NAIVE);
+}
+
 /* Merged by (time, instrument, row), one by one. */
 static tks_status run_steps(const paths *all, path *p, const columns *c, bool naive)
 {
@@ -274,7 +300,10 @@ static tks_status run_steps(const paths *all, path *p, const columns *c, bool na
         tks_tick tick = tick_at(all, &c[first], first, next[first]++);
         if (naive)
             look_at_every_order(p->engine, &tick);
+        bool was_asleep = naive && is_asleep(p, &tick);
+        tks_digest before = events_of(p);
         tks_status status = step_whole(p, &tick);
+        check_wake(p, was_asleep, before);
         if (status != TKS_STATUS_OK)
             return status;
         if (naive)

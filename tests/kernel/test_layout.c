@@ -187,6 +187,11 @@ FIELD(tks_holding, tick_index, 8);
 FIELD(tks_holding, last_price_ticks, 16);
 FIELD(tks_holding, position_lots, 24);
 
+SIZE(tks_wake, 24);
+FIELD(tks_wake, falling_ticks, 0);
+FIELD(tks_wake, rising_ticks, 8);
+FIELD(tks_wake, time, 16);
+
 SIZE(tks_order_view, 136);
 FIELD(tks_order_view, order_id, 0);
 FIELD(tks_order_view, order, 8);

@@ -296,6 +296,7 @@ static void test_null_engine(void)
     tks_order_view view;
     tks_digest digest;
     size_t size;
+    tks_wake wake;
     uint64_t id;
     uint32_t count;
     EXPECT(tks_engine_reset(NULL), NULL_ARGUMENT);
@@ -316,6 +317,7 @@ static void test_null_engine(void)
     EXPECT(tks_snapshot_get(NULL, 0, &snapshot), NULL_ARGUMENT);
     EXPECT(tks_holding_get(NULL, 0, &holding), NULL_ARGUMENT);
     EXPECT(tks_order_get(NULL, 1, &view), NULL_ARGUMENT);
+    EXPECT(tks_wake_get(NULL, 0, &wake), NULL_ARGUMENT);
     EXPECT(tks_orders_open(NULL, 0, 0, NULL, 0, &count), NULL_ARGUMENT);
     EXPECT(tks_state_size(NULL, &size), NULL_ARGUMENT);
     EXPECT(tks_state_save(NULL, &size, 8, &size), NULL_ARGUMENT);
@@ -334,6 +336,7 @@ static void test_null_arguments(world *w)
     uint64_t id;
     uint32_t count;
     int64_t price = 1;
+    tks_wake wake;
     no_instruments.instruments = NULL;
     EXPECT(tks_engine_size(NULL, &size), NULL_ARGUMENT);
     EXPECT(tks_engine_size(&w->config, NULL), NULL_ARGUMENT);
@@ -367,6 +370,8 @@ static void test_null_arguments(world *w)
     EXPECT(tks_snapshot_get(w->engine, 0, NULL), NULL_ARGUMENT);
     EXPECT(tks_holding_get(w->engine, 0, NULL), NULL_ARGUMENT);
     EXPECT(tks_order_get(w->engine, 1, NULL), NULL_ARGUMENT);
+    EXPECT(tks_wake_get(w->engine, 0, NULL), NULL_ARGUMENT);
+    EXPECT(tks_wake_get(w->engine, 9999, &wake), INSTRUMENT);
     EXPECT(tks_orders_open(w->engine, 0, 0, NULL, 1, &count), NULL_ARGUMENT);
     EXPECT(tks_orders_open(w->engine, 0, 0, NULL, 0, NULL), NULL_ARGUMENT);
     EXPECT(tks_state_size(w->engine, NULL), NULL_ARGUMENT);

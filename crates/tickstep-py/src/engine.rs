@@ -17,6 +17,8 @@ use crate::exclusive::{Exclusive, Turn};
 use crate::history::{History, HistoryArrays};
 use crate::markets::{Market, Markets};
 use crate::order::{OpenOrder, Order, amend_of, named};
+use crate::pertick::{run_compiled, run_function};
+use crate::signals::{SignalPlan, outcome_columns};
 use crate::snapshot::Snapshot;
 use crate::ticks::{Tick, TickColumns, column_array, quote_of};
 
@@ -209,6 +211,54 @@ impl Engine {
     fn _run_schedule(&self, py: Python<'_>, orders: &Bound<'_, PyDict>) -> PyResult<BatchResult> {
         let State { kernel, bound, .. } = &mut *self.bound_turn(py)?;
         run_schedule(py, kernel, bound, orders).map_err(|stop| self.stop_error(py, bound, stop))
+    }
+
+    /// Runs one set of signals to the ends; tells how many entries were too small to trade.
+    fn _run_signals(&self, py: Python<'_>, plan: &SignalPlan, set: usize) -> PyResult<u64> {
+        let State { kernel, bound, .. } = &mut *self.bound_turn(py)?;
+        plan.check(py, &(set..set + 1), bound.instruments().count())?;
+        let done = plan.run(py, kernel, bound.feeds(), set);
+        done.map_err(|fault| self.stop_error(py, bound, fault.into()))
+    }
+
+    /// What comes of sets of signals, each by itself; the engine stays as it is.
+    fn _run_signal_sets<'py>(
+        &self,
+        py: Python<'py>,
+        plan: &SignalPlan,
+        first: usize,
+        last: usize,
+        workers: usize,
+    ) -> PyResult<Bound<'py, PyDict>> {
+        let State { kernel, bound, .. } = &mut *self.bound_turn(py)?;
+        plan.check(py, &(first..last), bound.instruments().count())?;
+        match plan.run_sets(py, kernel, bound.feeds(), first..last, workers) {
+            Ok(outcomes) => outcome_columns(py, &outcomes),
+            Err((set, fault)) => {
+                let error = self.stop_error(py, bound, fault.into());
+                error.add_note(py, format!("in set {set}"))?;
+                Err(error)
+            }
+        }
+    }
+
+    /// Calls the function at an address for every bound tick.
+    fn _run_function(&self, py: Python<'_>, function: usize, state: usize) -> PyResult<()> {
+        let State { kernel, bound, .. } = &mut *self.only_feed_turn(py)?;
+        run_function(py, kernel, bound.feeds(), (function, state))
+            .map_err(|stop| self.stop_error(py, bound, stop))
+    }
+
+    /// Runs a loop that looks at the bound ticks itself.
+    fn _run_compiled(
+        &self,
+        py: Python<'_>,
+        board: &Bound<'_, PyAny>,
+        drive: &Bound<'_, PyAny>,
+    ) -> PyResult<()> {
+        let State { kernel, bound, .. } = &mut *self.only_feed_turn(py)?;
+        run_compiled(py, kernel, bound.feeds(), board, drive)
+            .map_err(|stop| self.stop_error(py, bound, stop))
     }
 
     // Orders.
@@ -563,6 +613,18 @@ impl Engine {
             return Err(Kind::State.error(py, "no ticks are bound", hint));
         }
         Ok(state)
+    }
+
+    /// The state for a call that runs the ticks of one instrument.
+    fn only_feed_turn<'a, 'py>(&'a self, py: Python<'py>) -> PyResult<Turn<'a, 'py, State>> {
+        let state = self.bound_turn(py)?;
+        match state.bound.instruments().count() {
+            1 => Ok(state),
+            count => {
+                let message = format!("{count} instruments are bound, a native loop takes one");
+                Err(Kind::State.error(py, &message, "bind the ticks of one"))
+            }
+        }
     }
 
     /// Takes one tick.

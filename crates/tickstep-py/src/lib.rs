@@ -21,9 +21,11 @@ mod history;
 mod line;
 mod markets;
 mod order;
+mod pertick;
 mod reuse;
 mod scale;
 mod schedule;
+mod signals;
 mod snapshot;
 mod source;
 mod strategy;
@@ -47,7 +49,9 @@ mod _kernel {
         engine::Engine,
         line::{Counter, Line},
         order::{OpenOrder, Order},
+        pertick::desk_terms,
         reason_message, reason_name,
+        signals::{SignalPlan, sma_signals},
         snapshot::Snapshot,
         status_message, status_name,
         strategy::StrategyBase,

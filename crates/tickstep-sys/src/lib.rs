@@ -283,6 +283,14 @@ pub struct tks_tick {
 }
 
 #[repr(C)]
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct tks_wake {
+    pub falling_ticks: i64,
+    pub rising_ticks: i64,
+    pub time: i64,
+}
+
+#[repr(C)]
 #[derive(Clone, Copy, Debug)]
 pub struct tks_feed {
     pub struct_size: u32,
@@ -555,6 +563,11 @@ unsafe extern "C" {
         capacity: u32,
         count_out: *mut u32,
     ) -> tks_status;
+    pub fn tks_wake_get(
+        engine: *const tks_engine,
+        instrument: u32,
+        wake_out: *mut tks_wake,
+    ) -> tks_status;
 
     pub fn tks_state_size(engine: *const tks_engine, size_out: *mut usize) -> tks_status;
     pub fn tks_state_save(
@@ -632,6 +645,7 @@ layout!(
     tks_event, 88, kind 0, reason 2, instrument 4, sequence 8, time 16, tick_index 24, order_id 32,
     tag 40, price_ticks 48, qty_lots 56, fee_units 64, realized_units 72, position_after_lots 80,
 );
+layout!(tks_wake, 24, falling_ticks 0, rising_ticks 8, time 16);
 layout!(tks_digest, 16, low 0, high 8);
 layout!(tks_bucket, 32, qty_lots 0, frozen_lots 8, cost_units 16, base_units 24);
 layout!(

@@ -44,6 +44,26 @@ pub struct Engine {
     not_sync: PhantomData<Cell<()>>,
 }
 
+/// What a tick must reach to do more than move the clock; see [`Engine::wake`].
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Wake {
+    /// A price, of a range its low, at or below it.
+    pub falling_ticks: i64,
+    /// A price, of a range its high, at or above it.
+    pub rising_ticks: i64,
+    /// A time at or after it.
+    pub time: i64,
+}
+
+impl Wake {
+    /// Whether a tick at this time, from this low to this high, reaches any of it.
+    #[must_use]
+    #[inline]
+    pub const fn is_reached(&self, time: i64, low_ticks: i64, high_ticks: i64) -> bool {
+        low_ticks <= self.falling_ticks || high_ticks >= self.rising_ticks || time >= self.time
+    }
+}
+
 /// What a full block lacks.
 #[derive(Clone, Copy)]
 pub(crate) enum Limit {
@@ -142,6 +162,16 @@ impl Engine {
             unsafe { sys::tks_order_place(engine, &raw const raw, &raw mut id) }
         })
         .map_err(|error| error.naming(|status| order.fault(status)))?;
+        Ok(id)
+    }
+
+    /// As [`Engine::place`], of an order that somebody else has written.
+    pub(crate) fn place_raw(&mut self, order: &sys::tks_order) -> Result<u64, Error> {
+        let mut id = 0;
+        self.call(Limit::Orders(order.instrument), |engine| {
+            // SAFETY: `engine` is initialised; both other arguments are borrowed for the call.
+            unsafe { sys::tks_order_place(engine, order, &raw mut id) }
+        })?;
         Ok(id)
     }
 
@@ -494,6 +524,35 @@ impl Engine {
                 return Ok(views);
             }
         }
+    }
+
+    /// `tks_wake_get`: what a tick of an instrument must reach to do more than move the clock, the last
+    /// price and the tick index.
+    ///
+    /// ```
+    /// use tickstep::{Config, Engine, Instrument, Order, Side, Tick};
+    /// let mut engine = Engine::new(&Config::new(0, vec![Instrument::new(1)]))?;
+    /// engine.place(&Order::limit(Side::Buy, 5, 100))?;
+    /// engine.step(&Tick::new(1, 120, 1, Side::Buy))?;
+    /// let wake = engine.wake(0)?;
+    /// assert!(wake.is_reached(2, 100, 100) && !wake.is_reached(2, 101, 101));
+    /// # Ok::<(), tickstep::Error>(())
+    /// ```
+    ///
+    /// # Errors
+    /// INSTRUMENT.
+    pub fn wake(&self, instrument: u32) -> Result<Wake, Error> {
+        let mut raw = sys::tks_wake::default();
+        // SAFETY: `raw` is an initialised engine; the answer is borrowed for the call.
+        let status = unsafe { sys::tks_wake_get(self.raw(), instrument, &raw mut raw) };
+        Status::check(status).map_err(|status| {
+            Error::from(status).naming(|status| instrument_fault(status, instrument))
+        })?;
+        Ok(Wake {
+            falling_ticks: raw.falling_ticks,
+            rising_ticks: raw.rising_ticks,
+            time: raw.time,
+        })
     }
 
     /// Whether a tick can do nothing but move the clock, the last price and the tick index: no order

@@ -145,6 +145,39 @@ impl<'a> FeedSet<'a> {
         }
     }
 
+    /// Lets the next call stop after a row of a feed, as the merged order has it; or after all rows of
+    /// its time.
+    pub(crate) fn stop_after_row(&mut self, feed: usize, row: usize, whole_time: bool) {
+        if let ([raw], false) = (&mut self.raw[..], whole_time) {
+            raw.count = row as u64 + 1;
+            return;
+        }
+        let time = self.times[feed][row];
+        for (place, (raw, times)) in self.raw.iter_mut().zip(&self.times).enumerate() {
+            let cursor = raw.cursor as usize;
+            let ahead = &times[cursor..];
+            let end = match place {
+                _ if place == feed && !whole_time => row + 1,
+                // Of the same time, rows of feeds before this one come first.
+                _ if whole_time || place < feed => cursor + rows_before(ahead, time + 1),
+                _ => cursor + rows_before(ahead, time),
+            };
+            raw.count = end.max(cursor) as u64;
+        }
+    }
+
+    /// Lets the next call run to the ends.
+    pub(crate) fn stop_at_ends(&mut self) {
+        for (raw, times) in self.raw.iter_mut().zip(&self.times) {
+            raw.count = times.len() as u64;
+        }
+    }
+
+    /// Time of a row.
+    pub(crate) fn time_at(&self, feed: usize, row: usize) -> i64 {
+        self.times[feed][row]
+    }
+
     pub(crate) fn feeds(&self) -> &[Feed<'a>] {
         &self.feeds
     }
