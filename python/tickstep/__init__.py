@@ -68,6 +68,7 @@ if TYPE_CHECKING:
     from tickstep import analytics as analytics
     from tickstep import data as data
     from tickstep import quick as quick
+    from tickstep import signals as signals
     from tickstep.data.adjust import Action, adjust
     from tickstep.data.bars import read_bars, read_bars_by_symbol
     from tickstep.data.calendar import calendar
@@ -82,6 +83,7 @@ if TYPE_CHECKING:
     from tickstep.data.stream import convert, stream_trades
     from tickstep.data.symbols import symbol
     from tickstep.data.tickfile import open_bars, open_ticks
+    from tickstep.fromcolumns import from_orders, from_signals
 
 __all__ = [
     "EVENT_DTYPE",
@@ -130,6 +132,8 @@ __all__ = [
     "check",
     "convert",
     "from_function",
+    "from_orders",
+    "from_signals",
     "get_include",
     "lookahead",
     "open_bars",
@@ -172,6 +176,8 @@ _LAZY = {
     "read_depth_bands": "tickstep.data.depth",
     "read_table": "tickstep.data.load",
     "read_trades": "tickstep.data.load",
+    "from_orders": "tickstep.fromcolumns",
+    "from_signals": "tickstep.fromcolumns",
     "stream_trades": "tickstep.data.stream",
     "symbol": "tickstep.data.symbols",
 }
@@ -190,7 +196,7 @@ def get_include() -> str:
 
 
 def __getattr__(name: str) -> Any:
-    if name in ("analytics", "data", "quick"):
+    if name in ("analytics", "data", "quick", "signals"):
         return import_module(f"tickstep.{name}")
     if name not in _LAZY:
         raise AttributeError(f"module 'tickstep' has no attribute {name!r}")
@@ -200,4 +206,4 @@ def __getattr__(name: str) -> Any:
 
 
 def __dir__() -> list[str]:
-    return sorted({*globals(), *_LAZY, "analytics", "data"})
+    return sorted({*globals(), *_LAZY, "analytics", "data", "signals"})

@@ -43,6 +43,7 @@ __all__ = [
     "OpenOrder",
     "Order",
     "ProfileState",
+    "SignalPlan",
     "Snapshot",
     "StrategyBase",
     "TableParser",
@@ -55,8 +56,10 @@ __all__ = [
     "arrow_stream",
     "book_best",
     "default_lot_and_unit",
+    "desk_terms",
     "reason_message",
     "reason_name",
+    "sma_signals",
     "status_message",
     "status_name",
     "units_per_tick_lot",
@@ -1441,6 +1444,12 @@ class Engine:
         self, count: int | None, until: int | None, stop_on: _StopOn | None
     ) -> BatchResult: ...
     def _run_schedule(self, orders: dict[str, npt.NDArray[Any]]) -> BatchResult: ...
+    def _run_signals(self, plan: SignalPlan, set: int) -> int: ...
+    def _run_signal_sets(
+        self, plan: SignalPlan, first: int, last: int, workers: int
+    ) -> dict[str, npt.NDArray[Any]]: ...
+    def _run_function(self, function: int, state: int) -> None: ...
+    def _run_compiled(self, board: _Int64Array, drive: Callable[[int], None]) -> None: ...
     def _cancel_all(self, instrument: int | None) -> None: ...
     def _day_roll(self, prices: Sequence[_Number] | None) -> None: ...
     def _index_of(self, symbol: str | None, error: _Error = ...) -> int: ...
@@ -1448,6 +1457,38 @@ class Engine:
     def _drained_bytes(self) -> _UInt8Array: ...
     def _history(self) -> tuple[_Int64Array, npt.NDArray[np.uint32], _Float64Array]: ...
     def _state_bytes(self) -> bytes: ...
+
+@final
+class SignalPlan:
+    """Sets of signals of every bound instrument, and what holds for them; `from_signals` makes it.
+
+    Parameters
+    ----------
+    legs : sequence of tuples of arrays, one for each instrument
+        Rows, kinds, offsets of the sets, sizes, and limits or None; read-only.
+    size_type : {"qty", "value", "percent"}
+        Sizes are lots, money units, or parts per billion of the equity.
+    accumulate : bool
+        Whether an entry adds to a position.
+    rows_each : int
+        Rows of the feed for one row of the signals.
+    distances : sequence of three arrays
+        Of stop, target and trailing stop, by set or one for all, in parts per billion; 0 for none.
+    """
+
+    def __new__(
+        cls,
+        legs: Sequence[
+            tuple[npt.NDArray[np.uint32], _UInt8Array, _Int64Array, _Int64Array, _Int64Array | None]
+        ],
+        size_type: str,
+        accumulate: bool,
+        rows_each: int,
+        distances: Sequence[_Int64Array],
+    ) -> Self: ...
+    @property
+    def sets(self) -> int:
+        """How many sets there are."""
 
 @final
 class TradesParser:
@@ -1643,3 +1684,10 @@ class BookParser:
 def book_best(
     side: _UInt8Array, price_ticks: _Int64Array, qty_lots: _Int64Array, flags: _UInt8Array
 ) -> tuple[npt.NDArray[np.uint64], list[_Int64Array]]: ...
+def sma_signals(
+    prices: _Int64Array, windows: Sequence[tuple[int, int]], short: bool
+) -> tuple[npt.NDArray[np.uint32], _UInt8Array, _Int64Array]:
+    """Rows, kinds and offsets of where means of two windows cross; `signals.sma_cross` tells more."""
+
+def desk_terms() -> tuple[int, int, int, int]:
+    """Address of what a compiled loop turns to; numbers before its commands, commands, their width."""

@@ -10,6 +10,7 @@ import copy
 import io
 from collections.abc import Callable
 from dataclasses import replace
+from typing import TypeVar
 
 import numpy as np
 
@@ -31,6 +32,8 @@ MEANINGS = {
     TOUCH: "limits trade as soon as they are touched",
     LIMITS_FIRST: "limits trade before stops inside a bar",
 }
+Runner = TypeVar("Runner")  # a strategy, or whatever else can run again
+
 NOT_COPIED = (
     "what other assumptions on fills would give is not known: the strategy cannot be copied; "
     "give its class, or make what it holds copyable"
@@ -60,8 +63,8 @@ def copier(strategy: Strategy) -> Callable[[], Strategy | None]:
 
 def beside(
     result: Result,
-    strategy: Callable[[], Strategy | None],
-    run: Callable[[Strategy, EngineConfig], Result],
+    strategy: Callable[[], Runner | None],
+    run: Callable[[Runner, EngineConfig], Result],
 ) -> Result:
     """Run again under the assumptions that could matter, and put the outcomes beside a result.
 
@@ -70,9 +73,9 @@ def beside(
     result : Result
         Of a complete run.
     strategy : callable
-        From `copier`.
+        Gives one that has not run: from `copier`.
     run : callable
-        Runs a strategy under a configuration.
+        Runs it under a configuration.
 
     Returns
     -------
