@@ -366,6 +366,11 @@ impl Engine {
         self.events.clear();
     }
 
+    /// As [`Engine::clear_events`], of those that have been looked at.
+    pub(crate) fn forget_events(&mut self) {
+        self.events.clear();
+    }
+
     /// `tks_event_digest`: of all events since the engine was made or reset, drained or not.
     ///
     /// # Panics
@@ -572,6 +577,12 @@ impl Engine {
         let mut first = [sys::tks_order_view::default()];
         let open = self.open_page(sys::TKS_INSTRUMENT_ALL, 0, &mut first);
         self.config.latency == 0 && open == Ok(0)
+    }
+
+    /// Whether an order, or an alert, of an instrument waits.
+    pub(crate) fn has_open_order(&self, instrument: u32) -> Result<bool, Error> {
+        let mut first = [sys::tks_order_view::default()];
+        Ok(self.open_page(instrument, 0, &mut first)? > 0)
     }
 
     fn open_page(

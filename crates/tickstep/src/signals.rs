@@ -10,6 +10,9 @@ use crate::event::{Event, EventKind};
 use crate::feed_set::FeedSet;
 use crate::order::{Order, Side};
 
+/// Memory is asked for so many signals before it is needed.
+const SIGNALS_AHEAD: usize = 4;
+
 /// What a signal asks for; bits, which may come together.
 pub mod signal {
     /// Go long.
@@ -134,6 +137,8 @@ struct Drive<'a, 'e, 't> {
     /// Of each leg, the row where it begins, and the next of its signals.
     begin: Vec<usize>,
     next: Vec<usize>,
+    /// Whether fills must be looked at as they come: there is something to be done about them.
+    watches: bool,
     /// Events looked at.
     seen: usize,
     /// Told of every event, which is then forgotten; none where events are kept.
@@ -175,7 +180,10 @@ impl Engine {
                 .map_err(|error| BatchError::in_feed(feed as u32, error.into()))?;
         }
         let instruments = self.config().instruments.len();
+        // A delayed cancel may come after a fill; of several entries it is not known of which.
+        let watches = rules.has_brackets() || (rules.accumulates && self.config().latency > 0);
         let mut drive = Drive {
+            watches,
             seen: self.events().len(),
             engine: self,
             rules,
@@ -240,7 +248,7 @@ impl Drive<'_, '_, '_> {
             self.take_rows(set, &mut total)?;
             let last = if is_whole_time { set.len() } else { first + 1 };
             for feed in first..last {
-                if self.due_time(set, feed) == Some(time) {
+                if set.len() == 1 || self.due_time(set, feed) == Some(time) {
                     self.act_next(set, feed, &total)?;
                 }
             }
@@ -252,8 +260,12 @@ impl Drive<'_, '_, '_> {
 
     /// The row of a feed after which its next signal is known.
     fn due_row(&self, feed: usize) -> Option<usize> {
-        let row = *self.legs[feed].rows.get(self.next[feed])? as usize;
-        Some(self.begin[feed] + (row + 1) * self.rules.rows_each - 1)
+        let row = self.legs[feed].rows.get(self.next[feed])?;
+        Some(self.row_of(feed, *row))
+    }
+
+    fn row_of(&self, feed: usize, row: u32) -> usize {
+        self.begin[feed] + (row as usize + 1) * self.rules.rows_each - 1
     }
 
     fn due_time(&self, set: &FeedSet<'_>, feed: usize) -> Option<i64> {
@@ -262,6 +274,10 @@ impl Drive<'_, '_, '_> {
 
     /// Time and feed of the next signal of all, as rows merge.
     fn first_due(&self, set: &FeedSet<'_>) -> Option<(i64, usize)> {
+        if let [next] = self.next[..] {
+            // Nothing to be compared with: its time would be read for nothing.
+            return (next < self.legs[0].rows.len()).then_some((i64::MIN, 0));
+        }
         let due = |feed| Some((self.due_time(set, feed)?, feed));
         (0..set.len()).filter_map(due).min()
     }
@@ -275,6 +291,9 @@ impl Drive<'_, '_, '_> {
         let (leg, next) = (self.legs[feed], self.next[feed]);
         self.next[feed] += 1;
         let row = leg.rows[next];
+        if let Some(soon) = leg.rows.get(next + SIGNALS_AHEAD) {
+            set.announce(feed, self.row_of(feed, *soon));
+        }
         self.act(&leg, row, leg.kinds[next], set.feeds()[feed].instrument())
             .map_err(|error| BatchError {
                 error,
@@ -290,8 +309,11 @@ impl Drive<'_, '_, '_> {
         set: &mut FeedSet<'_>,
         total: &mut BatchResult,
     ) -> Result<(), BatchError> {
-        let watches = self.rules.has_brackets() || self.engine.config().latency > 0;
-        let stop_on = if watches { EventKind::Filled.bit() } else { 0 };
+        let stop_on = if self.watches {
+            EventKind::Filled.bit()
+        } else {
+            0
+        };
         loop {
             let part = self.engine.step_set(set, stop_on)?;
             total.add(&part);
@@ -311,12 +333,11 @@ impl Drive<'_, '_, '_> {
     /// Looks at new events: moves positions, and gives the fills of entries if anybody asks.
     fn look(&mut self) -> Vec<Event> {
         let mut opened = Vec::new();
-        let wants = self.rules.has_brackets() || self.engine.config().latency > 0;
         let events = self.engine.events();
         for event in &events[self.seen..] {
             if event.is(EventKind::Filled) {
                 self.standing[event.instrument as usize].position_lots = event.position_after_lots;
-                if wants && event.tag == signal_tag::ENTRY {
+                if self.watches && event.tag == signal_tag::ENTRY {
                     opened.push(*event);
                 }
             }
@@ -326,7 +347,7 @@ impl Drive<'_, '_, '_> {
         }
         self.seen = events.len();
         if self.tell.is_some() {
-            self.engine.clear_events();
+            self.engine.forget_events();
             self.seen = 0;
         }
         opened
@@ -417,7 +438,10 @@ impl Drive<'_, '_, '_> {
         if !anew && self.is_open(self.standing[instrument as usize].exit)? {
             return Ok(());
         }
-        self.engine.cancel_all(Some(instrument))?;
+        if self.engine.has_open_order(instrument)? {
+            self.watches |= self.engine.config().latency > 0;
+            self.engine.cancel_all(Some(instrument))?;
+        }
         let standing = &mut self.standing[instrument as usize];
         standing.left = standing.entry;
         if holds {

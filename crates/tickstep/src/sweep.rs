@@ -192,6 +192,16 @@ impl<'a> Tally<'a> {
 /// Rows looked at together.
 const BLOCK_ROWS: usize = 64;
 
+/// Whether no price is outside. Differences are below 0 where one is: or-ing them needs no compares of
+/// 64 bits, which plain registers lack.
+#[inline]
+fn is_within(prices: &[i64], (low, high): &(i64, i64)) -> bool {
+    prices
+        .iter()
+        .fold(0, |any, price| any | (price - low) | (high - price))
+        >= 0
+}
+
 /// The deepest fall of a curve under its highest point so far, as a fraction of that point.
 struct Fall {
     peak: i64,
@@ -213,20 +223,24 @@ impl Fall {
         if slope == 0 && !prices.is_empty() {
             return self.push(base);
         }
+        let mut quiet = self.quiet(base, slope);
         for block in prices.chunks(BLOCK_ROWS) {
-            let (low, high) = block
-                .iter()
-                .fold((i64::MAX, i64::MIN), |(low, high), price| {
-                    (low.min(*price), high.max(*price))
-                });
-            let ends = (base + slope * low, base + slope * high);
-            if ends.0.max(ends.1) <= self.peak {
-                self.trough = self.trough.min(ends.0.min(ends.1));
-            } else {
+            if !is_within(block, &quiet) {
                 block
                     .iter()
                     .for_each(|price| self.push(base + slope * price));
+                quiet = self.quiet(base, slope);
             }
+        }
+    }
+
+    /// The prices that change neither peak nor trough.
+    fn quiet(&self, base: i64, slope: i64) -> (i64, i64) {
+        let (low, high) = (self.trough - base, self.peak - base);
+        if slope > 0 {
+            (-(-low).div_euclid(slope), high.div_euclid(slope))
+        } else {
+            (-high.div_euclid(-slope), (-low).div_euclid(-slope))
         }
     }
 
