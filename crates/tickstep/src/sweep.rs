@@ -220,7 +220,10 @@ impl Fall {
 
     /// Takes in base + slope · price of each row.
     fn hold(&mut self, base: i64, slope: i64, prices: &[i64]) {
-        if slope == 0 && !prices.is_empty() {
+        if prices.is_empty() {
+            return;
+        }
+        if slope == 0 {
             return self.push(base);
         }
         let mut quiet = self.quiet(base, slope);
@@ -279,7 +282,7 @@ mod tests {
     #[test]
     fn blocks_find_the_fall_that_single_rows_find() {
         let mut state = 7_u64;
-        for length in [1, 63, 64, 65, 500] {
+        for length in [0, 1, 63, 64, 65, 500] {
             let mut price = 1_000_i64;
             let prices: Vec<i64> = (0..length)
                 .map(|_| {
