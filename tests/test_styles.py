@@ -2,15 +2,17 @@
 
 from __future__ import annotations
 
+import tempfile
 from collections.abc import Callable
 from functools import partial
+from pathlib import Path
 from typing import Any
 
 import numpy as np
 import pytest
 
 import tickstep as ts
-from tickstep.compat import akquant, pyrust_bt, vnpy
+from tickstep.compat import akquant, joinquant, pyrust_bt, vnpy
 
 FAST, SLOW, QTY = 5, 20, 100
 BEYOND = 500  # how far through the market a priced order is
@@ -135,6 +137,27 @@ class Template(vnpy.CtaTemplate):
             self.sell(bar.close_price - BEYOND, QTY)
 
 
+SCRIPT = f"""
+from jqdata import *
+
+def initialize(context):
+    g.security = "X"
+    set_slippage(PriceRelatedSlippage(0.0002))
+    set_order_cost(OrderCost(0, 0, 0.0003, 0.0003, 0, 0), type="stock")
+
+def handle_data(context, data):
+    closes = attribute_history(g.security, {SLOW}, "1m", ["close"], df=False)["close"]
+    if len(closes) < {SLOW}:
+        return
+    fast, slow = closes[-{FAST}:].mean(), closes.mean()
+    held = context.portfolio.positions[g.security].total_amount
+    if fast > slow and held == 0:
+        order(g.security, {QTY})
+    elif fast < slow and held > 0:
+        order_target(g.security, 0)
+"""
+
+
 def by_class(strategy: type[ts.Strategy], bars: ts.Bars) -> ts.Result:
     return ts.backtest(strategy, bars, cash=CASH, maker_fee=FEE, taker_fee=FEE, **SETTINGS)
 
@@ -160,12 +183,20 @@ def by_template(bars: ts.Bars) -> ts.Result:
     return vnpy.run(Template, bars, capital=CASH, rate=FEE, **SETTINGS)
 
 
+def by_script(bars: ts.Bars) -> ts.Result:
+    with tempfile.TemporaryDirectory() as folder:
+        file = Path(folder) / "script.py"
+        file.write_text(SCRIPT, encoding="utf-8")
+        return joinquant.run_file(file, bars, starting_cash=CASH, **SETTINGS)
+
+
 # Name, how it runs, and the class that places the same kind of orders.
 Style = Callable[[ts.Bars], ts.Result]
 STYLES: dict[str, tuple[Style, type[ts.Strategy]]] = {
     "function": (partial(by_function, crossing), Crossing),
     "pyrust-bt": (by_actions, Crossing),
     "AKQuant": (by_verbs, Crossing),
+    "JoinQuant": (by_script, Crossing),
     "vn.py": (by_template, PricedCrossing),
 }
 

@@ -22,7 +22,7 @@ from tickstep.intervals import interval_length, phase_of
 from tickstep.result import Result
 from tickstep.scales import Scales
 from tickstep.session import BarsMarket, Market, Session, TicksMarket
-from tickstep.settings import Data, config_for, data_by_symbol
+from tickstep.settings import CASH_DEFAULT, Data, config_for, data_by_symbol
 from tickstep.strategy import Strategy, check_events, parameters_of
 from tickstep.ticks import Number, Progress, Ticks
 
@@ -110,11 +110,13 @@ def run(
     4.95
     """
     named = data_by_symbol(data)
+    strategy = _made(strategy, parameters)
+    if config is None:
+        settings = strategy._settings(CASH_DEFAULT if cash is None else cash, settings) | settings
     config = config_for(named, cash, config, settings, bar_fill)
     if len(named) == 1:
         named = dict(zip(config.symbols, named.values(), strict=True))
     named = {symbol: named[symbol] for symbol in config.symbols}
-    strategy = _made(strategy, parameters)
     again = copier(strategy) if alternatives else None
     result = _run_once(strategy, named, config, bar_fill, skip_scan, progress)
     if again is None or not result.is_complete:

@@ -12,7 +12,7 @@ import numpy as np
 from tickstep._kernel import Bar, Counter, Line
 from tickstep.bars import Bars
 from tickstep.errors import ConfigError
-from tickstep.ticks import Float64Array
+from tickstep.ticks import Float64Array, Int64Array
 
 __all__ = ["BarSeries"]
 
@@ -51,6 +51,11 @@ class BarSeries:
 
     def __len__(self) -> int:
         return self.counter.rows
+
+    @property
+    def time(self) -> Int64Array:
+        """Starts of the bars up to now, in the data's time unit, read-only."""
+        return self._bars.time[: self.counter.rows]
 
     @property
     def open(self) -> Float64Array:

@@ -18,6 +18,7 @@ from types import MappingProxyType, ModuleType
 from typing import Any, NamedTuple
 
 from tickstep import demo
+from tickstep.compat.joinquant import is_script, script_class
 from tickstep.errors import ConfigError
 from tickstep.strategy import Strategy, parameters_of
 
@@ -174,6 +175,9 @@ def _strategies_in(file: Path, source: bytes) -> dict[str, type[Strategy]]:
         raise ConfigError(
             f"{file.name} is not a Python file", hint="name a .py file with a class of ts.Strategy"
         )
+    if is_script(source):
+        kind = script_class(source, file.name, str(file))
+        return {kind.__name__: kind}
     try:
         code = compile(source, str(file), "exec", dont_inherit=True)
     except (SyntaxError, ValueError) as error:

@@ -851,6 +851,10 @@ class Strategy(StrategyBase):
         """What the strategy is made of: classes and functions whose source is its identity."""
         return own_classes(type(self))
 
+    def _settings(self, cash: Number, given: Mapping[str, Any]) -> dict[str, Any]:
+        """Settings that the strategy brings; what is given beside it wins. Called before a run."""
+        return {}
+
     @property
     def _running(self) -> Desk:
         if self._desk is None:

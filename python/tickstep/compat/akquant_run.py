@@ -341,9 +341,7 @@ class Strategy(Named):
         symbol = self._symbol(symbol)
         if price is None:
             return self._aimed(symbol, self._desk.target_value(symbol, target_value))
-        scale = next(
-            each for each in self._desk._running.scales.instruments if each.symbol == symbol
-        )
+        scale = self._desk.scale_of(symbol)
         steps = Decimal(str(target_value)) / Decimal(str(price)) / scale.multiplier / scale.qty_step
         return self.order_target(float(int(steps) * scale.qty_step), symbol, price)
 

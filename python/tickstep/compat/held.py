@@ -16,6 +16,7 @@ from tickstep.compat.names import unknown
 from tickstep.data.calendar import utc_to_zone, zone_to_utc
 from tickstep.engine import Order
 from tickstep.errors import ConfigError
+from tickstep.scales import Scale
 from tickstep.strategy import PARAMETER_TYPES, Fill, OrderUpdate, Strategy
 from tickstep.ticks import NS_PER_UNIT
 
@@ -187,8 +188,7 @@ class Held(Strategy):
 
     def gridded(self, symbol: str, price: Any, side: str) -> Decimal:
         """A price on the tick grid, never a worse one: of buys the tick below, of sells above."""
-        (scale,) = [each for each in self._running.scales.instruments if each.symbol == symbol]
-        step = Decimal(scale.tick.step)
+        step = Decimal(self.scale_of(symbol).tick.step)
         # What is within a millionth of a tick is noise of floats.
         ticks = Decimal(repr(round(float(price) / float(step), 6)))
         return ticks.to_integral_value(ROUND_FLOOR if side == "BUY" else ROUND_CEILING) * step
@@ -215,6 +215,11 @@ class Held(Strategy):
             Order(kind, side, qty, price=at, trigger=trigger, symbol=symbol, **options)
         )
         return self._kept(order_id, symbol, kind, side, qty, limit, stop)
+
+    def scale_of(self, symbol: str) -> Scale:
+        """Sizes of an instrument."""
+        symbol = self.known(symbol)
+        return next(each for each in self._running.scales.instruments if each.symbol == symbol)
 
     def known(self, symbol: str) -> str:
         """Return the name of an instrument, or raise the error that names the nearest."""
