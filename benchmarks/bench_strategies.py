@@ -18,14 +18,15 @@ import statistics
 import sys
 import time
 from collections import deque
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
+from importlib import import_module
 from typing import Any
 
 import numpy as np
 import numpy.typing as npt
 
 import tickstep as ts
-from measuring import Worker, compared, stay_on_one_core
+from measuring import Worker, stay_on_one_core
 
 BARS = 550_000
 TICKS = 10_000_000
@@ -51,9 +52,17 @@ def ohlc(count: int, seed: int) -> dict[str, Array]:
 
 
 def bars_of(count: int, seed: int, length: int = MINUTE, interval: str = "1m") -> ts.Bars:
-    time_, prices = np.arange(count) * length, ohlc(count, seed)
+    price = ohlc(count, seed)
     return ts.Bars(
-        time_, *prices.values(), np.full(count, 1000), tick_size=0.01, lot=1, interval=interval
+        np.arange(count) * length,
+        price["open"],
+        price["high"],
+        price["low"],
+        price["close"],
+        np.full(count, 1000),
+        tick_size=0.01,
+        lot=1,
+        interval=interval,
     )
 
 
@@ -170,12 +179,13 @@ def cross(strategy: type[ts.Strategy], bars: ts.Bars) -> ts.Result:
 
 def backtesting_cross(count: int) -> Callable[[], Any]:
     import pandas as pd
-    from backtesting import Backtest, Strategy
+
+    peer: Any = import_module("backtesting")
 
     def mean(values: Any, length: int) -> Any:
         return pd.Series(values).rolling(length).mean()
 
-    class Theirs(Strategy):  # type: ignore[misc]
+    class Theirs(peer.Strategy):  # type: ignore[misc]
         def init(self) -> None:
             self.fast = self.I(mean, self.data.Close, FAST)
             self.slow = self.I(mean, self.data.Close, SLOW)
@@ -187,7 +197,7 @@ def backtesting_cross(count: int) -> Callable[[], Any]:
             elif self.position:
                 self.position.close()
 
-    backtest = Backtest(frame_of(count, 1, "min"), Theirs, cash=100_000, commission=0.0002)
+    backtest = peer.Backtest(frame_of(count, 1, "min"), Theirs, cash=100_000, commission=0.0002)
 
     def run() -> int:
         stats = backtest.run()
@@ -198,7 +208,7 @@ def backtesting_cross(count: int) -> Callable[[], Any]:
 
 
 def akquant_cross(count: int) -> Callable[[], Any]:
-    import akquant
+    akquant: Any = import_module("akquant")
 
     frame = frame_of(count, 1, "min").rename(columns=str.lower)
     frame["symbol"] = "A"
@@ -233,7 +243,7 @@ def akquant_cross(count: int) -> Callable[[], Any]:
 
 
 def akquant_portfolio(instruments: int, days: int) -> Callable[[], Any]:
-    import akquant
+    akquant: Any = import_module("akquant")
 
     symbols = [f"S{index:05d}" for index in range(instruments)]
     frames = {}
@@ -351,9 +361,7 @@ def alerts_row(count: int, pairs: int) -> dict[str, object]:
 
 
 def portfolio_row(instruments: int, theirs: int, days: int, pairs: int) -> dict[str, object]:
-    data = {
-        f"S{index:05d}": bars_of(days, index, DAY, "1d") for index in range(instruments)
-    }
+    data = {f"S{index:05d}": bars_of(days, index, DAY, "1d") for index in range(instruments)}
     worker = Worker(__file__, ["--serve", "akquant-portfolio", str(theirs), str(days)])
     times = []
     for _ in range(pairs):
@@ -368,7 +376,7 @@ def portfolio_row(instruments: int, theirs: int, days: int, pairs: int) -> dict[
 
 
 def quicker(
-    name: str, times: list[tuple[float, float]], goal: float, **more: object
+    name: str, times: Sequence[tuple[float, float]], goal: float, **more: object
 ) -> dict[str, object]:
     ratios = [theirs / own for own, theirs in times]
     ratio = statistics.median(ratios)
