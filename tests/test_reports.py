@@ -7,6 +7,7 @@ import re
 import shutil
 import subprocess
 from collections.abc import Callable
+from html import unescape
 from html.parser import HTMLParser
 from itertools import pairwise
 from pathlib import Path
@@ -140,7 +141,6 @@ def test_every_case_gives_every_report(name: str, tmp_path: Path) -> None:
         assert told in page.words
     assert result.report(tmp_path / "run.pdf").read_bytes().startswith(b"%PDF")
     assert result.tearsheet(tmp_path / "sheet.png").read_bytes().startswith(b"\x89PNG")
-    assert result.tearsheet(tmp_path / "sheet.svg").read_bytes().startswith(b"<?xml")
     both = result.compare(result)
     assert both.report(tmp_path / "both.pdf").exists()
     Page(both.report(tmp_path / "both.html", script="beside").read_text(encoding="utf-8"))
@@ -218,7 +218,7 @@ def test_texts_stay_texts(tmp_path: Path) -> None:
         tags = {tag for tag, _ in Page(shown).elements}
         assert not tags & {"script", "img"}
     first.report(tmp_path / "run.pdf")
-    first.tearsheet(tmp_path / "run.svg")
+    assert first.tearsheet(tmp_path / "run.svg").read_bytes().startswith(b"<?xml")
     ts.report([first, second], tmp_path / "both.pdf")
 
 
@@ -250,9 +250,32 @@ def test_numbers_of_a_page_are_those_of_the_run(tmp_path: Path) -> None:
     assert sum(numbers["trips"]["counts"]) == RUN.stats["# Trades"]
 
 
+# What a reader does: zooms, sorts, filters; the title tells what came of it.
+READER = """<script>
+setTimeout(async () => {
+  const chart = document.getElementById("chart-timeline");
+  const whole = chart._fullLayout.yaxis.range;
+  const zoomed = { "xaxis.range[0]": "2024-01-01 06:00:00", "xaxis.range[1]": "2024-01-01 07:00:00" };
+  await Plotly.relayout(chart, zoomed);
+  await new Promise((done) => setTimeout(done, 500));
+  const table = document.querySelector('[data-table="trips"]');
+  const head = [...table.querySelectorAll("th button")].find((each) => each.textContent === "P&L");
+  head.click();
+  const best = [...table.querySelectorAll("tbody tr")].map((row) => row.children[7].textContent);
+  const words = table.querySelector("input");
+  words.value = "short";
+  words.dispatchEvent(new Event("input"));
+  const left = table.querySelectorAll("tbody tr").length;
+  document.title = JSON.stringify({ whole, part: chart._fullLayout.yaxis.range, best, left });
+}, 3000);
+</script></body>"""
+
+
 @pytest.mark.skipif(CHROMIUM is None, reason="needs chromium")
 def test_a_browser_draws_the_page(tmp_path: Path) -> None:
     path = RUN.report(tmp_path / "run.html")
+    text = path.read_text(encoding="utf-8")
+    path.write_text(text.replace("</body>", READER), encoding="utf-8")
     assert CHROMIUM is not None
     options = ("--headless", "--no-sandbox", "--disable-gpu", "--dump-dom")
     profile = f"--user-data-dir={tmp_path / 'profile'}"
@@ -260,8 +283,18 @@ def test_a_browser_draws_the_page(tmp_path: Path) -> None:
     answer = subprocess.run(command, capture_output=True, text=True, timeout=120, check=True).stdout
     body = answer.rpartition("</style>")[2]
     assert body.count('class="main-svg"') >= 7  # one and more for each chart
-    table = body.partition('data-table="trips"')[2].partition("</table>")[0]
-    assert table.count("<tr>") == 13 and "LONG" in table  # a head and a page of rows
+    found = re.search(r"<title>([^<]*)", answer)
+    assert found is not None
+    seen = json.loads(unescape(found[1]))
+    # What is visible decides the scale, and its extremes are within.
+    data: Any = RUN.data["DEMO"]
+    moments = data.time - 1_704_067_200_000
+    prices = data.prices[(moments >= 6 * 3_600_000) & (moments < 7 * 3_600_000)]
+    low, high = seen["part"]
+    assert seen["whole"][0] < low <= prices.min() and prices.max() <= high < seen["whole"][1]
+    best = RUN.trades["pnl"].sort(descending=True).to_list()[:12]
+    assert [float(each) for each in seen["best"]] == pytest.approx(best, abs=0.01)
+    assert seen["left"] == len(RUN.trades.filter(RUN.trades["side"] == "SHORT"))
 
 
 # --- A million fills. -----------------------------------------------------------------------------

@@ -177,10 +177,8 @@ class Review:
 
     @cached_property
     def statistics(self) -> list[tuple[str, Stats]]:
-        """Groups of numbers: the run's, execution's, and beside the benchmark."""
-        groups = [("Statistics", self.run.stats)]
-        if len(self.account.lives):
-            groups.append(("Execution", self.run.execution().stats))
+        """Groups of numbers: the run's, and beside the benchmark."""
+        groups = [("Of the run", self.run.stats)]
         if self._given is not None:
             groups.append(("Beside the benchmark", self.run.against(self._given)))
         return groups

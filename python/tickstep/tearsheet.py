@@ -238,7 +238,10 @@ def _pages(review: Review) -> Iterator["Figure"]:
                 panel(figure.add_subplot(place), review)
         _head(figure, review, 0.955, 0.928)
         yield figure
-    for heading, stats in review.statistics:
+    groups = list(review.statistics)
+    if len(review.account.lives):
+        groups.append(("How well orders traded", review.run.execution().stats))
+    for heading, stats in groups:
         rows = [
             (name, shown(name, value), formula(name))
             for name, value in stats.items()

@@ -213,15 +213,17 @@
     font: { size: 13, color: colour("ink") },
   });
 
+  // One line through both extremes of each slice, the one nearer to where the line is first.
   function zigzag(time, low, high) {
     const x = [];
     const y = [];
     time.forEach((at, row) => {
-      x.push(at);
-      y.push(low[row]);
-      if (high[row] !== low[row]) {
+      const last = y.length ? y[y.length - 1] : low[row];
+      const isUpper = Math.abs(high[row] - last) < Math.abs(low[row] - last);
+      const ends = isUpper ? [high[row], low[row]] : [low[row], high[row]];
+      for (const value of ends[0] === ends[1] ? [ends[0]] : ends) {
         x.push(at);
-        y.push(high[row]);
+        y.push(value);
       }
     });
     return { x, y };
@@ -269,7 +271,7 @@
     traces.push({ ...line(zigzag(x, seen.equityLow, seen.equityHigh), "y2", "equity"), hovertemplate: "%{y:,.2f}" });
     if (seen.benchmark) {
       traces.push({
-        ...line({ x, y: seen.benchmark }, "y2", safe(seen.benchmarkTitle)), hovertemplate: "%{y:,.2f}",
+        ...line({ x: [...x.slice(1), x[x.length - 1]], y: seen.benchmark }, "y2", safe(seen.benchmarkTitle)), hovertemplate: "%{y:,.2f}",
         line: { color: colour("muted"), width: 1, dash: "dot" },
       });
     }
@@ -329,7 +331,10 @@
       found[`${axis}.range`] = isLog ? range.map(Math.log10) : range;
     };
     fit("yaxis", seen.low, seen.high);
-    fit("yaxis2", seen.equityLow, seen.equityHigh, seen.isLog);
+    const held = (row) => seen.benchmark?.[row] ?? null;
+    const lower = seen.equityLow.map((each, row) => Math.min(each, held(row) ?? each));
+    const upper = seen.equityHigh.map((each, row) => Math.max(each, held(row) ?? each));
+    fit("yaxis2", lower, upper, seen.isLog);
     fit("yaxis3", seen.drawdown, seen.drawdown);
     fit("yaxis4", seen.positionLow, seen.positionHigh);
     return found;

@@ -34,6 +34,7 @@ POLICY = (
     "connect-src 'none'; object-src 'none'; base-uri 'none'; form-action 'none'; "
     "frame-src 'none'; font-src 'none'; media-src 'none'; img-src data: blob:"
 )
+LETTERS = "r: returns by the sampling; P: their number in a year; E: equity; w: net P&L of a trade."
 DIGITS = 10
 FALLS_LISTED = 50
 MONTHS = ("Jan", "Feb", "Mar", "Apr", "May", "Jun", "Jul", "Aug", "Sep", "Oct", "Nov", "Dec")
@@ -84,7 +85,7 @@ def write_review(review: Review, path: Path, script: str = "embed") -> Path:
         ("explained", "Profit explained", _explained(review)),
         ("trips", "Round trips", _trips(review)),
         ("orders", "Orders", _orders(review)),
-        ("statistics", "Statistics", _statistics(review.statistics)),
+        ("statistics", "Statistics", _note(LETTERS) + _statistics(review.statistics)),
         ("run", "The run", _run(review)),
     ]
     head = _head(review.headline, _subtitle(review), sections)
@@ -333,7 +334,8 @@ def _orders(review: Review) -> str:
     if len(review.account.lives) == 0:
         return _note("There are no orders.")
     return (
-        "<h3>Sums over all orders</h3>"
+        _statistics([("How well they traded", review.run.execution().stats)])
+        + "<h3>Sums over all orders</h3>"
         + _table_place("order-sums", "Orders by type and state")
         + "<h3>Orders</h3>"
         + _note(review.order_listing.note)
@@ -353,10 +355,7 @@ def _statistics(groups: Iterable[tuple[str, Stats]]) -> str:
             f'<h3>{_text(heading)}</h3><div class="scroll"><table class="pairs stats">'
             f"<tbody>{rows}</tbody></table></div>"
         )
-    told = (
-        "r: returns by the sampling; P: their number in a year; E: equity; w: net P&L of a trade."
-    )
-    return _note(told) + "".join(parts)
+    return "".join(parts)
 
 
 def _run(review: Review) -> str:
