@@ -11,9 +11,6 @@ import pytest
 import tickstep as ts
 from tickstep.engine import EVENT_DTYPE
 from tickstep.runs import Runs
-from tickstep.scales import Scales
-from tickstep.session import Session, TicksMarket
-from tickstep.settings import config_for, data_by_symbol
 from tickstep.signals import ENTRY, EXIT, SHORT_ENTRY, SHORT_EXIT, SignalSets, of_columns, sma_cross
 from tickstep.strategy import Bar, Fill
 
@@ -138,22 +135,16 @@ class Follower(ts.Strategy):
             self.order(ts.Order("TRAILING_STOP", side, opened, trail=trail, tag=5, **shared))
 
 
+class TickFollower(Follower):
+    def on_tick(self, tick: Any) -> None:
+        self.follow(self.symbols[tick.instrument])
+
+
 def by_hand(data: Any, columns: dict[str, Columns], terms: dict[str, Any], **settings: Any) -> str:
-    """The event digest of the follower: over bars by `backtest`, over ticks called after each."""
-    follower = Follower(columns, terms)
-    if any(isinstance(each, ts.Bars) for each in data.values()):
-        return ts.backtest(follower, data, alternatives=False, **settings).event_digest
-    config = config_for(data_by_symbol(data), settings.pop("cash", None), None, settings)
-    engine = ts.Engine(config)
-    engine.bind(data)
-    markets = {symbol: TicksMarket(each) for symbol, each in data.items()}
-    session = Session(follower, engine, markets, Scales.of(config), start_time=0)
-    session.start()
-    for tick in engine.cursor():
-        session.take(engine.drain_events())
-        follower.follow(config.symbols[tick.instrument])
-        session.take(engine.drain_events())
-    return engine.digest
+    """The event digest of the follower."""
+    is_bars = any(isinstance(each, ts.Bars) for each in data.values())
+    follower = (Follower if is_bars else TickFollower)(columns, terms)
+    return ts.backtest(follower, data, alternatives=False, **settings).event_digest
 
 
 def walk(random: np.random.Generator, rows: int) -> npt.NDArray[np.int64]:
@@ -231,6 +222,21 @@ def test_signals_are_the_strategy_that_follows_them(
         assert isinstance(result, ts.Result)
         assert len(result.fills) > 0 or "limit" in terms
         assert result.event_digest == by_hand(data, columns, terms, **rules)
+
+
+@pytest.mark.parametrize("bar_fill", ["close", "path"])
+@pytest.mark.parametrize("terms", TERMS[2:5])
+def test_bars_fill_as_they_do_for_strategies(bar_fill: str, terms: dict[str, Any]) -> None:
+    random = np.random.default_rng(len(terms))
+    data = {name: bars_of(random, 300, name) for name in ("A", "B")}
+    columns = {name: signals_of(random, 300, 0.15) for name in data}
+    rules = MONEY | PLAIN | {"bar_fill": bar_fill}
+    given: dict[str, Any] = {
+        name: {of: each[name] for of, each in columns.items()} for name in NAMES
+    }
+    result = ts.from_signals(data, **given, **terms, alternatives=False, **rules)
+    assert isinstance(result, ts.Result) and len(result.fills) > 10
+    assert result.event_digest == by_hand(data, columns, terms, **rules)
 
 
 def test_rules_of_one_row() -> None:
@@ -344,7 +350,7 @@ def test_crossings_are_the_strategy_with_averages() -> None:
 @pytest.mark.parametrize("make", [ticks_of, bars_of])
 @pytest.mark.parametrize("settings", SETTINGS[:4])
 def test_orders_are_the_strategy_that_places_them(make: Any, settings: dict[str, Any]) -> None:
-    class Placer(Follower):
+    class Placer(TickFollower if make is ticks_of else Follower):  # type: ignore[misc]
         def follow(self, symbol: str) -> None:
             self.seen[symbol] += 1
             size = int(sizes[symbol][self.seen[symbol]])
@@ -362,21 +368,8 @@ def test_orders_are_the_strategy_that_places_them(make: Any, settings: dict[str,
         placer = Placer({name: {} for name in data}, {})
         rules = MONEY | settings
         assert isinstance(result, ts.Result) and len(result.fills) > 0
-        assert result.event_digest == _digest_of(placer, data, rules)
-
-
-def _digest_of(strategy: Follower, data: Any, rules: dict[str, Any]) -> str:
-    if all(isinstance(each, ts.Bars) for each in data.values()):
-        return ts.backtest(strategy, data, alternatives=False, **rules).event_digest
-    config = config_for(data, rules.pop("cash"), None, rules)
-    engine = ts.Engine(config)
-    engine.bind(data)
-    markets = {symbol: TicksMarket(each) for symbol, each in data.items()}
-    session = Session(strategy, engine, markets, Scales.of(config), start_time=0)
-    session.start()
-    for tick in engine.cursor():
-        strategy.follow(config.symbols[tick.instrument])
-    return engine.digest
+        told = ts.backtest(placer, data, alternatives=False, **rules)
+        assert result.event_digest == told.event_digest
 
 
 def test_columns_of_orders_are_runs_by_themselves() -> None:

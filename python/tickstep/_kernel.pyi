@@ -1470,8 +1470,8 @@ class SignalPlan:
         Sizes are lots, money units, or parts per billion of the equity.
     accumulate : bool
         Whether an entry adds to a position.
-    rows_each : int
-        Rows of the feed for one row of the signals.
+    rows : pair of int
+        Rows of the feed for one row of the signals, and how many are past when it is known.
     distances : sequence of three arrays
         Of stop, target and trailing stop, by set or one for all, in parts per billion; 0 for none.
     """
@@ -1483,7 +1483,7 @@ class SignalPlan:
         ],
         size_type: str,
         accumulate: bool,
-        rows_each: int,
+        rows: tuple[int, int],
         distances: Sequence[_Int64Array],
     ) -> Self: ...
     @property

@@ -14,7 +14,7 @@ import numpy.typing as npt
 from tickstep._kernel import Grid, SignalPlan
 from tickstep.alternatives import beside
 from tickstep.bars import Bars
-from tickstep.barticks import ROWS_OF_BAR, BarTicks
+from tickstep.barticks import BAR_FILLS, ROWS_OF_BAR, BarTicks
 from tickstep.engine import EVENT_DTYPE, PPB, Engine, EngineConfig, EventKind
 from tickstep.errors import ConfigError, DataError, OrderError, nearest
 from tickstep.result import Result
@@ -60,6 +60,7 @@ def from_signals(
     workers: int = 1,
     cash: Number | None = None,
     config: EngineConfig | None = None,
+    bar_fill: str = BAR_FILLS[0],
     alternatives: bool = True,
     **settings: Any,
 ) -> Result | Runs:
@@ -87,7 +88,7 @@ def from_signals(
         True adds to a position at each further entry.
     workers : int
         Threads for many sets.
-    cash, config, alternatives, **settings
+    cash, config, bar_fill, alternatives, **settings
         As for `backtest`; alternatives are run for a single set.
 
     Returns
@@ -134,7 +135,7 @@ def from_signals(
     >>> len(runs), runs[2].event_digest == runs.stats["Event Digest"][2]
     (4, True)
     """
-    market = _Market(data, cash, config, settings)
+    market = _Market(data, cash, config, settings, bar_fill)
     given = {"entries": entries, "exits": exits}
     given |= {"short_entries": short_entries, "short_exits": short_exits}
     signals = [_signals_of(market, symbol, given) for symbol in market.symbols]
@@ -177,6 +178,7 @@ def from_orders(
     post_only: bool = False,
     cash: Number | None = None,
     config: EngineConfig | None = None,
+    bar_fill: str = BAR_FILLS[0],
     alternatives: bool = True,
     **settings: Any,
 ) -> Result | Runs:
@@ -195,7 +197,7 @@ def from_orders(
         MARKET, LIMIT, STOP, STOP_LIMIT or MARKET_IF_TOUCHED.
     time_in_force, reduce_only, post_only
         As for `Order`.
-    cash, config, alternatives, **settings
+    cash, config, bar_fill, alternatives, **settings
         As for `backtest`; alternatives are run for a single column.
 
     Returns
@@ -220,7 +222,7 @@ def from_orders(
     >>> ts.from_orders(ticks, [2, 0, -2, 0], taker_fee=0, spread_bps=0).stats["P&L"]
     6.0
     """
-    market = _Market(data, cash, config, settings)
+    market = _Market(data, cash, config, settings, bar_fill)
     columns = {"size": size, "price": price, "trigger": trigger}
     terms = {
         "order_type": order_type,
@@ -255,9 +257,10 @@ class _Market:
         cash: Number | None,
         config: EngineConfig | None,
         settings: dict[str, Any],
+        bar_fill: str,
     ) -> None:
         named = data_by_symbol(data)
-        self.config = config_for(named, cash, config, settings)
+        self.config = config_for(named, cash, config, settings, bar_fill)
         if len(named) == 1:
             named = dict(zip(self.config.symbols, named.values(), strict=True))
         self.data = {symbol: named[symbol] for symbol in self.config.symbols}
@@ -278,8 +281,9 @@ class _Market:
                 hint="write a Strategy, whose orders say which position they mean",
             )
         self.has_bars = kinds == {True}
+        self.rows_each, self.rows_known = ROWS_OF_BAR[bar_fill] if self.has_bars else (1, 1)
         self.rows: dict[str, Ticks | BarTicks] = {
-            symbol: BarTicks(each, scale.lot.step) if isinstance(each, Bars) else each
+            symbol: _rows_of(each, scale.lot.step, bar_fill)
             for (symbol, each), scale in zip(
                 self.data.items(), self.scales.instruments, strict=True
             )
@@ -345,6 +349,10 @@ def _signals_of(market: _Market, symbol: str, given: BySymbol) -> SignalSets:
     return entries
 
 
+def _rows_of(data: Data, lot: str, bar_fill: str) -> Ticks | BarTicks:
+    return BarTicks(data, lot, bar_fill=bar_fill) if isinstance(data, Bars) else data
+
+
 def _has_axis(given: Any) -> bool:
     return isinstance(given, SignalSets) or np.ndim(given) > 0
 
@@ -400,9 +408,9 @@ class _SignalTrader:
             )
             for place, scale in enumerate(market.scales.instruments)
         ]
-        rows_each = ROWS_OF_BAR if market.has_bars else 1
+        rows = (market.rows_each, market.rows_known)
         self._plan = SignalPlan(
-            legs, size_type, accumulate, rows_each, [distances[name] for name in DISTANCES]
+            legs, size_type, accumulate, rows, [distances[name] for name in DISTANCES]
         )
 
     def result(self, index: int, config: EngineConfig) -> Result:
@@ -571,9 +579,10 @@ class _OrderTrader:
         }
         scale = self._market.scales.instruments[self._market.symbols.index(symbol)]
         needed = columns["size"] != 0
-        rows, data = np.flatnonzero(needed), self._market.data[symbol]
+        rows = np.flatnonzero(needed)
+        last = rows * self._market.rows_each + self._market.rows_known - 1
         lots = _column("size", columns.pop("size"), scale.lot, needed)[rows]
-        known = data.end_time[rows] - 1 if isinstance(data, Bars) else data.time[rows]
+        known = self._market.rows[symbol].time[last]
         found: dict[str, npt.NDArray[Any]] = {
             "known": known,
             "symbol": np.full(len(rows), symbol),

@@ -89,7 +89,7 @@ impl SignalPlan {
         legs: Vec<LegArrays<'_>>,
         size_type: &str,
         accumulate: bool,
-        rows_each: usize,
+        rows: (usize, usize),
         distances: [Bound<'_, PyAny>; 3],
     ) -> PyResult<SignalPlan> {
         let kind = SIZE_KINDS.iter().find(|(name, _)| *name == size_type);
@@ -98,6 +98,12 @@ impl SignalPlan {
             return Err(Kind::Config.error(py, &message, "qty, value or percent"));
         };
         let [stop, target, trail] = distances;
+        let (rows_each, rows_known) = rows;
+        if !(1..=rows_each).contains(&rows_known) {
+            let message =
+                format!("{rows_known} of {rows_each} rows are past when a signal is known");
+            return Err(Kind::Config.error(py, &message, "from the first to the last of them"));
+        }
         let plan = SignalPlan {
             legs: legs
                 .iter()
@@ -111,7 +117,8 @@ impl SignalPlan {
             rules: SignalRules {
                 size_kind: *size_kind,
                 accumulates: accumulate,
-                rows_each: rows_each.max(1),
+                rows_each,
+                rows_known,
                 ..SignalRules::new()
             },
         };

@@ -78,9 +78,10 @@ pub struct SignalRules {
     pub trail_ppb: i64,
     /// Whether an entry adds to a position of its side; it is ignored otherwise.
     pub accumulates: bool,
-    /// Rows of the feeds that one row of the signals stands for: bars have two. They are known when
-    /// all rows of their time are taken.
+    /// Rows of the feeds that one row of the signals stands for: bars have several.
     pub rows_each: usize,
+    /// How many of them are past when a signal is known; of bars, with all rows of that time.
+    pub rows_known: usize,
 }
 
 impl SignalRules {
@@ -94,6 +95,7 @@ impl SignalRules {
             trail_ppb: 0,
             accumulates: false,
             rows_each: 1,
+            rows_known: 1,
         }
     }
 
@@ -265,7 +267,7 @@ impl Drive<'_, '_, '_> {
     }
 
     fn row_of(&self, feed: usize, row: u32) -> usize {
-        self.begin[feed] + (row as usize + 1) * self.rules.rows_each - 1
+        self.begin[feed] + row as usize * self.rules.rows_each + self.rules.rows_known - 1
     }
 
     fn due_time(&self, set: &FeedSet<'_>, feed: usize) -> Option<i64> {
