@@ -37,7 +37,7 @@ ROWS = (
         "data.adjust",
     }
     | {"data.arrowfile", "data.agtick"},
-    {"data.china", "data.duck", "data.frames", "scales"},
+    {"data.china", "data.duck", "data.frames", "scales", "risk", "guards"},
     {"data.quotes", "data.ctp", "data.merge", "data.tickfile"},
     {"data.parts"},
     {"data.table", "data.quality"},
@@ -48,7 +48,7 @@ ROWS = (
     | {"data.stream", "data.sql", "data.formats"}
     | {"compat.empyrical", "compat.quantstats", "compat.backtesting_py"}
     | {"compat.akquant_metrics", "compat.pyrust_analyzers", "compat.agkernel"},
-    {"data.aggtrades"},
+    {"data.aggtrades", "watch"},
     {"data"},
     {"portfolio"},
     {"data.holdings"},
@@ -166,6 +166,9 @@ NO_FILES_OR_CLOCKS = {
     "compat.vnpy",
     "compat.vnpy_arrays",
     "compat.quantstats",
+    "risk",
+    "guards",
+    "watch",
     "strategy",
     "functions",
     "session",

@@ -60,6 +60,7 @@ from tickstep.lookahead import lookahead
 from tickstep.portfolio import Holdings, HoldWeights, Portfolio
 from tickstep.reports import report
 from tickstep.result import Result
+from tickstep.risk import Breach, RiskLimits, RiskManager
 from tickstep.strategy import Alert, Bar, Fill, OrderUpdate, SessionUpdate, Strategy
 from tickstep.ticks import Ticks
 from tickstep.version import __version__
@@ -95,6 +96,7 @@ __all__ = [
     "Bars",
     "BatchResult",
     "Book",
+    "Breach",
     "CapacityError",
     "ConfigError",
     "DataError",
@@ -114,6 +116,8 @@ __all__ = [
     "Portfolio",
     "Reason",
     "Result",
+    "RiskLimits",
+    "RiskManager",
     "SessionUpdate",
     "Snapshot",
     "StateError",

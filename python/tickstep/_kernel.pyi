@@ -954,6 +954,9 @@ class BarCursor:
     def rows_done(self) -> int:
         """Rows taken, of all feeds."""
 
+    def finish_moment(self) -> bool:
+        """Take what is left of the time of the last row; False when an event stopped it."""
+
 @disjoint_base
 class StrategyBase:
     """What a strategy asks at every bar; `tickstep.Strategy` is made from it."""

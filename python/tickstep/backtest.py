@@ -20,11 +20,13 @@ from tickstep.failures import strategy_error
 from tickstep.functions import from_function
 from tickstep.intervals import interval_length, phase_of
 from tickstep.result import Result
+from tickstep.risk import RiskManager
 from tickstep.scales import Scales
 from tickstep.session import BarsMarket, Market, Session, TicksMarket
 from tickstep.settings import CASH_DEFAULT, Data, config_for, data_by_symbol
 from tickstep.strategy import Strategy, check_events, parameters_of
 from tickstep.ticks import Number, Progress, Ticks
+from tickstep.watch import RiskWatch
 
 __all__ = ["Data", "run"]
 
@@ -39,6 +41,7 @@ def run(
     cash: Number | None = None,
     config: EngineConfig | None = None,
     bar_fill: str = BAR_FILLS[0],
+    risk: RiskManager | None = None,
     alternatives: bool = True,
     skip_scan: bool = True,
     progress: Progress | None = None,
@@ -72,6 +75,8 @@ def run(
         next open; at its close, for which `latency` must be 0 and is by default; or at the next open,
         and inside a bar the price goes from the open to the nearer extreme, to the other, to the
         close. See `tickstep.barticks`.
+    risk : RiskManager, optional
+        Limits of orders and losses; what they refuse and stop is in `Result.risk`.
     alternatives : bool
         False runs the strategy once.
     skip_scan : bool
@@ -118,13 +123,15 @@ def run(
         named = dict(zip(config.symbols, named.values(), strict=True))
     named = {symbol: named[symbol] for symbol in config.symbols}
     again = copier(strategy) if alternatives else None
-    result = _run_once(strategy, named, config, bar_fill, skip_scan, progress)
+    if risk is not None and not isinstance(risk, RiskManager):
+        raise ConfigError(f"risk {risk!r} is no RiskManager", hint="ts.RiskManager(max_position=5)")
+    result = _run_once(strategy, named, config, bar_fill, risk, skip_scan, progress)
     if again is None or not result.is_complete:
         return result
     return beside(
         result,
         again,
-        lambda other, rules: _run_once(other, named, rules, bar_fill, skip_scan, None),
+        lambda other, rules: _run_once(other, named, rules, bar_fill, risk, skip_scan, None),
     )
 
 
@@ -133,11 +140,12 @@ def _run_once(
     data: Mapping[str, Data],
     config: EngineConfig,
     bar_fill: str,
+    risk: RiskManager | None,
     skip_scan: bool,
     progress: Progress | None,
 ) -> Result:
     parameters = parameters_of(strategy)
-    replay = _Replay(strategy, data, config, bar_fill)
+    replay = _Replay(strategy, data, config, bar_fill, risk)
     stopped: str | None = None
     failure: StrategyError | None = None
     try:
@@ -164,6 +172,9 @@ def _run_once(
             event_digest=replay.engine.digest,
             parts=strategy._parts(),
             stopped=stopped,
+            risk=risk,
+            risk_log=replay.watch.log if replay.watch else (),
+            warnings=replay.watch.warnings() if replay.watch else (),
         )
     if failure is not None:
         failure.result = result
@@ -176,7 +187,12 @@ class _Replay:
     """Drives a session over bound data."""
 
     def __init__(
-        self, strategy: Strategy, data: Mapping[str, Data], config: EngineConfig, bar_fill: str
+        self,
+        strategy: Strategy,
+        data: Mapping[str, Data],
+        config: EngineConfig,
+        bar_fill: str,
+        risk: RiskManager | None,
     ) -> None:
         self.engine = Engine(config)
         self._scales = Scales.of(config)
@@ -190,7 +206,12 @@ class _Replay:
         self.rows_total = sum(map(len, rows.values()))
         self._markets = {symbol: _market(each) for symbol, each in data.items()}
         start = min(int(each.time[0]) for each in rows.values())
-        self.session = Session(strategy, self.engine, self._markets, self._scales, start_time=start)
+        self.watch: RiskWatch | None = None
+        if risk is not None:
+            self.watch = RiskWatch(risk, self.engine, self._scales, self._price_before, start)
+        self.session = Session(
+            strategy, self.engine, self._markets, self._scales, start_time=start, watch=self.watch
+        )
 
     def taken(self) -> dict[str, Ticks | BarTicks]:
         """Rows that the run took, by symbol."""
@@ -209,6 +230,7 @@ class _Replay:
                 hint="override on_bar, or give Ticks",
             )
         self.session.start()
+        self._tell_updates()
         for done in self._steps(skip_scan):
             if progress is not None:
                 progress(done, self.rows_total)
@@ -232,13 +254,18 @@ class _Replay:
         step = self.rows_total // PROGRESS_STEPS + 1
         together = self.session.hears_together
         bars = BarCursor(self.engine, self._wanted(), self.session.wake_on, step, together)
-        tell, due = self.session.bar, step
+        tell, due = self._telling(self.session.bar), step
         # Nothing but the call for each bar: the loop costs more than what it drives.
         for bar in bars:
             if bar is not None:
                 tell(bar)
                 continue
             self._wake()
+            while self.session.awaits_moment:
+                if bars.finish_moment():
+                    self._end_moment()
+                else:
+                    self._wake()
             if bars.rows_done >= due:
                 due += step
                 yield min(bars.rows_done, self.rows_total - 1)
@@ -264,22 +291,70 @@ class _Replay:
             result = self.engine.advance(told + step - done, stop_on=wake_on.mask)
             done += result.ticks_done
             self._wake()
+            while self.session.awaits_moment:
+                done += self._finish_moment()
             if done >= told + step:
                 told = done
                 yield done
 
     def _by_ticks(self) -> Iterator[int]:
         step = self.rows_total // PROGRESS_STEPS + 1
-        hears = self.session.hears_ticks
+        hears, tell = self.session.hears_ticks, self._telling(self.session.tick)
         for done, tick in enumerate(self.engine.cursor(), start=1):
             if self.engine.event_count:
                 self._wake()
             if hears:
-                self.session.strategy.on_tick(tick)
+                tell(tick)
+            if self.session.awaits_moment and self._next_time() > self.engine.time:
+                self._end_moment()
             if done % step == 0:
                 yield done
 
+    def _finish_moment(self) -> int:
+        """Take rows of the present time until something happens; look where there are no more."""
+        rest = self.engine.advance(until=self.engine.time + 1, stop_on=self.session.wake_on.mask)
+        if rest.event_kinds & self.session.wake_on.mask:
+            self._wake()
+        else:
+            self._end_moment()
+        return rest.ticks_done
+
+    def _end_moment(self) -> None:
+        self.session.end_moment()
+        self._tell_updates()
+
+    def _next_time(self) -> float:
+        """Time of the next row of all; infinite at the end."""
+        counts = {symbol: self.engine.holding(symbol)[0] + 1 for symbol in self.rows}
+        left = ((rows, counts[symbol]) for symbol, rows in self.rows.items())
+        times = [int(rows.time[count]) for rows, count in left if count < len(rows)]
+        return min(times, default=float("inf"))
+
+    def _price_before(self, instrument: int, time: int) -> int:
+        rows = self.rows[self._scales.symbols[instrument]]
+        return int(rows.price_ticks[np.searchsorted(rows.time, time) - 1])
+
     def _wake(self) -> None:
+        self._take()
+        self._tell_updates()
+
+    def _telling(self, tell: Callable[[Any], None]) -> Callable[[Any], None]:
+        """Call something, and tell what became of the commands it gave where that is heard."""
+        if not self.session.hears_updates:
+            return tell
+
+        def told(about: Any) -> None:
+            tell(about)
+            self._tell_updates()
+
+        return told
+
+    def _tell_updates(self) -> None:
+        """Tell what became of the commands just given, before the next row and however rows are cut."""
+        while self.session.hears_updates and self.engine.event_count:
+            self._take()
+
+    def _take(self) -> None:
         events = self.engine.drain_events()
         self._keep(events)
         self.session.take(events)

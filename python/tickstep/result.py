@@ -34,6 +34,7 @@ from tickstep.provenance import source_digest
 from tickstep.report import draw
 from tickstep.reports import RunComparison, write_report
 from tickstep.review import Review
+from tickstep.risk import RiskEntry, RiskManager
 from tickstep.sampling import Sampling
 from tickstep.scales import Scales
 from tickstep.stats import ABSENT, Stat, Stats
@@ -61,6 +62,7 @@ TABLES = (
     "drawdowns",
     "monthly",
     "yearly",
+    "risk",
 )
 
 
@@ -85,6 +87,10 @@ class Result:
         What the strategy is made of; their source is part of the digest.
     stopped : str, optional
         Why the run ended before the data did.
+    risk : RiskManager, optional
+        The limits it ran under.
+    risk_log : sequence of RiskEntry
+        What they refused, and how they were broken.
     warnings : sequence of str
         What the reader should mistrust, beside what the account shows.
     assumptions : sequence of str
@@ -114,6 +120,8 @@ class Result:
         event_digest: str,
         parts: Sequence[Any] = (),
         stopped: str | None = None,
+        risk: RiskManager | None = None,
+        risk_log: Sequence[RiskEntry] = (),
         warnings: Sequence[str] = (),
         assumptions: Sequence[str] = (),
     ) -> None:
@@ -123,6 +131,8 @@ class Result:
         self.event_digest = event_digest
         self.stopped = stopped
         self._parts = tuple(parts)
+        self.risk_manager = risk
+        self.risk_log = tuple(risk_log)
         self._warnings = list(warnings)
         self._assumptions = tuple(assumptions)
         self._alternatives: dict[str, Result] = {}
@@ -161,6 +171,8 @@ class Result:
             "data": [each.data_digest for each in self.account.rows],
             "events": self.event_digest,
         }
+        if self.risk_manager is not None:
+            told["risk"] = self.risk_manager.canonical()
         canonical = json.dumps(told, sort_keys=True, separators=(",", ":"))
         return _sha256(f"{RUN_FORMAT}\n{canonical}\n")
 
@@ -185,7 +197,8 @@ class Result:
     @cached_property
     def assumptions(self) -> tuple[str, ...]:
         """What the numbers rest on: how orders fill, what they cost."""
-        return (*assumptions_of(self.config, self.data), *self._assumptions)
+        risk = [] if self.risk_manager is None else [self.risk_manager.told()]
+        return (*assumptions_of(self.config, self.data), *risk, *self._assumptions)
 
     @property
     def warnings(self) -> tuple[str, ...]:
@@ -375,6 +388,15 @@ class Result:
     def yearly(self) -> "pl.DataFrame":
         """Returns by UTC year."""
         return tables.yearly_returns_table(self.account)
+
+    @cached_property
+    def risk(self) -> "pl.DataFrame":
+        """Orders and amendments that a risk limit refused, and limits that were broken.
+
+        `kind` is refused or breach; `value` is what it came to or would have, `bound` what is allowed,
+        null where the limit is no number.
+        """
+        return tables.risk_table(self.account, self.risk_log)
 
     def rolling(self, window: int) -> "pl.DataFrame":
         """Return, volatility, Sharpe, Sortino and drawdown of a moving window over `returns`.
@@ -609,6 +631,8 @@ class Result:
                 "bar_fill": self.bar_fill,
             },
             "config": self.config.canonical(),
+            "risk": None if self.risk_manager is None else self.risk_manager.canonical(),
+            "risk_log": [list(each) for each in self.risk_log],
             "assumptions": list(self.assumptions),
             "warnings": list(self.warnings),
             "stats": dict(self.stats),
@@ -632,7 +656,8 @@ class Result:
         -------
         list of Path
             fills.csv, orders.csv, trades.csv, equity.csv, positions.csv, returns.csv, drawdowns.csv,
-            monthly.csv, yearly.csv. Durations are counts of the data's time unit, ms for seconds.
+            monthly.csv, yearly.csv, risk.csv. Durations are counts of the data's time unit, ms for
+            seconds.
         """
         return self._write_tables(Path(folder), TABLES, "csv")
 

@@ -22,6 +22,7 @@ from tickstep.divergence import difference_lines, first_difference
 from tickstep.engine import EVENT_DTYPE, EngineConfig, Events
 from tickstep.errors import ConfigError, DataError
 from tickstep.result import RUN_FORMAT, Result
+from tickstep.risk import RiskEntry, RiskManager
 from tickstep.scales import Scales
 from tickstep.settings import data_by_symbol
 from tickstep.sources import StrategySource, parameter_values
@@ -82,6 +83,7 @@ def verify(path: str | Path, progress: Progress | None = None) -> Verdict:
         data,
         config=config,
         bar_fill=_bar_fill(record),
+        risk=_risk(record, file),
         alternatives=False,
         progress=progress,
     )
@@ -137,7 +139,8 @@ def recorded(path: str | Path, progress: Progress | None = None) -> RecordedResu
             f"{record.get('event_count')}",
             hint="both are written by one backtest: run it again",
         )
-    known = assumptions_of(config, data)
+    risk = _risk(record, file)
+    known = [*assumptions_of(config, data), *([] if risk is None else [risk.told()])]
     result = RecordedResult(
         record,
         strategy=str(record["strategy"].get("name")),
@@ -146,6 +149,8 @@ def recorded(path: str | Path, progress: Progress | None = None) -> RecordedResu
         data=data,
         events=events,
         event_digest=record["event_digest"],
+        risk=risk,
+        risk_log=_risk_log(record, file),
         assumptions=[
             *(str(each) for each in record.get("assumptions", ()) if each not in known),
             f"made from {file.name} and events.npy, without running the strategy again",
@@ -221,6 +226,28 @@ def _config(record: Mapping[str, Any], file: Path) -> EngineConfig:
     except ConfigError as error:
         raise DataError(
             f"{file.name} holds no configuration of this version: {error.message}",
+            hint="run the backtest again",
+        ) from error
+
+
+def _risk(record: Mapping[str, Any], file: Path) -> RiskManager | None:
+    if record.get("risk") is None:
+        return None
+    try:
+        return RiskManager.from_canonical(record["risk"])
+    except ConfigError as error:
+        raise DataError(
+            f"{file.name} holds no risk limits of this version: {error.message}",
+            hint="run the backtest again",
+        ) from error
+
+
+def _risk_log(record: Mapping[str, Any], file: Path) -> list[RiskEntry]:
+    try:
+        return [RiskEntry(*row) for row in record.get("risk_log", [])]
+    except TypeError as error:
+        raise DataError(
+            f"{file.name} holds rows of risk_log that are none: {error}",
             hint="run the backtest again",
         ) from error
 

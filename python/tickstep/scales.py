@@ -27,6 +27,8 @@ class Scale(NamedTuple):
     settle: str
     multiplier: Decimal
     qty_step: Decimal
+    is_hedged: bool
+    allows_negative: bool
 
 
 @dataclass(frozen=True)
@@ -145,4 +147,6 @@ def _scale(instrument: dict[str, Any], money_unit: str) -> Scale:
         instrument["settle"],
         Decimal(multiplier),
         Decimal(instrument["qty_step"]),
+        instrument["position"] == "hedge",
+        bool(instrument["allow_negative_prices"]),
     )

@@ -26,6 +26,7 @@ from tickstep.engine import (
     Order,
     Reason,
     Snapshot,
+    Tick,
 )
 from tickstep.errors import ConfigError, DataError, OrderError, StateError, nearest
 from tickstep.history import BarSeries
@@ -41,6 +42,7 @@ from tickstep.strategy import (
     Strategy,
 )
 from tickstep.ticks import Number, Ticks, Time, to_time
+from tickstep.watch import RiskWatch
 
 __all__ = [
     "BarsMarket",
@@ -54,6 +56,7 @@ __all__ = [
 ALERTS = ("ALERT_PRICE", "ALERT_TIME")  # order types that trade nothing
 ALERT_SIDES = {"above": "BUY", "below": "SELL"}
 FILLED, ALERT = int(EventKind.FILLED), int(EventKind.ALERT)
+WATCHED = (FILLED, int(EventKind.LEDGER))  # what moves an account that is watched
 UPDATES = {
     int(kind): kind.name
     for kind in (
@@ -146,6 +149,21 @@ class Venue(Protocol):
         trail: Number | None = None,
     ) -> bool:
         """Change an order; False when it had already ended."""
+
+    def refuse_order(self, order: Order, /) -> int:
+        """Record an order that a risk limit forbids and return its id."""
+
+    def refuse_amend(
+        self,
+        order_id: int,
+        /,
+        *,
+        qty: Number | None = None,
+        price: Number | None = None,
+        trigger: Number | None = None,
+        trail: Number | None = None,
+    ) -> bool:
+        """Record an amendment that a risk limit forbids; False when the order had already ended."""
 
     @property
     def time(self) -> int:
@@ -329,6 +347,8 @@ class Session:
         What the integers of events stand for.
     start_time : int, in the venue's time unit
         When the session begins.
+    watch : RiskWatch, optional
+        Holds orders and account against limits.
 
     Examples
     --------
@@ -360,6 +380,7 @@ class Session:
         scales: Scales,
         *,
         start_time: int,
+        watch: RiskWatch | None = None,
     ) -> None:
         if strategy._desk is not None:
             raise ConfigError(
@@ -379,10 +400,11 @@ class Session:
         self._waits: dict[int, _Wait] = {}
         self._placed_at = (start_time, 0)  # a moment, and how many orders were placed in it
         self._hears_fills = _overrides(strategy, "on_fill")
-        self._hears_updates = _overrides(strategy, "on_order")
-        heard = (ALERT, *[FILLED] * self._hears_fills, *[*UPDATES] * self._hears_updates)
+        self.hears_updates = _overrides(strategy, "on_order")
+        heard = (ALERT, *[FILLED] * self._hears_fills, *[*UPDATES] * self.hears_updates)
+        heard += WATCHED if watch is not None else ()
         # Kinds of events after which the session must be called; brackets add to them.
-        self.wake_on = EventMask(sum(1 << kind for kind in heard))
+        self.wake_on = EventMask(sum(1 << kind for kind in {*heard}))
         self._hears_bars = _overrides(strategy, "on_bars")
         self.hears_ticks = _overrides(strategy, "on_tick")
         # Without an `on_bar`, the bars of a moment are told once.
@@ -393,13 +415,29 @@ class Session:
         self._groups = GROUPS_START
         self._calendar: Sessions | None = None
         self._is_running = False
+        self._watch = watch
+        # Of several instruments the rows of one time count together.
+        self._looks_at_once = len(self.symbols) == 1
         strategy._desk = self
         strategy._take_seat(venue if isinstance(venue, Engine) else None)
 
     # For the driver.
 
+    @property
+    def awaits_moment(self) -> bool:
+        """Whether `end_moment` must be called once all rows of the present time are taken."""
+        return self._watch is not None and self._watch.is_due
+
+    def end_moment(self) -> None:
+        """Look at what a moment has come to; all rows of its time are taken."""
+        if self._watch is not None:
+            for breach in self._watch.look():
+                self.strategy.on_risk(breach)
+
     def start(self) -> None:
         """Call `on_start`, before the first tick; bars that nobody asked for are watched for."""
+        if self._watch is not None:
+            self._watch.start()
         self.strategy.on_start()
         self._is_running = True
         for market in self._markets.values():
@@ -414,14 +452,20 @@ class Session:
         events : structured array
             What the venue has emitted since the last call, as `EVENT_DTYPE`.
         """
-        for row in events.tolist():
+        rows = events.tolist()
+        if self._watch is not None:
+            self._watch.moved(self.now)
+            rows = self._watch.note(rows)
+            if self._watch.is_due and self._looks_at_once:
+                self.end_moment()
+        for row in rows:
             kind = row[0]
             if kind == FILLED:
                 if self._hears_fills:
                     self._filled(Event._make(row))
             elif kind == ALERT:
                 self._woken(Event._make(row))
-            elif self._hears_updates and kind in UPDATES:
+            elif self.hears_updates and kind in UPDATES:
                 self._updated(Event._make(row))
 
     @property
@@ -431,8 +475,25 @@ class Session:
         With `hears_together`, for all bars of one moment, by symbol.
         """
         if self.hears_together:
-            return self.strategy.on_bars
-        return self._gather if self._hears_bars else self.strategy.on_bar
+            return self._moving(self.strategy.on_bars)
+        return self._moving(self._gather if self._hears_bars else self.strategy.on_bar)
+
+    @property
+    def tick(self) -> Callable[[Tick], None]:
+        """To be called for each tick, where the strategy hears them."""
+        return self._moving(self.strategy.on_tick)
+
+    def _moving(self, tell: Callable[[Any], None]) -> Callable[[Any], None]:
+        """Call something about what may have been many rows later."""
+        watch = self._watch
+        if watch is None:
+            return tell
+
+        def moved(told: Any) -> None:
+            watch.moved(self.now)
+            tell(told)
+
+        return moved
 
     def stop(self) -> None:
         """Call `on_stop`, after the last tick."""
@@ -495,13 +556,31 @@ class Session:
         if order.symbol is not None:
             self._named(order.symbol)
         self._count_order()
-        order_id = self._venue.place_order(order)
         if order.order_type in ALERTS:
+            order_id = self._venue.place_order(order)
             self._waits[order_id] = _Wait(order.expire_ts)
+            return order_id
+        return self._venue.place_order(order) if self._watch is None else self._held_against(order)
+
+    def _held_against(self, order: Order) -> int:
+        """Place an order that the risk limits allow, or have it refused."""
+        assert self._watch is not None, "there are limits"
+        symbol = self._named(order.symbol)
+        refusal = self._watch.refusal_of(order)
+        if refusal is None:
+            order_id = self._venue.place_order(order)
+            self._watch.placed(symbol)
+        else:
+            order_id = self._venue.refuse_order(order)
+            self._watch.refused(order_id, symbol, refusal, self.hears_updates)
         return order_id
 
     def cancel(self, order_id: int) -> bool:
         """Cancel an order or an alert; False when it had already ended."""
+        if self._watch is not None:
+            if self._watch.owns(order_id):
+                return False
+            self._watch.changed()
         is_cancelled = self._venue.cancel_order(order_id)
         if is_cancelled:
             self._waits.pop(order_id, None)
@@ -509,11 +588,34 @@ class Session:
 
     def cancel_all(self, symbol: str | None = None) -> None:
         """Cancel every open order; alerts stay."""
+        if self._watch is not None:
+            self._watch.changed()
         self._venue.cancel_all(symbol)
 
     def amend(self, order_id: int, changes: Mapping[str, Number]) -> bool:
         """Change an order; False when it had already ended."""
-        return self._venue.amend_order(order_id, **changes)
+        order = None if self._watch is None else self._venue.order(order_id)
+        if self._watch is None or order is None or order.order_type in ALERTS or not changes:
+            return self._venue.amend_order(order_id, **changes)
+        refusal = self._watch.amend_refusal_of(order, changes)
+        if refusal is None:
+            is_open = self._venue.amend_order(order_id, **changes)
+            self._watch.placed(order.symbol)
+            return is_open
+        is_open = self._venue.refuse_amend(order_id, **changes)
+        self._watch.refused(order_id, order.symbol, refusal, self.hears_updates)
+        return is_open
+
+    def kill(self, why: str) -> None:
+        """Stop all trading for good."""
+        if self._watch is None:
+            raise StateError(
+                "this run has no risk manager to stop it",
+                hint="ts.backtest(..., risk=ts.RiskManager()) has one",
+            )
+        breach = self._watch.kill(why)
+        if breach is not None:
+            self.strategy.on_risk(breach)
 
     def target(self, symbol: str | None, qty: Number) -> int | None:
         """Trade at the market so as to hold a quantity."""
@@ -652,8 +754,13 @@ class Session:
                 reason,
                 event.side,
                 qty,
+                self._detail(event),
             )
         )
+
+    def _detail(self, event: Event) -> str:
+        is_limit = event.reason == Reason.RISK_LIMIT and event.kind == EventKind.REJECTED
+        return self._watch.words_of(event.order_id) if self._watch and is_limit else ""
 
     def _woken(self, event: Event) -> None:
         wait = self._waits.pop(event.order_id)
@@ -745,7 +852,7 @@ class Session:
                 if lots == (rest if waiting.side == "BUY" else -rest):
                     self._targets[symbol] = waiting.order_id
                     return None
-                self._venue.cancel_order(waiting.order_id)
+                self.cancel(waiting.order_id)
         if lots == 0:
             return None
         order = Order.of_lots(lots, self._by_symbol[symbol].lot, symbol)

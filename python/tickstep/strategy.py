@@ -15,6 +15,7 @@ from tickstep.bars import Bars
 from tickstep.engine import OpenOrder, Order, Snapshot, Tick
 from tickstep.errors import ConfigError, OrderError, StateError, nearest
 from tickstep.history import BarSeries
+from tickstep.risk import Breach
 from tickstep.scales import Scales
 from tickstep.ticks import Float64Array, Number, Time
 
@@ -68,7 +69,8 @@ class OrderUpdate(NamedTuple):
     """What became of an own order; floats are for reading.
 
     `kind` is ACCEPTED, REJECTED, TRIGGERED, CANCELLED, EXPIRED or AMENDED, `reason` why ("" where
-    there is none), `qty` what the event is about: the total, or what was still open.
+    there is none), `qty` what the event is about: the total, or what was still open. Where a risk limit
+    refused the order, `detail` says which, what it would have come to, and what is allowed.
     """
 
     time: int
@@ -79,6 +81,7 @@ class OrderUpdate(NamedTuple):
     reason: str
     side: str
     qty: float
+    detail: str = ""
 
 
 class SessionUpdate(NamedTuple):
@@ -189,6 +192,9 @@ class Desk(Protocol):
     def oco(self, orders: Sequence[Order]) -> list[int]:
         """Place orders of which one fill cancels the others."""
 
+    def kill(self, why: str) -> None:
+        """Stop all trading for good."""
+
 
 class Strategy(StrategyBase):
     """Base class of strategies: override what you want to hear about, call the verbs to trade.
@@ -273,6 +279,9 @@ class Strategy(StrategyBase):
 
     def on_session(self, session: SessionUpdate) -> None:
         """Act on the begin or the end of a trading day that `sessions` asked for."""
+
+    def on_risk(self, breach: Breach) -> None:
+        """Act on a risk limit that was broken; orders are cancelled and trading has stopped already."""
 
     def on_stop(self) -> None:
         """Act once after the last tick: sum up what you counted; orders no longer trade."""
@@ -628,6 +637,32 @@ class Strategy(StrategyBase):
         given = {"qty": qty, "price": price, "trigger": trigger, "trail": trail}
         changes = {name: value for name, value in given.items() if value is not None}
         return self._running.amend(order_id, changes)
+
+    def kill(self, why: str = "") -> None:
+        """Stop all trading for good: the kill switch of the run's risk manager.
+
+        Every open order is cancelled, and positions are closed where the manager says
+        `on_breach="flatten"`. Whatever is ordered from now on is refused.
+
+        Parameters
+        ----------
+        why : str
+            For the table of breaches.
+
+        Raises
+        ------
+        StateError
+            When the run has no risk manager.
+
+        Examples
+        --------
+        >>> import tickstep as ts
+        >>> class Careful(ts.Strategy):
+        ...     def on_fill(self, fill):
+        ...         if fill.price < 1:
+        ...             self.kill("prices make no sense")
+        """
+        self._running.kill(why)
 
     def close(self, symbol: str | None = None) -> int | None:
         """Close the position at the market.

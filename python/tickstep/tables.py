@@ -16,6 +16,7 @@ from tickstep.engine import LIQUIDITY_MAKER, REASON_BITS, Reason
 from tickstep.errors import ConfigError
 from tickstep.orderlives import STATES
 from tickstep.returns import monthly_table
+from tickstep.risk import RiskEntry
 from tickstep.rolling import (
     rolling_max_drawdown,
     rolling_return,
@@ -40,6 +41,7 @@ __all__ = [
     "orders_table",
     "positions_table",
     "returns_table",
+    "risk_table",
     "rolling_table",
     "trades_table",
     "yearly_returns_table",
@@ -126,6 +128,20 @@ def orders_table(account: Account) -> "pl.DataFrame":
             "fee_units": lives.fee_units,
         }
     )
+
+
+def risk_table(account: Account, log: Sequence[RiskEntry]) -> "pl.DataFrame":
+    """One row for each refusal and breach, in their order."""
+    import polars as pl
+
+    columns = list(zip(*log, strict=True)) if log else [()] * len(RiskEntry._fields)
+    known = dict(zip(RiskEntry._fields, columns, strict=True))
+    times = account.scales.datetimes(np.array(known.pop("time"), np.int64))
+    kinds = {"order_id": pl.UInt64, "value": pl.Float64, "bound": pl.Float64}
+    series = [
+        pl.Series(name, list(values), kinds.get(name, pl.String)) for name, values in known.items()
+    ]
+    return pl.DataFrame([pl.Series("time", times), *series])
 
 
 def trades_table(account: Account) -> "pl.DataFrame":

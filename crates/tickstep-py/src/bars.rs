@@ -445,7 +445,7 @@ impl BarCursor {
                 place.pause_at += self.pause_rows;
                 return Ok(Some(None));
             }
-            if self.take_rows(py, &mut place)? {
+            if self.take_rows(py, &mut place, false)? {
                 return Ok(Some(None));
             }
         }
@@ -455,6 +455,20 @@ impl BarCursor {
     #[getter]
     fn rows_done(&self, py: Python<'_>) -> PyResult<u64> {
         Ok(self.turn(py)?.rows_done)
+    }
+
+    fn finish_moment(&self, py: Python<'_>) -> PyResult<bool> {
+        let mut place = self.turn(py)?;
+        while place
+            .next
+            .peek()
+            .is_some_and(|Reverse((time, _))| *time == place.time)
+        {
+            if self.take_rows(py, &mut place, true)? {
+                return Ok(false);
+            }
+        }
+        Ok(true)
     }
 }
 
@@ -468,8 +482,8 @@ impl BarCursor {
     }
 
     /// Takes the rows that come next, all of one feed, up to one after which there is something to
-    /// tell; true when an event waits that the loop stops on.
-    fn take_rows(&self, py: Python<'_>, place: &mut Place) -> PyResult<bool> {
+    /// tell, or of one time alone; true when an event waits that the loop stops on.
+    fn take_rows(&self, py: Python<'_>, place: &mut Place, of_one_time: bool) -> PyResult<bool> {
         let Some(Reverse((time, feed))) = place.next.pop() else {
             return Ok(false);
         };
@@ -481,7 +495,7 @@ impl BarCursor {
         }
         let next = place.next.peek().map(|Reverse(head)| *head);
         // What is over is told before a later row is taken.
-        let before = if place.over.is_empty() {
+        let before = if place.over.is_empty() && !of_one_time {
             next
         } else {
             Some((time, usize::MAX))
