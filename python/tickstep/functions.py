@@ -15,12 +15,13 @@ from functools import partial
 from inspect import Parameter, signature
 from typing import Any
 
+from tickstep.engine import Tick
 from tickstep.errors import ConfigError, nearest
 from tickstep.strategy import PARAMETER_TYPES, Bar, Strategy
 
 __all__ = ["from_function"]
 
-BAR, BARS = "bar", "bars"
+BAR, BARS, TICK = "bar", "bars", "tick"
 EXAMPLE = "def rule(desk, bar, *, length=20): ..."
 POSITIONAL = (Parameter.POSITIONAL_ONLY, Parameter.POSITIONAL_OR_KEYWORD)
 STARRED = (Parameter.VAR_POSITIONAL, Parameter.VAR_KEYWORD)
@@ -33,9 +34,10 @@ def from_function(rule: Callable[..., object], *, every: str | None = None) -> t
     ----------
     rule : callable
         Takes the desk and a bar, `rule(desk, bar)`, and is called for each bar that is over. An
-        argument called `bars` gets all bars of one moment instead, as a dict by symbol. A first
-        argument called `bar` or `bars` may stand before the desk. Arguments with defaults are
-        parameters; so are those that `functools.partial` sets. What it returns counts for nothing.
+        argument called `bars` gets all bars of one moment instead, as a dict by symbol, one called
+        `tick` gets each tick; an argument called so may stand before the desk. Arguments with
+        defaults are parameters; so are those that `functools.partial` sets. What it returns counts
+        for nothing.
     every : str, optional
         Interval of the bars; needed over ticks, and over bars where longer ones are meant.
 
@@ -69,7 +71,7 @@ def from_function(rule: Callable[..., object], *, every: str | None = None) -> t
         "_every": every,
         "_is_desk_first": is_desk_first,
     }
-    base = _BarsRule if handed == BARS else _BarRule
+    base = {BAR: _BarRule, BARS: _BarsRule, TICK: _TickRule}[handed]
     return type(getattr(_inner(rule), "__name__", "rule"), (base,), members)
 
 
@@ -80,6 +82,7 @@ class _Rule(Strategy):
     _names: tuple[str, ...] = ()
     _every: str | None = None
     _is_desk_first = True
+    _needs_bars = True
 
     def __init__(self, **parameters: Any) -> None:
         unknown = [name for name in parameters if name not in self._names]
@@ -94,7 +97,9 @@ class _Rule(Strategy):
     def on_start(self) -> None:
         if self._every is not None:
             self.every(self._every)
-        elif any(self._running.interval_of(symbol) is None for symbol in self.symbols):
+        elif self._needs_bars and any(
+            self._running.interval_of(symbol) is None for symbol in self.symbols
+        ):
             raise ConfigError(
                 f"{type(self).__name__} is called for bars, and ticks have none of their own",
                 hint=f'say which: ts.from_function({type(self).__name__}, every="1m")',
@@ -123,6 +128,16 @@ class _BarsRule(_Rule):
             self._call(bars, self)
 
 
+class _TickRule(_Rule):
+    _needs_bars = False
+
+    def on_tick(self, tick: Tick) -> None:
+        if self._is_desk_first:
+            self._call(self, tick)
+        else:
+            self._call(tick, self)
+
+
 def _read(rule: Callable[..., object]) -> tuple[str, bool, dict[str, Any]]:
     """What the function wants to be handed, whether the desk comes first, and its parameters."""
     called = getattr(_inner(rule), "__name__", repr(rule))
@@ -139,9 +154,9 @@ def _read(rule: Callable[..., object]) -> tuple[str, bool, dict[str, Any]]:
     parameters = {each.name: each.default for each in arguments if each not in places[:2]}
     for name, value in parameters.items():
         _check_parameter(called, name, value)
-    if first in (BAR, BARS):
+    if first in (BAR, BARS, TICK):
         return first, False, parameters
-    return (BARS if second == BARS else BAR), True, parameters
+    return (second if second in (BARS, TICK) else BAR), True, parameters
 
 
 def _check_parameter(called: str, name: str, value: object) -> None:

@@ -10,6 +10,7 @@ from tickstep.compat.akquant_run import (
     OrderStatus,
     PercentSizer,
     Strategy,
+    Tick,
     TimeInForce,
     run_backtest,
 )
@@ -24,6 +25,7 @@ __all__ = [
     "OrderStatus",
     "PercentSizer",
     "Strategy",
+    "Tick",
     "TimeInForce",
     "Trades",
     "metrics",

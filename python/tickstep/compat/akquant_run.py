@@ -28,6 +28,7 @@ from tickstep.compat.akquant_metrics import Trades, metrics
 from tickstep.compat.given import data_of
 from tickstep.compat.held import Held, Ticket, TradingDays, even_fee, hold, time_of_day
 from tickstep.compat.names import Named, check_callbacks, check_names, unknown
+from tickstep.engine import Tick as OurTick
 from tickstep.errors import ConfigError, OrderError
 from tickstep.extras import require
 from tickstep.result import Result
@@ -45,6 +46,7 @@ __all__ = [
     "OrderStatus",
     "PercentSizer",
     "Strategy",
+    "Tick",
     "TimeInForce",
     "run_backtest",
 ]
@@ -53,6 +55,7 @@ FIELDS = ("open", "high", "low", "close", "volume")
 CALLBACKS = (
     "on_start",
     "on_bar",
+    "on_tick",
     "on_timer",
     "on_order",
     "on_trade",
@@ -60,7 +63,9 @@ CALLBACKS = (
     "on_stop",
 )
 EXECUTION_MODES = ("next_open",)
-RUN_SETTINGS = tuple(signature(run).parameters)
+# What goes by another name here.
+OURS = ("strategy", "data", "parameters", "cash", "settings")
+RUN_SETTINGS = tuple(name for name in signature(run).parameters if name not in OURS)
 
 
 class OrderSide(StrEnum):
@@ -109,6 +114,15 @@ class Bar(NamedTuple):
     high: float
     low: float
     close: float
+    volume: float
+    symbol: str
+
+
+class Tick(NamedTuple):
+    """A trade of the market; `timestamp` in ns since 1970-01-01 UTC."""
+
+    timestamp: int
+    price: float
     volume: float
     symbol: str
 
@@ -196,10 +210,16 @@ class Strategy(Named):
         made._held = None
         made.sizer = FixedSize(100)
         made.current_bar = None
+        made.current_tick = None
         made._subscriptions = []
         made._rolling = (0, 0)
         made.model = None
         return made
+
+    def __init__(self, **parameters: Any) -> None:
+        check_names(type(self).__name__, parameters, dir(type(self)))
+        for name, value in parameters.items():
+            setattr(self, name, value)
 
     _held: "_Verbs | None"
     _subscriptions: list[str]
@@ -207,6 +227,7 @@ class Strategy(Named):
     sizer: Any
     model: Any
     current_bar: Bar | None
+    current_tick: Tick | None
 
     # What is called.
 
@@ -215,6 +236,9 @@ class Strategy(Named):
 
     def on_bar(self, bar: Bar) -> None:
         """Act on a bar that is over."""
+
+    def on_tick(self, tick: Tick) -> None:
+        """Act on a tick, where the data are ticks."""
 
     def on_timer(self, payload: str) -> None:
         """Act at a time that `schedule` or `add_daily_timer` asked for."""
@@ -549,8 +573,9 @@ class Strategy(Named):
     def _symbol(self, symbol: str | None) -> str:
         if symbol is not None:
             return self._desk.known(symbol)
-        if self.current_bar is not None:
-            return self.current_bar.symbol
+        at_hand = self.current_tick or self.current_bar
+        if at_hand is not None:
+            return at_hand.symbol
         if len(self._desk.symbols) > 1:
             raise OrderError(
                 "there is no bar at hand to tell which instrument is meant", hint="give symbol="
@@ -624,6 +649,7 @@ class _Verbs(Held):
 
     def on_bar(self, bar: OurBar) -> None:
         user = self._user
+        user.current_tick = None
         user.current_bar = Bar(
             bar.start * self.ns, bar.open, bar.high, bar.low, bar.close, bar.volume, bar.symbol
         )
@@ -677,6 +703,15 @@ class _Verbs(Held):
         sign = (position > 0) - (position < 0)
         before, bars = self.held_bars.get(symbol, (0, 0))
         self.held_bars[symbol] = (sign, 0 if sign == 0 else bars + 1 if sign == before else 1)
+
+
+class _TickVerbs(_Verbs):
+    """Carries one that acts on ticks."""
+
+    def on_tick(self, tick: OurTick) -> None:
+        told = Tick(tick.time * self.ns, tick.price or 0.0, tick.qty, tick.symbol or "")
+        self._user.current_tick = told
+        self._user.on_tick(told)
 
 
 def run_backtest(
@@ -767,8 +802,15 @@ def run_backtest(
     made = _made(strategy, initialize, strategy_params)
     check_callbacks(made, CALLBACKS)
     given = data_of(data, symbol=symbol)
+    is_ticks = not any(isinstance(each, Bars) for each in given.values())
+    hears_ticks = is_ticks and type(made).on_tick is not Strategy.on_tick
+    if is_ticks and every is None and not hears_ticks:
+        raise ConfigError(
+            "the data are ticks, and the strategy has no on_tick",
+            hint='every="1m" cuts bars out of them',
+        )
     held = hold(
-        _Verbs,
+        _TickVerbs if hears_ticks else _Verbs,
         type(made).__name__ if not isinstance(made, _Functions) else made._rule.__name__,
         strategy_params or {},
         user=made,

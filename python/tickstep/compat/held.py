@@ -254,12 +254,8 @@ class Held(Strategy):
 
     def open_tickets(self, symbol: str | None = None) -> list[Ticket]:
         """Orders that wait, in order of their ids."""
-        waiting = {each.order_id for each in self.open_orders}
-        return [
-            each
-            for order_id, each in self.tickets.items()
-            if order_id in waiting and symbol in (None, each.symbol)
-        ]
+        own = (self.tickets.get(each.order_id) for each in self.open_orders)
+        return [each for each in own if each is not None and symbol in (None, each.symbol)]
 
     def on_order(self, update: OrderUpdate) -> None:
         ticket = self.tickets.get(update.order_id)
@@ -307,7 +303,10 @@ class Held(Strategy):
     def daily(self, at: time, call: Callable[[int], None]) -> None:
         """Ask for a call at a local time of each trading day, with the moment it was asked for."""
         self._timers.daily.append(_Daily(at, call))
-        self._set_timer(self.now)
+        has_begun = any(self.price_of(symbol) is not None for symbol in self.symbols)
+        # The first day is a whole one: what lies before its first tick is called on that tick.
+        day = self.clock.local(self.now).date()
+        self._set_timer(self.now if has_begun else self.clock.moment(day, time(0)))
 
     def once(self, moment: int, call: Callable[[int], None]) -> None:
         """Ask for one call on the first tick at or after a moment."""

@@ -305,6 +305,8 @@ class _Script(Held):
             if plan.at is not None:
                 part = early if plan.at < OPEN else within if plan.at < CLOSED else late
                 part.append(plan)
+        if self.previous_date is None:
+            self.previous_date = self._before(day)
         self._call(late, day)
         self.previous_date = day
         following = self.next_trading_day(day)

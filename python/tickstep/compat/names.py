@@ -8,6 +8,9 @@ from tickstep.errors import ConfigError, nearest
 __all__ = ["Named", "UnknownName", "check_callbacks", "check_names", "unknown"]
 
 
+PART_MIN = 3  # letters by which a part of a name tells which one is meant
+
+
 class UnknownName(ConfigError, AttributeError, KeyError):  # type: ignore[misc]
     """A name that is not there; `hasattr` and `in` see it as they see any other."""
 
@@ -32,7 +35,11 @@ def unknown(what: str, name: object, known: Iterable[str]) -> UnknownName:
     hint: did you mean 'buy'? there are buy, sell
     """
     names = sorted({each for each in known if not each.startswith("_")})
-    return UnknownName(f"{what} has no {name!r}", hint=nearest(name, names))
+    # "cash" for "initial_cash" is a usual slip, and far from it letter by letter.
+    longer = [each for each in names if str(name) in each] if len(str(name)) >= PART_MIN else []
+    longer.sort(key=lambda each: (not each.startswith(str(name)), len(each)))
+    hint = f"did you mean {longer[0]!r}?" if longer else nearest(name, names)
+    return UnknownName(f"{what} has no {name!r}", hint=hint)
 
 
 def check_names(what: str, given: Iterable[str], known: Iterable[str]) -> None:

@@ -18,10 +18,12 @@ from enum import StrEnum
 from typing import Any
 
 from tickstep.backtest import run as backtest
+from tickstep.bars import Bars
 from tickstep.compat.given import data_of
 from tickstep.compat.held import Held, Ticket, TradingDays, hold, users_classes
 from tickstep.compat.names import Named, check_callbacks, check_names
 from tickstep.compat.vnpy_arrays import ArrayManager, BarData, BarGenerator, Interval, TickData
+from tickstep.engine import Tick
 from tickstep.errors import ConfigError
 from tickstep.result import Result
 from tickstep.strategy import PARAMETER_TYPES, Bar, Fill, OrderUpdate
@@ -50,6 +52,7 @@ CALLBACKS = (
     "on_init",
     "on_start",
     "on_stop",
+    "on_tick",
     "on_bar",
     "on_trade",
     "on_order",
@@ -262,6 +265,9 @@ class CtaTemplate(Named):
     def on_stop(self) -> None:
         """Act after the last bar."""
 
+    def on_tick(self, tick: TickData) -> None:
+        """Act on a tick, where the data are ticks; see `BarGenerator.update_tick`."""
+
     def on_bar(self, bar: BarData) -> None:
         """Act on a bar that is over."""
 
@@ -329,6 +335,10 @@ class CtaTemplate(Named):
             self.cta_engine.cancel_all(self)
 
     # What is at hand.
+
+    def load_tick(self, days: int) -> None:
+        """Take the ticks of the first days without trading; call it in `on_init`."""
+        self.cta_engine.load_tick(self.vt_symbol, days, self.on_tick)
 
     def load_bar(
         self,
@@ -471,6 +481,12 @@ class _Engine(Named):
         self._held.warm_up(days, callback)
         return []
 
+    def load_tick(
+        self, vt_symbol: str, days: int, callback: Callable[[TickData], Any]
+    ) -> list[TickData]:
+        self._held.warm_up(days, callback)
+        return []
+
     def write_log(self, msg: str, strategy: CtaTemplate | None = None) -> None:
         print(f"{self._held.clock.local(self._held.now)} {msg}")
 
@@ -510,9 +526,9 @@ class _Cta(Held):
             self._begin()
 
     _day: date | None
-    _callback: Callable[[BarData], Any] | None
+    _callback: Callable[[Any], Any] | None
 
-    def warm_up(self, days: int, callback: Callable[[BarData], Any]) -> None:
+    def warm_up(self, days: int, callback: Callable[[Any], Any]) -> None:
         """Hand the bars of the first days to `callback`, without trading."""
         if self._user is not None and self._user.inited:
             raise ConfigError(
@@ -532,17 +548,23 @@ class _Cta(Held):
             close_price=bar.close,
             volume=bar.volume,
         )
+        if not self._is_early(told):
+            self._user.on_bar(told)
+
+    def _is_early(self, told: BarData | TickData) -> bool:
+        """Hand over what comes before trading begins."""
+        day = told.datetime.date()
         if self._days_left > 0:
-            if self._day is not None and local.date() != self._day:
+            if self._day is not None and day != self._day:
                 self._days_left -= 1
-            self._day = local.date()
+            self._day = day
         if self._days_left > 0:
             assert self._callback is not None, "set together with the days"
             self._callback(told)
-            return
+            return True
         if not self._user.trading:
             self._begin()
-        self._user.on_bar(told)
+        return False
 
     def on_stop(self) -> None:
         self._user.on_stop()
@@ -639,6 +661,25 @@ class _Cta(Held):
         return users_classes(self._kind)
 
 
+class _TickCta(_Cta):
+    """Carries one that acts on ticks."""
+
+    _volume = 0.0
+
+    def on_tick(self, tick: Tick) -> None:
+        self._volume += tick.qty
+        told = TickData(
+            self._code,
+            self._exchange,
+            self.clock.local(tick.time),
+            volume=self._volume,
+            last_price=tick.price or 0.0,
+            last_volume=tick.qty,
+        )
+        if not self._is_early(told):
+            self._user.on_tick(told)
+
+
 def run(
     strategy: type[CtaTemplate],
     data: Any,
@@ -682,7 +723,7 @@ def run(
     calendar : Calendar, optional
         Whose zone is taken instead.
     every : str, optional
-        Interval of bars cut out of ticks.
+        Interval of bars cut out of ticks, for `on_bar`; without one `on_tick` is called for each.
     **settings
         Settings of `ts.backtest`: spread_bps, latency, quantity, settle, ...
 
@@ -740,8 +781,14 @@ def run(
             hint=f"read the data with tick_size={pricetick}",
         )
     shown = strategy.get_class_parameters() | values
+    is_ticks = not isinstance(each, Bars) and every is None
+    if is_ticks and strategy.on_tick is CtaTemplate.on_tick:
+        raise ConfigError(
+            f"the data are ticks, and {strategy.__name__} has no on_tick",
+            hint='every="1m" cuts bars out of them',
+        )
     held = hold(
-        _Cta,
+        _TickCta if is_ticks else _Cta,
         strategy.__name__,
         {name: value for name, value in shown.items() if isinstance(value, PARAMETER_TYPES)},
         kind=strategy,

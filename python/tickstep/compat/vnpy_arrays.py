@@ -39,7 +39,7 @@ class Interval(StrEnum):
 
 
 @dataclass
-class BarData:
+class BarData(Named):
     """A bar as vn.py has it; `datetime` is local, without a zone."""
 
     symbol: str
@@ -62,8 +62,8 @@ class BarData:
 
 
 @dataclass
-class TickData:
-    """A trade as vn.py has ticks; `volume` counts from the start of the run."""
+class TickData(Named):
+    """A trade as vn.py has ticks, without a book; `volume` counts from the start of the run."""
 
     symbol: str
     exchange: str
