@@ -773,6 +773,33 @@ def handle_data(context, data):
     assert "cut from" in capsys.readouterr().out
 
 
+def test_joinquant_sells_pay_for_buys(tmp_path: Path) -> None:
+    source = f"""
+def initialize(context):
+    {FREE}
+    g.names = ["A", "B"]
+    run_weekly(rotate, 1, time="9:35")
+
+def rotate(context):
+    assert context.universe == []
+    last, following = g.names
+    g.names = [following, last]
+    order_target(last, 0)
+    order_value(following, context.portfolio.available_cash)
+    assert abs(context.portfolio.available_cash) < 1e-6
+    assert sorted(history(1, "1d", "close", ["A", "B"], df=False)) == ["A", "B"]
+"""
+    data = {
+        name: days_of("2024-01-04", [price] * 9, symbol=name)
+        for name, price in (("A", 10), ("B", 20))
+    }
+    found = joinquant.run_file(script(source, tmp_path), data, **EXACT)
+    first, *others = found.fills.select("symbol", "side", "qty").rows()
+    assert first == ("B", "BUY", 5_000.0)
+    assert sorted(others) == [("A", "BUY", 10_000.0), ("B", "SELL", 5_000.0)]
+    assert found.stats["Equity Final"] == 100_000.0
+
+
 def test_joinquant_history(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
     pytest.importorskip("pandas")
     source = """

@@ -227,12 +227,21 @@ class Portfolio(Named):
         """What orders that wait would pay, at their limits or the last prices."""
         if not self._is_running:
             return 0.0
-        return sum(_worth(self._held, each) for each in self._held.open_tickets())
+        tickets = self._held.open_tickets()
+        return sum(_worth(self._held, each) for each in tickets if each.side == "BUY")
 
     @property
     def available_cash(self) -> float:
-        """Cash that no order waits to spend."""
-        return self.cash - self.locked_cash
+        """Cash as if the orders that wait at the market had traded at the last prices.
+
+        There an order trades when it is placed, here at the next open; so what is sold first pays for
+        what is bought then, as in a script's own reckoning. Limits that wait to sell count for nothing.
+        """
+        if not self._is_running:
+            return self.starting_cash
+        tickets = self._held.open_tickets()
+        sold = [each for each in tickets if each.side == "SELL" and each.order_type == "MARKET"]
+        return self.cash - self.locked_cash + sum(_worth(self._held, each) for each in sold)
 
     @property
     def transferable_cash(self) -> float:
@@ -271,8 +280,6 @@ class Portfolio(Named):
 
 
 def _worth(held: Held, ticket: Ticket) -> float:
-    if ticket.side != "BUY":
-        return 0.0
     price = ticket.price if ticket.price is not None else held.price_of(ticket.symbol) or 0.0
     rest = float(ticket.qty - ticket.filled)
     return rest * price * float(held.scale_of(ticket.symbol).multiplier)

@@ -288,7 +288,7 @@ class ArrayManager(Named):
 
     def sma(self, n: int, array: bool = False) -> Any:
         """Mean of n closes."""
-        return _given(_mean(self.close, n), array)
+        return _given(_mean(self._needed(self.close, n, array), n), array)
 
     def ema(self, n: int, array: bool = False) -> Any:
         """Exponential mean, from the mean of the first n closes on."""
@@ -364,7 +364,7 @@ class ArrayManager(Named):
 
     def std(self, n: int, nbdev: float = 1, array: bool = False) -> Any:
         """Deviation of n closes, dividing by n, times nbdev."""
-        return _given(_deviation(self.close, n) * nbdev, array)
+        return _given(_deviation(self._needed(self.close, n, array), n) * nbdev, array)
 
     def trange(self, array: bool = False) -> Any:
         """True range."""
@@ -380,7 +380,8 @@ class ArrayManager(Named):
 
     def boll(self, n: int, dev: float, array: bool = False) -> Any:
         """Upper and lower band: the mean of n closes, dev deviations away."""
-        mean, width = _mean(self.close, n), _deviation(self.close, n) * dev
+        closes = self._needed(self.close, n, array)
+        mean, width = _mean(closes, n), _deviation(closes, n) * dev
         return _given(mean + width, array), _given(mean - width, array)
 
     def keltner(self, n: int, dev: float, array: bool = False) -> Any:
@@ -390,8 +391,9 @@ class ArrayManager(Named):
 
     def donchian(self, n: int, array: bool = False) -> Any:
         """Highest high and lowest low of n bars."""
-        upper = _over(self.high, n, lambda window: window.max(axis=1))
-        lower = _over(self.low, n, lambda window: window.min(axis=1))
+        highs, lows = (self._needed(each, n, array) for each in (self.high, self.low))
+        upper = _over(highs, n, lambda window: window.max(axis=1))
+        lower = _over(lows, n, lambda window: window.min(axis=1))
         return _given(upper, array), _given(lower, array)
 
     # Direction.
@@ -514,6 +516,10 @@ class ArrayManager(Named):
 
     # Parts.
 
+    def _needed(self, column: Float64Array, n: int, array: bool) -> Float64Array:
+        """What a number over n bars is of: for the newest alone the last n."""
+        return column if array or n < 1 else column[-n:]
+
     def _ratio(self, n: int) -> Float64Array:
         return _padded(self.close[n:] / self.close[:-n], n)
 
@@ -575,6 +581,8 @@ def _over(
         raise ConfigError(f"a length of {n} bars", hint="give 1 or more")
     if n > len(values):
         return np.full(len(values), np.nan)
+    if n == len(values):
+        return _padded(reckon(values[None, :]), n - 1)
     return _padded(reckon(sliding_window_view(values, n)), n - 1)
 
 
