@@ -93,12 +93,13 @@ class BarTicks(TimedColumns):
         time, low, high, price = zip(*_stretches(bars, bar_fill), strict=True)
         side = np.full(rows[0] * len(bars), CONTINUES, np.uint8)
         side[:: rows[0]] = 0
+        side.flags.writeable = False
         columns: dict[str, npt.NDArray[Any]] = {
             "time": _in_turn(*time),
             "price_ticks": _in_turn(*price),
             "low_ticks": _in_turn(*low),
             "high_ticks": _in_turn(*high),
-            "qty_lots": np.repeat(volume, rows[0]),
+            "qty_lots": _in_turn(*[volume] * rows[0]),
             "side": side,
         }
         labels = bars._labels() | ({} if lot is None else {"lot": lot})
@@ -233,6 +234,7 @@ def _in_turn(*columns: Int64Array) -> Int64Array:
     woven = np.empty(len(columns) * len(columns[0]), np.int64)
     for place, column in enumerate(columns):
         woven[place :: len(columns)] = column
+    woven.flags.writeable = False  # nobody else has it: it is not copied to be safe
     return woven
 
 
