@@ -16,6 +16,7 @@ from typing_extensions import disjoint_base
 from tickstep.errors import ConfigError, DataError, OrderError
 
 __all__ = [
+    "BAR_ROWS",
     "ENTRIES",
     "EVENT_KINDS",
     "OFFSETS",
@@ -25,6 +26,7 @@ __all__ = [
     "VERSION",
     "ArrowTable",
     "Bar",
+    "BarColumns",
     "BarCursor",
     "BatchResult",
     "BookParser",
@@ -86,6 +88,7 @@ _UInt8Array: TypeAlias = npt.NDArray[np.uint8]
 _Float64Array: TypeAlias = npt.NDArray[np.float64]
 
 VERSION: Final[int]
+BAR_ROWS: Final[dict[str, tuple[int, int]]]
 SIDES: Final[dict[str, int]]
 ORDER_TYPES: Final[dict[str, int]]
 TIMES_IN_FORCE: Final[dict[str, int]]
@@ -253,7 +256,6 @@ class TickColumns:
         ask_ticks: npt.NDArray[Any] | None,
         allow_negative_prices: bool,
         has_ranges: bool = False,
-        bar_rows: tuple[int, int] | None = None,
     ) -> Self: ...
     @property
     def time(self) -> _Int64Array: ...
@@ -921,6 +923,29 @@ class Bar:
     __hash__: ClassVar[None]  # type: ignore[assignment]
 
 @final
+class BarColumns:
+    """Columns of bars with the rule by which they become rows; `tickstep.BarTicks` is made of it."""
+
+    def __new__(
+        cls,
+        time: _Int64Array,
+        open_ticks: _Int64Array,
+        high_ticks: _Int64Array,
+        low_ticks: _Int64Array,
+        close_ticks: _Int64Array,
+        volume_lots: _Int64Array,
+        ends: _Int64Array | int,
+        bar_fill: str,
+    ) -> Self: ...
+    def woven(self) -> dict[str, npt.NDArray[Any]]:
+        """Return all rows as arrays by name."""
+
+    def check(self, engine: Engine, instrument: int) -> None:
+        """Check all rows as an engine would when it is bound to them."""
+
+    def __len__(self) -> int: ...
+
+@final
 class EventMask:
     """Kinds of events on which a loop gives its caller a turn; more may be added while it runs."""
 
@@ -934,7 +959,9 @@ class EventMask:
 
 @final
 class BarCursor:
-    """Iterator over the bars of an engine's bound data, or over dicts of those of one moment.
+    """Iterator over bars, or over dicts of those of one moment.
+
+    There is one feed for each instrument of the engine, None for what it is bound to.
 
     Yields None where an event of a kind in `stop_on` waits to be drained, before anything else is
     taken, and whenever `pause_rows` more rows are done.
@@ -943,6 +970,7 @@ class BarCursor:
     def __new__(
         cls,
         engine: Engine,
+        feeds: Sequence[BarColumns | None],
         wanted: Sequence[tuple[int, str, tuple[int, int] | None, Counter]],
         stop_on: EventMask,
         pause_rows: int,

@@ -200,12 +200,17 @@ class _Replay:
             symbol: _rows_of(each, scale.lot.step, bar_fill)
             for (symbol, each), scale in zip(data.items(), self._scales.instruments, strict=True)
         }
-        self.engine.bind(rows)
+        for symbol, each in rows.items():
+            if isinstance(each, BarTicks):
+                self.engine._check_rows(symbol, each)
+        ticks = {symbol: each for symbol, each in rows.items() if isinstance(each, Ticks)}
+        if ticks:
+            self.engine.bind(ticks)
         self.events = bytearray()
         self.rows = rows
         self.rows_total = sum(map(len, rows.values()))
         self._markets = {symbol: _market(each) for symbol, each in data.items()}
-        start = min(int(each.time[0]) for each in rows.values())
+        start = min(int(each.time[0]) for each in data.values())
         self.watch: RiskWatch | None = None
         if risk is not None:
             self.watch = RiskWatch(risk, self.engine, self._scales, self._price_before, start)
@@ -253,7 +258,10 @@ class _Replay:
     def _by_bars(self) -> Iterator[int]:
         step = self.rows_total // PROGRESS_STEPS + 1
         together = self.session.hears_together
-        bars = BarCursor(self.engine, self._wanted(), self.session.wake_on, step, together)
+        feeds = [
+            each._source if isinstance(each, BarTicks) else None for each in self.rows.values()
+        ]
+        bars = BarCursor(self.engine, feeds, self._wanted(), self.session.wake_on, step, together)
         tell, due = self._telling(self.session.bar), step
         # Nothing but the call for each bar: the loop costs more than what it drives.
         for bar in bars:

@@ -25,19 +25,18 @@ from typing import Any, ClassVar, Self
 import numpy as np
 import numpy.typing as npt
 
-from tickstep._kernel import TickColumns
-from tickstep.bars import Bars
+from tickstep._kernel import BAR_ROWS, BarColumns, TickColumns
+from tickstep.bars import MONTH, Bars
 from tickstep.columns import QTY_END, TimedColumns
 from tickstep.errors import ConfigError, DataError, nearest
-from tickstep.ticks import Int64Array
+from tickstep.intervals import interval_length
+from tickstep.ticks import Int64Array, frozen
 
-__all__ = ["BAR_FILLS", "BarTicks", "check_bar_fill"]
+__all__ = ["BAR_FILLS", "ROWS_OF_BAR", "BarTicks", "check_bar_fill"]
 
-CONTINUES = 2  # beside the side: the row shares the quantity of the row before
-
-BAR_FILLS = ("next_open", "close", "path")
-# Rows of each bar, and how many of them are past when it is told of.
-ROWS_OF_BAR = dict(zip(BAR_FILLS, ((2, 2), (3, 2), (4, 4)), strict=True))
+# Rows of each bar by fill rule, and how many of them are past when it is told of.
+ROWS_OF_BAR = BAR_ROWS
+BAR_FILLS = tuple(ROWS_OF_BAR)
 
 
 class BarTicks(TimedColumns):
@@ -58,7 +57,7 @@ class BarTicks(TimedColumns):
     ConfigError
         When there is no such rule, or volumes cannot be counted in the lot.
     DataError
-        When the bars have no interval, or with "close" when one is shorter than 2 units of time.
+        When the bars have no interval, or with "close" when they are shorter than 2 units of time.
 
     Examples
     --------
@@ -73,7 +72,7 @@ class BarTicks(TimedColumns):
     ([0, 997, 998, 999], [5, 4, 9, 8])
     """
 
-    __slots__ = ("_feed", "bar_fill")
+    __slots__ = ("_checked", "_source", "_woven", "bar_fill")
 
     KIND: ClassVar[str] = "bar ticks"
     DTYPES: ClassVar[Mapping[str, type[Any]]] = {
@@ -85,25 +84,25 @@ class BarTicks(TimedColumns):
         "side": np.uint8,
     }
 
+    # A run reads the bars themselves: their rows are made when somebody asks for them.
+    _source: BarColumns | None
+    _woven: dict[str, npt.NDArray[Any]] | None
+    _checked: TickColumns | None
+
     def __init__(self, bars: Bars, lot: str | None = None, *, bar_fill: str = BAR_FILLS[0]) -> None:
         check_bar_fill(bar_fill)
-        self.bar_fill = bar_fill
-        rows = ROWS_OF_BAR[bar_fill]
+        ends = _ends(bars)
+        if bar_fill == "close" and len(bars) and isinstance(ends, int) and ends < 2:
+            raise DataError(
+                f"the bars are {ends} {bars.time_unit} long: they have no moment before their close",
+                hint='bar_fill="next_open", or times in a finer unit',
+            )
         volume = _in_lots(bars, bars._lot.step if lot is None else lot)
-        time, low, high, price = zip(*_stretches(bars, bar_fill), strict=True)
-        side = np.full(rows[0] * len(bars), CONTINUES, np.uint8)
-        side[:: rows[0]] = 0
-        side.flags.writeable = False
-        columns: dict[str, npt.NDArray[Any]] = {
-            "time": _in_turn(*time),
-            "price_ticks": _in_turn(*price),
-            "low_ticks": _in_turn(*low),
-            "high_ticks": _in_turn(*high),
-            "qty_lots": _in_turn(*[volume] * rows[0]),
-            "side": side,
-        }
+        prices = (bars.open_ticks, bars.high_ticks, bars.low_ticks, bars.close_ticks)
         labels = bars._labels() | ({} if lot is None else {"lot": lot})
-        self._hold(columns, labels, rows)
+        self._hold({}, labels, bar_fill)
+        self._source = BarColumns(bars.time, *prices, frozen(volume, "volume"), ends, bar_fill)
+        self._woven = None
 
     @classmethod
     def of_rows(cls, columns: Mapping[str, npt.NDArray[Any]], **labels: Any) -> Self:
@@ -127,8 +126,8 @@ class BarTicks(TimedColumns):
             When a row breaks a rule.
         """
         made = cls.__new__(cls)
-        made.bar_fill = BAR_FILLS[0]
         made._hold(columns, labels)
+        assert made._feed is not None, "it is made of the rows, and checks them"
         return made
 
     @property
@@ -141,6 +140,9 @@ class BarTicks(TimedColumns):
         """Volume of the bar, in lots, at each of its rows; read-only."""
         return self._columns["qty_lots"]
 
+    def __len__(self) -> int:
+        return len(self._columns["time"]) if self._source is None else len(self._source)
+
     def __getitem__(self, rows: slice) -> Self:
         if rows.indices(len(self)) == (0, len(self), 1):
             return self
@@ -149,28 +151,66 @@ class BarTicks(TimedColumns):
         part.bar_fill = self.bar_fill
         return part
 
+    def __reduce__(self) -> tuple[Any, ...]:
+        return _restored, (self._columns, self._labels(), self.bar_fill)
+
     def __repr__(self) -> str:
         return f"BarTicks({len(self)} rows{self._span()})"
+
+    @property
+    def _columns(self) -> dict[str, npt.NDArray[Any]]:
+        if self._woven is None:
+            assert self._source is not None, "rows are given, or made of bars"
+            self._woven = self._source.woven()
+        return self._woven
+
+    @_columns.setter
+    def _columns(self, columns: dict[str, npt.NDArray[Any]]) -> None:
+        self._woven = columns
+
+    @property
+    def _feed(self) -> TickColumns:
+        """What the kernel reads."""
+        if self._checked is None:
+            held = self._columns
+            self._checked = TickColumns(
+                held["time"],
+                held["price_ticks"],
+                held["qty_lots"],
+                held["side"],
+                held["low_ticks"],
+                held["high_ticks"],
+                self.allow_negative_prices,
+                has_ranges=True,
+            )
+        return self._checked
 
     def _hold(
         self,
         columns: Mapping[str, npt.NDArray[Any]],
         labels: Mapping[str, Any],
-        bar_rows: tuple[int, int] | None = None,
+        bar_fill: str = BAR_FILLS[0],
     ) -> None:
+        self.bar_fill, self._source, self._checked = bar_fill, None, None
         self._take(columns, **{name: each for name, each in labels.items() if name != "interval"})
-        held = self._columns
-        self._feed = TickColumns(
-            held["time"],
-            held["price_ticks"],
-            held["qty_lots"],
-            held["side"],
-            held["low_ticks"],
-            held["high_ticks"],
-            self.allow_negative_prices,
-            has_ranges=True,
-            bar_rows=bar_rows,
-        )
+
+    def _view(self, rows: slice) -> Self:
+        return self[rows]
+
+
+def _restored(
+    columns: Mapping[str, npt.NDArray[Any]], labels: Mapping[str, Any], bar_fill: str
+) -> BarTicks:
+    made = BarTicks.of_rows(columns, **labels)
+    made.bar_fill = bar_fill
+    return made
+
+
+def _ends(bars: Bars) -> int | Int64Array:
+    """How long the bars are, or where each ends."""
+    if bars.interval is None or bars.interval == MONTH:
+        return frozen(bars.end_time, "end_time")
+    return interval_length(bars.interval, bars.time_unit)
 
 
 def _in_lots(bars: Bars, lot: str) -> Int64Array:
@@ -187,55 +227,6 @@ def _in_lots(bars: Bars, lot: str) -> Int64Array:
         f"volumes in lots of {bars._lot.step} cannot be counted in lots of {lot}",
         hint="choose a lot that is a power of ten times theirs",
     )
-
-
-Stretch = tuple[Int64Array, Int64Array, Int64Array, Int64Array]  # time, low, high, price at its end
-
-
-def _stretches(bars: Bars, bar_fill: str) -> list[Stretch]:
-    """The rows of every bar: its open, and what leads from there to its close."""
-    start, end = bars.time, bars.end_time
-    opens, closes = bars.open_ticks, bars.close_ticks
-    first = (start, opens, opens, opens)
-    if bar_fill == "path":
-        near, far = _extremes_in_turn(bars)
-        ends = [(3, opens, near), (2, near, far), (1, far, closes)]
-        return [first, *(_leg(np.maximum(start, end - left), *leg) for left, *leg in ends)]
-    whole = (bars.low_ticks, bars.high_ticks, closes)
-    if bar_fill == "next_open":
-        return [first, (end - 1, *whole)]
-    _check_lengths(bars, end)
-    return [first, (end - 2, *whole), (end - 1, closes, closes, closes)]
-
-
-def _leg(time: Int64Array, start: Int64Array, end: Int64Array) -> Stretch:
-    return time, np.minimum(start, end), np.maximum(start, end), end
-
-
-def _extremes_in_turn(bars: Bars) -> tuple[Int64Array, Int64Array]:
-    """Of each bar the extreme that is nearer to its open, and the other."""
-    down, up = bars.open_ticks - bars.low_ticks, bars.high_ticks - bars.open_ticks
-    does_not_fall = bars.close_ticks >= bars.open_ticks
-    is_low_first = (down < up) | ((down == up) & does_not_fall)
-    lows, highs = bars.low_ticks, bars.high_ticks
-    return np.where(is_low_first, lows, highs), np.where(is_low_first, highs, lows)
-
-
-def _check_lengths(bars: Bars, end: Int64Array) -> None:
-    short = np.flatnonzero(end - bars.time < 2)
-    if short.size:
-        raise DataError(
-            f"the bar at row {short[0]} is 1 {bars.time_unit} long: it has no moment before its close",
-            hint='bar_fill="next_open", or times in a finer unit',
-        )
-
-
-def _in_turn(*columns: Int64Array) -> Int64Array:
-    woven = np.empty(len(columns) * len(columns[0]), np.int64)
-    for place, column in enumerate(columns):
-        woven[place :: len(columns)] = column
-    woven.flags.writeable = False  # nobody else has it: it is not copied to be safe
-    return woven
 
 
 def check_bar_fill(bar_fill: str) -> None:

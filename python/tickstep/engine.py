@@ -1215,6 +1215,13 @@ class Engine(_kernel.Engine):
     def _lot_of(self, instrument: int) -> str:
         return str(self.config._numbers["instruments"][instrument]["lot"])
 
+    def _check_rows(self, symbol: str, rows: BarTicks) -> None:
+        """Check rows that a loop reads without binding them, as `bind` would."""
+        instrument = self._index_of(symbol)
+        self._check_same_grids(instrument, rows)
+        if rows._source is not None:
+            rows._source.check(self, instrument)
+
     def _check_same_grids(self, instrument: int, ticks: Ticks | BarTicks) -> None:
         numbers = self.config._numbers["instruments"][instrument]
         ours = (numbers["tick_size"], numbers["lot"], self.config.time_unit)

@@ -8,6 +8,7 @@ use std::sync::atomic::{AtomicBool, AtomicI64, AtomicU32, Ordering::Relaxed};
 use pyo3::prelude::*;
 use pyo3::types::{PyDict, PyString};
 
+use crate::bar_columns::{BarColumns, BarFeed, Source};
 use crate::convert::{Grid, Steps};
 use crate::engine::Engine;
 use crate::errors::Kind;
@@ -323,6 +324,8 @@ struct Over {
 
 /// What a loop has before it.
 struct Place {
+    /// By instrument.
+    sources: Vec<Source>,
     /// Time and index of the feeds that have rows to come.
     next: BinaryHeap<Reverse<(i64, usize)>>,
     /// By feed, the longest first.
@@ -364,7 +367,8 @@ impl EventMask {
     }
 }
 
-/// Iterator over the bars of an engine's bound data: each bar, or all of one moment in a dict by
+/// Iterator over bars, one feed for each instrument of an engine, None for what it is bound to: each
+/// bar, or all of one moment in a dict by
 /// symbol. Yields None where an event of a kind in `stop_on` waits to be drained, before anything else
 /// is taken, and whenever `pause_rows` more rows are done.
 #[pyclass(frozen, module = "tickstep._kernel")]
@@ -382,15 +386,15 @@ impl BarCursor {
     fn new(
         py: Python<'_>,
         engine: &Bound<'_, Engine>,
+        feeds: Vec<Option<Py<BarColumns>>>,
         wanted: Vec<Wanted>,
         stop_on: &EventMask,
         pause_rows: u64,
         is_gathering: bool,
     ) -> PyResult<BarCursor> {
-        let feeds = engine.get().feeds(py)?;
         let mut views: Vec<Vec<View>> = feeds.iter().map(|_| Vec::new()).collect();
         for (feed, interval, cut, counter) in wanted {
-            let market = engine.get().market(feeds[feed].0);
+            let market = engine.get().market(feed as u32);
             let terms = Terms {
                 symbol: market.symbol.clone_ref(py),
                 interval,
@@ -408,11 +412,19 @@ impl BarCursor {
         for own in &mut views {
             own.sort_by_key(|view| Reverse(view.cut));
         }
-        let next = (0..).zip(&feeds);
-        let next = next.filter_map(|(feed, (_, time))| time.map(|time| Reverse((time, feed))));
+        let sources = sources_of(feeds);
+        let mut next = BinaryHeap::new();
+        for (feed, source) in sources.iter().enumerate() {
+            let time = match source {
+                Source::Bound(bound) => engine.get().next_time(py, *bound)?,
+                Source::Bars(bars) => bars.next_time(),
+            };
+            next.extend(time.map(|time| Reverse((time, feed))));
+        }
         Ok(BarCursor {
             place: Exclusive::new(Place {
-                next: next.collect(),
+                sources,
+                next,
                 views,
                 over: VecDeque::new(),
                 time: i64::MIN,
@@ -501,7 +513,9 @@ impl BarCursor {
             Some((time, usize::MAX))
         };
         let (engine, stop_on) = (self.engine.get(), self.stop_on.load(Relaxed));
-        let taken = engine.take_rows(py, feed, before, stop_on, &mut place.seen)?;
+        let Place { sources, seen, .. } = &mut *place;
+        let source = (feed, &mut sources[feed]);
+        let taken = engine.take_rows(py, source, before, stop_on, seen)?;
         place.time = taken.time;
         place.rows_done += taken.rows;
         if let Some(time) = taken.next_time {
@@ -512,6 +526,16 @@ impl BarCursor {
         }
         Ok(taken.is_stop)
     }
+}
+
+/// Of each instrument its bars, or what the engine is bound to, which comes in the same order.
+fn sources_of(feeds: Vec<Option<Py<BarColumns>>>) -> Vec<Source> {
+    let mut bound = 0..;
+    let source = |(instrument, columns): (u32, Option<Py<BarColumns>>)| match columns {
+        Some(columns) => Source::Bars(BarFeed::new(columns, instrument)),
+        None => Source::Bound(bound.next().unwrap_or(0)),
+    };
+    (0..).zip(feeds).map(source).collect()
 }
 
 impl Place {

@@ -9,7 +9,6 @@ use std::ops::Range;
 use pyo3::prelude::*;
 use tickstep::{Feed, FeedSet, Instrument};
 
-use crate::bars::Figures;
 use crate::errors::{Kind, raised, raised_row};
 use crate::markets::Market;
 use crate::reuse::Pair;
@@ -124,13 +123,6 @@ impl Bindings {
         (one.columns.get().row(row, one.instrument), row)
     }
 
-    /// Instrument and time of the next row of each feed; no time at its end.
-    pub fn next_times(&self) -> impl Iterator<Item = (u32, Option<i64>)> {
-        self.instruments()
-            .enumerate()
-            .map(|(feed, instrument)| (instrument, self.feeds.next_time(feed)))
-    }
-
     /// Time of the next row of a feed; none at its end.
     #[inline]
     pub fn next_time(&self, feed: usize) -> Option<i64> {
@@ -141,12 +133,6 @@ impl Bindings {
     #[inline]
     pub fn pass(&mut self, feed: usize) {
         self.feeds.set_cursor(feed, self.feeds.cursor(feed) + 1);
-    }
-
-    /// The bar that is told of after this row, where the rows are those of bars.
-    #[inline]
-    pub fn bar_told_after(&self, feed: usize, row: usize) -> Option<Figures> {
-        self.ticks[feed].columns.get().bar_told_after(row)
     }
 
     /// Goes beyond a tick that was taken, and shows it.

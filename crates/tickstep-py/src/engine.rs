@@ -5,6 +5,7 @@ use pyo3::prelude::*;
 use pyo3::types::{PyBytes, PyDict, PyString};
 use tickstep::{Columns, Entry, Error, Event, Feed, FloatQty, Reason, Side, Status};
 
+use crate::bar_columns::Source;
 use crate::bars::Figures;
 use crate::batch::{
     BatchResult, Stop, read_stop_on, run_bare, run_bound, run_schedule, take_shown,
@@ -693,33 +694,42 @@ impl Engine {
         raised_batch(py, &fault, &symbols)
     }
 
-    /// Instrument and next time of each bound feed; no time at its end.
-    pub fn feeds(&self, py: Python<'_>) -> PyResult<Vec<(u32, Option<i64>)>> {
-        let state = self.bound_turn(py)?;
-        Ok(state.bound.next_times().collect())
-    }
-
     /// The market of an instrument that is known to exist.
     pub fn market(&self, instrument: u32) -> &Market {
         &self.markets[instrument]
     }
 
-    /// Takes rows of a bound feed up to one that emitted an event of these kinds, or after which there
-    /// is a bar to tell of, or before the first that comes after this time and feed.
+    /// The rules of an instrument.
+    pub fn rules(&self, py: Python<'_>, instrument: u32) -> PyResult<tickstep::Instrument> {
+        self.markets.get(py, instrument)?;
+        let state = self.turn(py)?;
+        Ok(state.kernel.config().instruments[instrument as usize].clone())
+    }
+
+    /// Time of the next row of a bound feed; none at its end.
+    pub fn next_time(&self, py: Python<'_>, feed: usize) -> PyResult<Option<i64>> {
+        Ok(self.turn(py)?.bound.next_time(feed))
+    }
+
+    /// Takes rows of one instrument up to one that emitted an event of these kinds, or after which
+    /// there is a bar to tell of, or before the first that comes after this time and feed.
     #[inline]
     pub fn take_rows(
         &self,
         py: Python<'_>,
-        feed: usize,
+        (feed, source): (usize, &mut Source),
         before: Option<(i64, usize)>,
         stop_on: u32,
         seen: &mut u64,
     ) -> PyResult<TakenRows> {
-        let mut state = self.bound_turn(py)?;
+        let mut state = self.turn(py)?;
         let state = &mut *state;
         let mut taken = TakenRows::default();
         loop {
-            taken.next_time = state.bound.next_time(feed);
+            taken.next_time = match source {
+                Source::Bound(bound) => state.bound.next_time(*bound),
+                Source::Bars(bars) => bars.next_time(),
+            };
             let Some(time) = taken.next_time else {
                 return Ok(taken);
             };
@@ -729,13 +739,20 @@ impl Engine {
             {
                 return Ok(taken);
             }
-            let (tick, row) = state.bound.tick(feed);
-            self.take(py, state, &tick)?;
-            state.bound.pass(feed);
+            match source {
+                Source::Bound(bound) => {
+                    let (tick, _) = state.bound.tick(*bound);
+                    self.take(py, state, &tick)?;
+                    state.bound.pass(*bound);
+                }
+                Source::Bars(bars) => {
+                    self.take(py, state, &bars.tick())?;
+                    taken.bar = bars.pass();
+                }
+            }
             taken.rows += 1;
             taken.time = time;
             taken.is_stop = kinds_since(state.kernel.events(), seen) & stop_on != 0;
-            taken.bar = state.bound.bar_told_after(feed, row);
         }
     }
 

@@ -2,10 +2,11 @@
 
 use pyo3::prelude::*;
 use pyo3::types::PyDict;
-use tickstep::{Entry, EventKind, Offset, OrderType, Reason, Side, Status, TimeInForce};
+use tickstep::{BarFill, Entry, EventKind, Offset, OrderType, Reason, Side, Status, TimeInForce};
 
 mod analytics;
 mod arrow;
+mod bar_columns;
 mod bars;
 mod batch;
 mod book;
@@ -40,6 +41,7 @@ mod _kernel {
 
     #[pymodule_export]
     use super::{
+        bar_columns::BarColumns,
         bars::{Bar, BarCursor, EventMask},
         batch::BatchResult,
         book::{BookParser, book_best},
@@ -80,6 +82,11 @@ fn add_numbers(module: &Bound<'_, PyModule>) -> PyResult<()> {
         "SIDES" Side, "ORDER_TYPES" OrderType, "TIMES_IN_FORCE" TimeInForce, "OFFSETS" Offset,
         "EVENT_KINDS" EventKind, "ENTRIES" Entry
     );
+    let rows = PyDict::new(module.py());
+    for fill in BarFill::ALL {
+        rows.set_item(fill.name(), (fill.rows(), fill.told_after()))?;
+    }
+    module.add("BAR_ROWS", rows)?;
     module.add("VERSION", tickstep::kernel_version())
 }
 

@@ -10,7 +10,6 @@ use pyo3::prelude::*;
 use pyo3::types::{PyDict, PyString, PyTuple};
 use tickstep::{Columns, Decimal, Error, Feed, Instrument, RowError, Side, ZoneMap};
 
-use crate::bars::Figures;
 use crate::convert::{Grid, Number, Steps};
 use crate::errors::{Kind, raised, raised_at, raised_row};
 use crate::reuse::Reused;
@@ -371,7 +370,7 @@ impl<T: numpy::Element> Column<T> {
         })
     }
 
-    fn as_slice(&self) -> &[T] {
+    pub fn as_slice(&self) -> &[T] {
         // SAFETY: see `Send`: the elements are there, contiguous, and not written to.
         unsafe { std::slice::from_raw_parts(self.data, self.rows) }
     }
@@ -444,9 +443,6 @@ pub struct TickColumns {
     quotes: Option<(Column<i64>, Column<i64>)>,
     /// Whether the quotes are lows and highs.
     has_ranges: bool,
-    /// Rows of each bar, and how many of them are past when it is told of; none where the rows are
-    /// not those of bars.
-    bar_rows: Option<(usize, usize)>,
     zone_map: ZoneMap,
     allow_negative_prices: bool,
 }
@@ -456,7 +452,7 @@ impl TickColumns {
     #[new]
     #[pyo3(signature = (
         time, price_ticks, qty_lots, side, bid_ticks, ask_ticks, allow_negative_prices,
-        has_ranges=false, bar_rows=None
+        has_ranges=false
     ))]
     #[expect(clippy::too_many_arguments, reason = "the columns")]
     fn new(
@@ -468,7 +464,6 @@ impl TickColumns {
         ask_ticks: Option<&Bound<'_, PyAny>>,
         allow_negative_prices: bool,
         has_ranges: bool,
-        bar_rows: Option<(usize, usize)>,
     ) -> PyResult<TickColumns> {
         let py = time.py();
         let quotes = quote_of(py, bid_ticks, ask_ticks)?;
@@ -480,7 +475,6 @@ impl TickColumns {
             side: Column::new(side, "side")?,
             quotes: quotes.map(quote_columns).transpose()?,
             has_ranges,
-            bar_rows,
             zone_map: no_map,
             allow_negative_prices,
         };
@@ -522,7 +516,6 @@ impl TickColumns {
             side: Column::new(side, "side")?,
             quotes: quotes.map(quote_columns).transpose()?,
             has_ranges: false,
-            bar_rows: None,
             zone_map: zone_map.map_err(|fault| raised(py, &fault, Kind::Data))?,
             price_ticks,
             allow_negative_prices,
@@ -684,35 +677,6 @@ impl TickColumns {
     /// Whether the rows were checked at least as strictly as these rules ask.
     pub fn is_checked_for(&self, rules: &Instrument) -> bool {
         rules.allow_negative || !self.allow_negative_prices
-    }
-
-    /// The bar that is told of after this row, if one is.
-    #[inline]
-    pub fn bar_told_after(&self, row: usize) -> Option<Figures> {
-        let (rows, told) = self.bar_rows?;
-        // Known divisors cost a multiplication: this is asked at every row.
-        let place = match rows {
-            2 => row % 2,
-            3 => row % 3,
-            4 => row % 4,
-            _ => row % rows,
-        };
-        let (first, last) = (row - place, row - place + rows - 1);
-        if place + 1 != told || last >= self.time.rows {
-            return None;
-        }
-        let (lows, highs) = self.quotes.as_ref()?;
-        let (lows, highs) = (lows.as_slice(), highs.as_slice());
-        let (times, prices) = (self.time.as_slice(), self.price_ticks.as_slice());
-        Some(Figures {
-            start: times[first],
-            stop: times[last] + 1,
-            open: prices[first],
-            high: highs[first..=row].iter().copied().fold(i64::MIN, i64::max),
-            low: lows[first..=row].iter().copied().fold(i64::MAX, i64::min),
-            close: prices[row],
-            volume: self.qty_lots.as_slice()[row],
-        })
     }
 
     /// One row; the caller has seen that it exists.

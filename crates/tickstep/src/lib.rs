@@ -23,6 +23,7 @@
 
 pub mod analytics;
 pub mod arrow;
+mod bar_rows;
 mod batch;
 pub mod book;
 mod columns;
@@ -48,6 +49,7 @@ mod text;
 mod ticks;
 pub mod trades;
 
+pub use bar_rows::{BarFill, BarRows, Ends};
 pub use batch::BatchResult;
 pub use columns::{Columns, Feed, ZoneMap};
 pub use config::{Config, FillRule, Instrument, PositionMode, QtyRule, Settle};
