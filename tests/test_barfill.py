@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import pickle
 from pathlib import Path
 from typing import Any
 
@@ -411,3 +412,56 @@ def test_ticks_have_no_rule_of_bars() -> None:
     ticks = ts.Ticks.from_arrays([1], [5], [1], [0], tick_size=1, lot=1)
     with pytest.raises(ts.ConfigError, match="and there are no bars"):
         ts.backtest(Cross, ticks, bar_fill="path")
+
+
+@pytest.mark.parametrize("bar_fill", BAR_FILLS)
+def test_rows_are_made_once_and_kept(bar_fill: str) -> None:
+    rows = BarTicks(walk(30, 1), bar_fill=bar_fill)
+    assert len(rows) == 30 * {"next_open": 2, "close": 3, "path": 4}[bar_fill]
+    assert rows.time is rows.time
+    assert not rows.price_ticks.flags.writeable
+    again = pickle.loads(pickle.dumps(rows))
+    assert again == rows
+    assert (again.bar_fill, len(again)) == (bar_fill, len(rows))
+    part = rows[3:17]
+    assert part.price_ticks.tolist() == rows.price_ticks[3:17].tolist()
+    assert part.bar_fill == bar_fill
+
+
+@pytest.mark.parametrize("bar_fill", BAR_FILLS)
+def test_rows_that_break_a_rule_are_refused_before_the_start(bar_fill: str) -> None:
+    class Never(ts.Strategy):
+        def on_start(self) -> None:
+            raise AssertionError("the rows are checked before")
+
+    columns: dict[str, Any] = {
+        name: np.full(3, 5) for name in ("open_ticks", "high_ticks", "low_ticks", "close_ticks")
+    }
+    columns |= {"volume_lots": np.full(3, 1)}
+    labels: dict[str, Any] = {"tick_size": 1, "lot": 1, "interval": "1m"}
+    overlapping = ts.Bars(time=np.array([0, MINUTE, MINUTE + 9]), **columns, **labels)
+    with pytest.raises(ts.DataError, match="time"):
+        ts.backtest(Never, overlapping, bar_fill=bar_fill)
+    columns["low_ticks"] = np.array([5, -5, 5])
+    negative = ts.Bars(time=np.arange(3) * MINUTE, **columns, **labels, allow_negative_prices=True)
+    with pytest.raises(ts.DataError, match="row"):
+        ts.backtest(Never, negative, bar_fill=bar_fill)
+    ts.backtest(ts.Strategy, negative, bar_fill=bar_fill, allow_negative_prices=True)
+
+
+@pytest.mark.parametrize("bar_fill", BAR_FILLS)
+def test_months_end_where_they_end(bar_fill: str) -> None:
+    class Teller(ts.Strategy):
+        def on_start(self) -> None:
+            self.told: list[tuple[int, int]] = []
+
+        def on_bar(self, bar: ts.Bar) -> None:
+            self.told.append((bar.start, bar.stop))
+
+    day = 86_400_000
+    time = np.array([0, 31, 59]) * day
+    five = np.full(3, 5)
+    bars = ts.Bars(time, five, five, five, five, five, tick_size=1, lot=1, interval="1mo")
+    strategy = Teller()
+    ts.backtest(strategy, bars, bar_fill=bar_fill)
+    assert strategy.told == [(0, 31 * day), (31 * day, 59 * day), (59 * day, 90 * day)]
