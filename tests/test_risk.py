@@ -266,6 +266,18 @@ def test_open_orders_count_as_filled() -> None:
         assert [each.split(":")[1].split(",")[0].strip() for each in told] == words
 
 
+def test_what_only_reduces_a_short_counts_like_that_of_a_long() -> None:
+    def later(s: ts.Strategy) -> None:
+        assert s.position == -10
+        s.buy(10, limit=90, reduce_only=True)
+        s.buy(12, limit=90)
+        s.buy(1, limit=90)
+
+    script = Script((1000, lambda s: s.sell(10)), (3000, later))
+    result = ts.backtest(script, ticks_of([100] * 5), risk=ts.RiskManager(max_position=12), **PLAIN)
+    assert refusals(result) == ["max_position: long 13, at most 12"]
+
+
 def test_leverage_counts_open_orders_of_all_instruments() -> None:
     data = [ticks_of([100] * 6), ticks_of([50] * 6, symbol="B")]
     acts: list[tuple[Callable[[ts.Strategy], Any], list[int]]] = [
@@ -505,6 +517,25 @@ def test_a_daily_loss_at_its_bound_and_beyond(action: str) -> None:
     assert told[True] == told[False]
 
 
+@pytest.mark.parametrize("limit", ["max_daily_loss", "max_drawdown", "max_leverage"])
+def test_a_limit_that_is_met_exactly_is_not_broken(limit: str) -> None:
+    # 20 lots on 1000 at 100; at 90 a fill makes the watch look: 200 lost, 20 % below the highest, and
+    # 1800 held of 800.
+    bounds: dict[str, Any] = {"max_daily_loss": 200, "max_drawdown": "20%", "max_leverage": "2.25"}
+    for prices, expected in (
+        ([100, 100, 100, 90, 90], []),
+        ([100, 100, 100, 90, 89], [(5000, limit)]),
+    ):
+        script = Script(
+            (1000, lambda s: [s.buy(20), s.buy(1, limit=90, tag=5), s.sell(1, stop=90, tag=6)])
+        )
+        risk = ts.RiskManager(**{limit: bounds[limit]})
+        result = ts.backtest(script, ticks_of(prices), risk=risk, cash=1000, **PLAIN)
+        fills = result.events[result.events["kind"] == ts.EventKind.FILLED]
+        assert fills["time"].tolist() == [2000, 4000, 4000]
+        assert breaches(result) == expected
+
+
 def test_a_halt_for_the_daily_loss_ends_with_the_day() -> None:
     times = [1000, 2000, 3000, DAY - 1, DAY, DAY + 1, DAY + 2, 3 * DAY, 3 * DAY + 1]
     prices = [100, 100, 80, 80, 81, 81, 60, 30, 29]
@@ -583,6 +614,24 @@ def test_leverage_that_prices_drive_beyond_its_bound() -> None:
     # At 100 it is within its bound again: more may be bought.
     assert [each.time for each in result.risk_log if each.kind == "refused"] == [5000]
     assert positions(result) == [20, 18, 19]
+
+
+def test_leverage_that_is_within_its_bound_again_may_be_used_and_broken_again() -> None:
+    risk = ts.RiskManager(max_leverage="2.25")
+    # Nobody looks between the breach and the order that comes after the recovery.
+    prices = [100, 100, 89, 89, 100, 100, 100]
+    script = Script(
+        (1000, lambda s: s.buy(20)), (3000, lambda s: s.buy(1)), (6000, lambda s: s.buy(1))
+    )
+    result = ts.backtest(script, ticks_of(prices), risk=risk, cash=1000, **PLAIN)
+    assert [each.time for each in result.risk_log] == [3000, 3000]
+    assert positions(result) == [20, 21]
+    # A new high is looked at, and shows that it has recovered: the next fall breaks it anew.
+    risk = ts.RiskManager(max_leverage="2.25", max_drawdown="99%")
+    prices = [100, 100, 89, 101, 100, 88, 88]
+    script = Script((1000, lambda s: s.buy(20)))
+    result = ts.backtest(script, ticks_of(prices), risk=risk, cash=1000, **PLAIN)
+    assert breaches(result) == [(3000, "max_leverage"), (6000, "max_leverage")]
 
 
 def test_under_latency_what_was_on_its_way_is_closed_too() -> None:
@@ -708,11 +757,12 @@ class Restless(ts.Strategy):
     """Orders of every kind, amendments and cancels, without sense; keeps what it asked for."""
 
     seed = 0
+    interval = "40s"
 
     def on_start(self) -> None:
         self.rng = np.random.default_rng(self.seed)
         self.asked: dict[int, ts.Order] = {}
-        self.every("40s")
+        self.every(self.interval)
 
     def on_bar(self, bar: ts.Bar) -> None:
         for _ in range(int(self.rng.integers(0, 4))):
@@ -754,6 +804,23 @@ MARKETS = {
     # No two rows at one time, so that the plain count knows every last price.
     "three": [walk(3_000, seed, "ABC"[seed], start=seed, spacing=1500) for seed in range(3)],
     "together": [walk(3_000, seed, "ABC"[seed], spacing=1500) for seed in range(3)],
+}
+
+
+def bars_of(count: int, seed: int, symbol: str) -> ts.Bars:
+    rng = np.random.default_rng(seed)
+    close = np.maximum(1000 + rng.integers(-15, 16, count).cumsum(), 200)
+    open_ = np.r_[1000, close[:-1]] + rng.integers(-3, 4, count)
+    high = np.maximum(open_, close) + rng.integers(0, 20, count)
+    low = np.minimum(open_, close) - rng.integers(0, 20, count)
+    time, volume = np.arange(count) * 240_000, rng.integers(50, 900, count)
+    return ts.Bars(
+        time, open_, high, low, close, volume, tick_size=1, lot=1, interval="4m", symbol=symbol
+    )
+
+
+BARS = {
+    name: [bars_of(700, seed, name[seed]) for seed in range(len(name))] for name in ("A", "ABC")
 }
 LIMITS: dict[str, Any] = {
     "max_order_qty": 11,
@@ -893,6 +960,26 @@ def test_losses_are_seen_on_the_row_they_pass_their_bound(
         found += seen
     assert len(digests) == 3
     assert found
+
+
+@pytest.mark.parametrize("bar_fill", ["next_open", "path"])
+@pytest.mark.parametrize("action", ["halt", "flatten"])
+@pytest.mark.parametrize("name", BARS)
+def test_losses_over_bars_are_those_of_their_rows(name: str, action: str, bar_fill: str) -> None:
+    found: list[tuple[int, str]] = []
+    for seed in range(4):
+        risk = ts.RiskManager(
+            max_position=14, max_leverage=4, **LOSSES, on_breach=action, utc_offset="+08:00"
+        )
+        settings = PLAIN | {"taker_fee": "0.0005"}
+        strategy = Restless(seed=seed, interval="4m")
+        result = ts.backtest(
+            strategy, BARS[name], cash=9_000, risk=risk, bar_fill=bar_fill, **settings
+        )
+        seen = [each for each in breaches(result) if each[1] != "max_leverage"]
+        assert seen == first_losses(result)
+        found += seen
+    assert len(found) > 3
 
 
 def first_losses(result: ts.Result) -> list[tuple[int, str]]:
