@@ -674,6 +674,27 @@ def test_a_switch_that_is_thrown_before_the_start() -> None:
     assert not positions(result)
 
 
+def test_a_mistake_in_on_risk_is_named() -> None:
+    class Mistaken(Script):
+        def on_risk(self, breach: ts.Breach) -> None:
+            raise ValueError("no")
+
+    risk = ts.RiskManager(max_daily_loss=5)
+    with pytest.raises(ts.StrategyError, match="ValueError in Mistaken.on_risk at") as caught:
+        ts.backtest(
+            Mistaken((1000, lambda s: s.buy(1))), ticks_of([9, 9, 2, 2]), risk=risk, **PLAIN
+        )
+    assert caught.value.result is not None
+    assert breaches(caught.value.result) == [(3000, "max_daily_loss")]
+
+
+def test_limits_do_not_look_ahead() -> None:
+    risk = ts.RiskManager(**LIMITS, **LOSSES)
+    found = ts.lookahead(Restless, MARKETS["together"], cash=9_000, risk=risk)
+    assert found.is_clean
+    assert max(found.events) > 100
+
+
 def test_killing_needs_a_risk_manager() -> None:
     with pytest.raises(ts.StrategyError, match="no risk manager"):
         ts.backtest(Script((1000, lambda s: s.kill())), ticks_of([5, 5]), **PLAIN)

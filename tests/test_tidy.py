@@ -38,7 +38,7 @@ ROWS = (
     }
     | {"data.arrowfile", "data.agtick"},
     {"data.china", "data.duck", "data.frames", "scales", "risk", "guards"},
-    {"data.quotes", "data.ctp", "data.merge", "data.tickfile"},
+    {"data.quotes", "data.ctp", "data.merge", "data.tickfile", "reach"},
     {"data.parts"},
     {"data.table", "data.quality"},
     {"data.bars", "data.depth"},
@@ -168,6 +168,7 @@ NO_FILES_OR_CLOCKS = {
     "compat.quantstats",
     "risk",
     "guards",
+    "reach",
     "watch",
     "strategy",
     "functions",

@@ -19,6 +19,7 @@ from tickstep.divergence import difference_lines, first_difference
 from tickstep.engine import EngineConfig, Events
 from tickstep.errors import ConfigError, StrategyError
 from tickstep.result import Result
+from tickstep.risk import RiskManager
 from tickstep.settings import Data, config_for, data_by_symbol
 from tickstep.strategy import Strategy
 from tickstep.ticks import Int64Array, Number, Ticks
@@ -70,6 +71,7 @@ def lookahead(
     cash: Number | None = None,
     config: EngineConfig | None = None,
     bar_fill: str = BAR_FILLS[0],
+    risk: RiskManager | None = None,
     **settings: Any,
 ) -> Lookahead:
     """Change the future of several moments, run again, and compare what came before.
@@ -85,7 +87,7 @@ def lookahead(
         How many moments, spread evenly over the rows.
     seed : int
         Of the changed futures.
-    cash, config, bar_fill, **settings
+    cash, config, bar_fill, risk, **settings
         As for `backtest`.
 
     Returns
@@ -123,7 +125,8 @@ def lookahead(
     named = data_by_symbol(data)
     config = config_for(named, cash, config, settings, bar_fill)
     make = _maker(strategy)
-    rules: dict[str, Any] = {"config": config, "bar_fill": bar_fill, "alternatives": False}
+    rules: dict[str, Any] = {"config": config, "bar_fill": bar_fill, "risk": risk}
+    rules["alternatives"] = False
     true = _events_of(lambda: run(make(named), named, **rules))
     moments = _moments(named, cuts)
     counts, differences = [], []

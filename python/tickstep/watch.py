@@ -4,9 +4,7 @@ A `RiskWatch` belongs to one session. It has no clock, file, socket or thread: t
 venue, prices and positions are the venue's integers, so a backtest and a live session refuse the same
 orders.
 
-**Before the trade** an order is held against the worst that could come of it: all open orders of its
-side filled, and it too. Siblings of one group count once, for a fill of one takes from the others. An
-order that only reduces counts as filled where that leads further.
+**Before the trade** an order is held against the worst that could come of it: see `tickstep.reach`.
 
 **After the trade** losses, drawdown and leverage must be seen on the row on which they first pass
 their bound, though nobody looks at rows between events. `tickstep.guards` turns what is left of each
@@ -30,9 +28,9 @@ from fractions import Fraction
 from typing import Any, NamedTuple, Protocol
 
 from tickstep.engine import EventKind, OpenOrder, Order, Snapshot
-from tickstep.errors import OrderError
 from tickstep.guards import Guard, alert_prices
 from tickstep.intervals import interval_length
+from tickstep.reach import FLAT, Ask, Held, Reach, amended, asked, reach
 from tickstep.risk import Breach, Refusal, RiskEntry, RiskManager, utc_offset_seconds
 from tickstep.scales import Scale, Scales
 from tickstep.ticks import NS_PER_UNIT, Number
@@ -86,45 +84,6 @@ class _Limits(NamedTuple):
     is_restricted: bool
 
 
-class _Ask(NamedTuple):
-    """An order, or what an amendment would make of one: whole numbers, `sign` 1 for a buy."""
-
-    instrument: int
-    sign: int
-    lots: int
-    rest: int
-    limit: int | None
-    trigger: int | None
-    trail: int | None
-    only_reduces: bool
-    group: int
-    replaces: int = 0
-
-    @property
-    def prices(self) -> list[int]:
-        """Its limit and its trigger, those that it has."""
-        return [each for each in (self.limit, self.trigger) if each is not None]
-
-
-class _Held(NamedTuple):
-    """Lots of one instrument; what a hedged one holds on either side."""
-
-    net: int
-    long: int
-    short: int
-
-
-class _Reach(NamedTuple):
-    """Lots that a position could come to on either side, with every open order filled."""
-
-    long: int
-    short: int
-
-    def on(self, sign: int) -> int:
-        """The side that buys (1) or sells (-1) lead to."""
-        return self.long if sign > 0 else self.short
-
-
 class _Trade(NamedTuple):
     """A fill of the present moment."""
 
@@ -174,7 +133,7 @@ class RiskWatch:
         self._index = {symbol: index for index, symbol in enumerate(scales.symbols)}
         self._limits = [self._limits_of(each) for each in scales.instruments]
         self._now = start_time
-        self._held: dict[int, _Held] = {}  # positions other than 0
+        self._held: dict[int, Held] = {}  # positions other than 0
         self._times: deque[int] = deque()  # of orders in the window of the rate
         self._texts: dict[int, deque[str]] = {}  # of refusals not yet told of, by order
         self._span = self._span_of_rate()
@@ -272,7 +231,7 @@ class RiskWatch:
             When a number is off its grid.
         """
         index = 0 if order.symbol is None else self._index[order.symbol]
-        return self._first_of(self._asked(order, index))
+        return self._first_of(asked(order, index, self._scales.instruments[index]))
 
     def amend_refusal_of(self, order: OpenOrder, changes: Mapping[str, Number]) -> Refusal | None:
         """Tell why an order must not be changed; less quantity alone breaks no limit.
@@ -294,7 +253,8 @@ class RiskWatch:
         OrderError
             When a number is off its grid.
         """
-        ask = self._amended(order, changes)
+        index = self._index[order.symbol]
+        ask = amended(order, changes, index, self._scales.instruments[index])
         if set(changes) == {"qty"} and ask.lots <= order.qty_lots:
             return self._of_kill(ask)
         return self._first_of(ask)
@@ -336,7 +296,7 @@ class RiskWatch:
             del self._texts[order_id]
         return text
 
-    def _first_of(self, ask: _Ask) -> Refusal | None:
+    def _first_of(self, ask: Ask) -> Refusal | None:
         checks = (
             self._of_kill,
             self._of_halt,
@@ -350,12 +310,12 @@ class RiskWatch:
         )
         return next((found for check in checks if (found := check(ask)) is not None), None)
 
-    def _of_kill(self, ask: _Ask) -> Refusal | None:
+    def _of_kill(self, ask: Ask) -> Refusal | None:
         if KILL not in self._broken:
             return None
         return Refusal(KILL, None, None, f"{KILL}: nothing is traded any more")
 
-    def _of_halt(self, ask: _Ask) -> Refusal | None:
+    def _of_halt(self, ask: Ask) -> Refusal | None:
         if "max_leverage" in self._broken and not self._is_over_leverage():
             del self._broken["max_leverage"]
         if not self._broken or self._reduces(ask):
@@ -363,7 +323,7 @@ class RiskWatch:
         limit = next(iter(self._broken))
         return Refusal(limit, None, None, f"{limit} was broken: positions may only be reduced")
 
-    def _of_symbol(self, ask: _Ask) -> Refusal | None:
+    def _of_symbol(self, ask: Ask) -> Refusal | None:
         if not self._limits[ask.instrument].is_restricted or self._reduces(ask):
             return None
         symbol = self._scale(ask).symbol
@@ -372,7 +332,7 @@ class RiskWatch:
         what = "is restricted" if is_named else "is not among those allowed"
         return Refusal(limit, None, None, f"{symbol} {what}: it may only be closed")
 
-    def _of_rate(self, ask: _Ask) -> Refusal | None:
+    def _of_rate(self, ask: Ask) -> Refusal | None:
         if self.manager.max_orders is None:
             return None
         while self._times and self._times[0] <= self._now - self._span:
@@ -384,7 +344,7 @@ class RiskWatch:
         text = f"max_orders: {count} in {span}, at most {most}"
         return Refusal("max_orders", Decimal(count), Decimal(most), text)
 
-    def _of_qty(self, ask: _Ask) -> Refusal | None:
+    def _of_qty(self, ask: Ask) -> Refusal | None:
         most = self._limits[ask.instrument].order_lots
         if most is None or ask.lots <= most:
             return None
@@ -392,7 +352,7 @@ class RiskWatch:
         qty = self._scale(ask).lot.decimal(ask.lots)
         return _beyond("max_order_qty", qty, limits.max_order_qty)
 
-    def _of_value(self, ask: _Ask) -> Refusal | None:
+    def _of_value(self, ask: Ask) -> Refusal | None:
         most = self._limits[ask.instrument].order_units
         if most is None:
             return None
@@ -408,7 +368,7 @@ class RiskWatch:
         limits = self.manager.limits_of(self._scale(ask).symbol)
         return _beyond("max_order_value", self._money(units), limits.max_order_value)
 
-    def _of_band(self, ask: _Ask) -> Refusal | None:
+    def _of_band(self, ask: Ask) -> Refusal | None:
         band = self._limits[ask.instrument].band
         if band is None or (not ask.prices and ask.trail is None):
             return None
@@ -425,7 +385,7 @@ class RiskWatch:
         text = f"price_band: {told} from the last price, at most {float(100 * bound):.6g} %"
         return Refusal("price_band", value, bound, text)
 
-    def _of_position(self, ask: _Ask) -> Refusal | None:
+    def _of_position(self, ask: Ask) -> Refusal | None:
         most = self._limits[ask.instrument].position_lots
         if most is None:
             return None
@@ -438,7 +398,7 @@ class RiskWatch:
             "max_position", qty, limits.max_position, "long" if ask.sign > 0 else "short"
         )
 
-    def _of_leverage(self, ask: _Ask) -> Refusal | None:
+    def _of_leverage(self, ask: Ask) -> Refusal | None:
         most = self.manager.max_leverage
         if most is None:
             return None
@@ -457,53 +417,7 @@ class RiskWatch:
 
     # What an order could lead to.
 
-    def _asked(self, order: Order, index: int) -> _Ask:
-        scale = self._scales.instruments[index]
-        lots = scale.lot.index(order.qty or 0, "qty", OrderError)
-
-        def ticks(name: str) -> int | None:
-            value = getattr(order, name)
-            return None if value is None else scale.tick.index(value, name, OrderError)
-
-        is_market = order.order_type == "MARKET"  # its price, if it has one, means nothing
-        closes = order.offset not in (None, "OPEN")
-        return _Ask(
-            index,
-            1 if order.side == "BUY" else -1,
-            lots,
-            lots,
-            None if is_market else ticks("price"),
-            ticks("trigger"),
-            ticks("trail"),
-            order.reduce_only or closes,
-            order.oco_group,
-        )
-
-    def _amended(self, order: OpenOrder, changes: Mapping[str, Number]) -> _Ask:
-        index = self._index[order.symbol]
-        scale = self._scales.instruments[index]
-
-        def ticks(name: str, now: float | None) -> int | None:
-            value = changes.get(name, now)
-            return None if value is None else scale.tick.index(value, name, OrderError)
-
-        lots = order.qty_lots
-        if "qty" in changes:
-            lots = scale.lot.index(changes["qty"], "qty", OrderError)
-        return _Ask(
-            index,
-            1 if order.side == "BUY" else -1,
-            lots,
-            max(0, lots - order.filled_lots),
-            ticks("price", order.price),
-            ticks("trigger", order.trigger),
-            ticks("trail", order.trail),
-            order.reduce_only or order.offset not in (None, "OPEN"),
-            order.oco_group,
-            order.order_id,
-        )
-
-    def _reduces(self, ask: _Ask) -> bool:
+    def _reduces(self, ask: Ask) -> bool:
         """Whether no more than the position can come of it, with all else of its side filled."""
         if ask.only_reduces:
             return True
@@ -512,35 +426,12 @@ class RiskWatch:
             return False
         return self._reach(ask.instrument, ask).on(ask.sign) <= 0
 
-    def _reach(self, index: int, ask: _Ask | None = None) -> _Reach:
-        opening, reducing = self._open_lots(index, ask)
-        held = self._held.get(index, _Held(0, 0, 0))
-        if self._scales.instruments[index].is_hedged:
-            return _Reach(held.long + opening[1], held.short + opening[-1])
-        covered = min(reducing[1], max(-held.net, 0))
-        sold = min(reducing[-1], max(held.net, 0))
-        return _Reach(held.net + covered + opening[1], sold + opening[-1] - held.net)
+    def _reach(self, index: int, ask: Ask | None = None) -> Reach:
+        scale = self._scales.instruments[index]
+        waiting = self._venue.open_orders(scale.symbol)
+        return reach(self._held.get(index, FLAT), waiting, ask, scale.is_hedged)
 
-    def _open_lots(self, index: int, ask: _Ask | None) -> tuple[dict[int, int], dict[int, int]]:
-        """Lots that wait to open, and that only reduce, by sign; of a group the largest."""
-        asked = [] if ask is None else [(ask.sign, ask.rest, ask.only_reduces, ask.group)]
-        replaced = 0 if ask is None else ask.replaces
-        for each in self._venue.open_orders(self._scales.symbols[index]):
-            if each.qty_lots == 0 or each.order_id == replaced:  # alerts have no lots
-                continue
-            sign, rest = 1 if each.side == "BUY" else -1, each.qty_lots - each.filled_lots
-            only_reduces = each.reduce_only or each.offset not in (None, "OPEN")
-            asked.append((sign, rest, only_reduces, each.oco_group))
-        groups: dict[tuple[int, bool, int], int] = {}
-        sums: dict[bool, dict[int, int]] = {False: {1: 0, -1: 0}, True: {1: 0, -1: 0}}
-        for sign, rest, only_reduces, group in asked:
-            counted = groups.get((sign, only_reduces, group), 0) if group else 0
-            sums[only_reduces][sign] += max(rest - counted, 0)
-            if group:
-                groups[sign, only_reduces, group] = max(rest, counted)
-        return sums[False], sums[True]
-
-    def _exposure(self, index: int, reach: _Reach) -> int:
+    def _exposure(self, index: int, reach: Reach) -> int:
         """Money units that an instrument could come to hold."""
         last = self._last(index)
         if last is None:
@@ -619,7 +510,7 @@ class RiskWatch:
         if self._scales.instruments[index].is_hedged:
             held = self._hedged(index, net)
         else:
-            held = _Held(net, max(net, 0), max(-net, 0))
+            held = Held(net, max(net, 0), max(-net, 0))
         if held.long or held.short:
             self._held[index] = held
         else:
@@ -628,13 +519,13 @@ class RiskWatch:
             self._trades.append(_Trade(index, row[8], row[9], row[10]))
         self.is_due = True
 
-    def _hedged(self, index: int, net: int) -> _Held:
+    def _hedged(self, index: int, net: int) -> Held:
         buckets = self._snapshot(index).buckets
         long, short = (
             sum(buckets[f"{side}_{day}"][0] for day in ("today", "yesterday"))
             for side in ("long", "short")
         )
-        return _Held(net, long, short)
+        return Held(net, long, short)
 
     def _note_entry(self, row: Sequence[int]) -> None:
         kind, amount = row[1], row[11]
@@ -840,7 +731,7 @@ class RiskWatch:
     def _money(self, units: int) -> Decimal:
         return self._scales.money.decimal(units)
 
-    def _scale(self, ask: _Ask) -> Scale:
+    def _scale(self, ask: Ask) -> Scale:
         return self._scales.instruments[ask.instrument]
 
     def _limits_of(self, scale: Scale) -> _Limits:
