@@ -1103,6 +1103,51 @@ def test_vnpy_target_positions() -> None:
     assert found.fills["position"].to_list() == [2.0, -1.0]
 
 
+def test_vnpy_stops_that_cancel_each_other_over_longer_bars() -> None:
+    class Breakout(vnpy.CtaTemplate):
+        size = 1
+        parameters = ["size"]  # noqa: RUF012
+
+        def on_init(self) -> None:
+            self.generator = vnpy.BarGenerator(self.on_bar, 5, self.on_longer)
+            self.am = vnpy.ArrayManager(20)
+            self.waiting: list[str] = []
+            self.high = self.low = 0.0
+            self.load_bar(1)
+
+        def on_bar(self, bar: vnpy.BarData) -> None:
+            self.generator.update_bar(bar)
+
+        def on_longer(self, bar: vnpy.BarData) -> None:
+            for name in self.waiting:
+                self.cancel_order(name)  # some have ended
+            self.am.update_bar(bar)
+            if not self.am.inited:
+                return
+            up, down = self.am.keltner(11, 1.6)
+            if self.pos == 0:
+                self.high, self.low = bar.high_price, bar.low_price
+                self.waiting = self.buy(up, self.size, True) + self.short(down, self.size, True)
+            elif self.pos > 0:
+                self.high = max(self.high, bar.high_price)
+                self.waiting = self.sell(self.high * 0.996, abs(self.pos), stop=True)
+            else:
+                self.low = min(self.low, bar.low_price)
+                self.waiting = self.cover(self.low * 1.004, abs(self.pos), stop=True)
+
+        def on_trade(self, trade: vnpy.TradeData) -> None:
+            self.cancel_all()
+            self.put_event()
+
+    rng = np.random.default_rng(2)
+    bars = bars_of((20_000 + np.cumsum(rng.integers(-30, 31, 4_000))).tolist())
+    found = vnpy.run(Breakout, bars, {"size": 2}, **EXACT)
+    assert len(found.fills) > 20
+    assert set(found.fills["position"].to_list()) <= {-4.0, -2.0, 0.0, 2.0, 4.0}
+    # The first day is without trading.
+    assert found.fills["time"].to_list()[0] >= datetime(2024, 1, 2, 16)
+
+
 def test_vnpy_unknown_names() -> None:
     bars = bars_of([10, 11])
 
@@ -1221,6 +1266,10 @@ def test_vnpy_arrays_by_hand() -> None:
     assert (up + down) / 2 == pytest.approx(made.sma(10))
     assert made.donchian(30) == (columns["high"].max(), columns["low"].min())
     assert np.isnan(made.sma(31))
+    fresh = vnpy.ArrayManager(30)
+    fresh.update_bar(vnpy.BarData("X", "SSE", datetime(2024, 1, 2), close_price=5.0))
+    assert (fresh.roc(3), fresh.rocr(3), fresh.ppo(5, 10), fresh.trix(3)) == (0, 0, 100, 0)
+    assert fresh.rsi(14) == 100 and fresh.cci(5) > 0 and not fresh.inited
     with pytest.raises(ts.ConfigError, match="a length of 0 bars"):
         made.sma(0)
     with pytest.raises(ts.ConfigError, match="a size of 0 bars"):

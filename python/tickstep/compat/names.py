@@ -1,6 +1,7 @@
 """Names that are not there, told with the nearest one: what others take without a word is an error."""
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator
+from types import CodeType
 from typing import Any
 
 from tickstep.errors import ConfigError, nearest
@@ -81,12 +82,24 @@ def check_callbacks(user: object, known: Iterable[str]) -> None:
         It names the nearest.
     """
     known = list(known)
-    for kind in (user if isinstance(user, type) else type(user)).__mro__:
-        if kind.__module__.startswith("tickstep."):
-            continue  # ours: what they have is called
+    kinds = (user if isinstance(user, type) else type(user)).__mro__
+    users = [each for each in kinds if not each.__module__.startswith("tickstep.")]
+    # What their own code calls or hands over is called: on_5min_bar of a generator of bars.
+    used = {name for kind in users for name in _names_in(kind)}
+    for kind in users:
         for name, value in vars(kind).items():
-            if name.startswith("on_") and callable(value) and name not in known:
+            if name.startswith("on_") and callable(value) and name not in {*known, *used}:
                 error = unknown("the list of callbacks", name, known)
                 raise ConfigError(
                     f"{kind.__name__}.{name} would never be called", hint=error.hint
                 ) from error
+
+
+def _names_in(kind: type) -> Iterator[str]:
+    for value in vars(kind).values():
+        code = getattr(value, "__code__", None)
+        waiting = [] if code is None else [code]
+        while waiting:
+            each = waiting.pop()
+            yield from each.co_names
+            waiting += [inner for inner in each.co_consts if isinstance(inner, CodeType)]

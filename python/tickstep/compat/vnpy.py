@@ -388,6 +388,9 @@ class CtaSignal(Named):
     def __init__(self) -> None:
         self.signal_pos: float = 0
 
+    def on_tick(self, tick: TickData) -> None:
+        """Act on a tick."""
+
     def on_bar(self, bar: BarData) -> None:
         """Act on a bar."""
 
@@ -411,8 +414,13 @@ class TargetPosTemplate(CtaTemplate):
     ) -> None:
         super().__init__(cta_engine, strategy_name, vt_symbol, setting)
         self.last_bar: BarData | None = None
+        self.last_tick: TickData | None = None
         self.active_orderids: list[str] = []
         self.variables.append("target_pos")
+
+    def on_tick(self, tick: TickData) -> None:
+        """Keep the tick."""
+        self.last_tick = tick
 
     def on_bar(self, bar: BarData) -> None:
         """Keep the bar."""
@@ -435,12 +443,13 @@ class TargetPosTemplate(CtaTemplate):
                 self.cancel_order(each)
             return
         missing = self.target_pos - self.pos
-        if missing and self.last_bar is not None:
-            close = self.last_bar.close_price
+        last = None if self.last_bar is None else self.last_bar.close_price
+        last = last if self.last_tick is None else self.last_tick.last_price
+        if missing and last is not None:
             placed = (
-                self.buy(close + self.tick_add, missing)
+                self.buy(last + self.tick_add, missing)
                 if missing > 0
-                else self.short(close - self.tick_add, -missing)
+                else self.short(last - self.tick_add, -missing)
             )
             self.active_orderids.extend(placed)
 

@@ -311,11 +311,11 @@ class ArrayManager(Named):
 
     def roc(self, n: int, array: bool = False) -> Any:
         """Change over n bars in percent."""
-        return _given((self._ratio(n) - 1) * 100, array)
+        return _given(self._change(n) * 100, array)
 
     def rocp(self, n: int, array: bool = False) -> Any:
         """Change over n bars as a fraction."""
-        return _given(self._ratio(n) - 1, array)
+        return _given(self._change(n), array)
 
     def rocr(self, n: int, array: bool = False) -> Any:
         """Close over the close n bars ago."""
@@ -332,14 +332,14 @@ class ArrayManager(Named):
     def ppo(self, fast_period: int, slow_period: int, matype: int = 0, array: bool = False) -> Any:
         """Fast mean less slow mean, in percent of the slow one."""
         distance, slow = self._fast_slow(fast_period, slow_period, matype)
-        return _given(distance / slow * 100, array)
+        return _given(_share(distance, slow), array)
 
     def trix(self, n: int, array: bool = False) -> Any:
         """Change in percent of an EMA of an EMA of an EMA."""
         line = self.close
         for _ in range(3):
             line = _ema(line, n)
-        return _given(_padded((line[1:] / line[:-1] - 1) * 100, 1), array)
+        return _given(_padded(_share(line[1:] - line[:-1], line[:-1]), 1), array)
 
     def macd(
         self, fast_period: int, slow_period: int, signal_period: int, array: bool = False
@@ -376,7 +376,7 @@ class ArrayManager(Named):
 
     def natr(self, n: int, array: bool = False) -> Any:
         """The same in percent of the close."""
-        return _given(self._atr(n) / self.close * 100, array)
+        return _given(_share(self._atr(n), self.close), array)
 
     def boll(self, n: int, dev: float, array: bool = False) -> Any:
         """Upper and lower band: the mean of n closes, dev deviations away."""
@@ -521,7 +521,11 @@ class ArrayManager(Named):
         return column if array or n < 1 else column[-n:]
 
     def _ratio(self, n: int) -> Float64Array:
-        return _padded(self.close[n:] / self.close[:-n], n)
+        return _padded(_share(self.close[n:], self.close[:-n]) / 100, n)
+
+    def _change(self, n: int) -> Float64Array:
+        """0 where nothing was, as in empty places before the first bars."""
+        return _padded(_share(self.close[n:] - self.close[:-n], self.close[:-n]) / 100, n)
 
     def _fast_slow(self, fast: int, slow: int, matype: int) -> tuple[Float64Array, Float64Array]:
         _check_plain(matype)
