@@ -418,6 +418,8 @@ def test_akquant_verbs() -> None:
     frame = found.orders_df
     assert frame["status"].to_list().count("Cancelled") == 1
     assert found.trades_df["quantity"].sum() == 10 + 3 + 50
+    # Opened on the second bar, the third, ...: 7 and 3 held to the fifth, and so on.
+    assert found.metrics.avg_trade_bars == np.mean([3, 2, 1, 1, 2])
     assert set(akquant.NAMES) == set(found.metrics)
     assert found.metrics["end_market_value"] == found.metrics.end_market_value == 10_000.0
     assert found.metric("end_market_value") == 10_000.0
@@ -580,8 +582,8 @@ def test_akquant_unknown_names() -> None:
         tried(Typo, bars)
     with pytest.raises(ts.TickstepError, match="no 'bye'.*\n.*'buy'"):
         tried(Verb, bars)
-    with pytest.raises(ts.ConfigError, match="not 'next_open'"):
-        tried(Fine, bars, execution_mode="current_close")
+    with pytest.raises(ts.ConfigError, match="not one of next_open, current_close"):
+        tried(Fine, bars, execution_mode="next_average")
     with pytest.raises(ts.ConfigError, match="t_plus_one"):
         tried(Fine, bars, t_plus_one=True)
     with pytest.raises(ts.ConfigError, match="Fine has no 'window'"):

@@ -223,6 +223,29 @@ def test_same_rule_same_run(style: str, expected: dict[type[ts.Strategy], ts.Res
     assert found.stats["Equity Final"] == ours.stats["Equity Final"]
 
 
+def test_at_the_close_that_was_seen() -> None:
+    """The rule of pyrust-bt and of AKQuant's "current_close", where it is asked for."""
+    settings = {**SETTINGS, "latency": 0}
+    short = BARS[:1_000]
+    costs: dict[str, Any] = {"cash": CASH, "maker_fee": FEE, "taker_fee": FEE}
+    ours = ts.backtest(Crossing, short, bar_fill="close", **costs, **settings)
+    found = akquant.run_backtest(
+        short,
+        Verbs,
+        initial_cash=CASH,
+        commission_rate=float(FEE),
+        execution_mode="current_close",
+        **settings,
+    )
+    assert found.result.event_digest == ours.event_digest
+    assert len(ours.fills) > 30
+    config = pyrust_bt.BacktestConfig(cash=CASH, commission_rate=float(FEE), slippage_bps=1.0)
+    del settings["spread_bps"]
+    others: dict[str, Any] = {"bar_fill": "close", **settings}
+    theirs = pyrust_bt.BacktestEngine(config).run(Actions(), short, **others)
+    assert theirs.result.event_digest == ours.event_digest
+
+
 @pytest.mark.parametrize("style", STYLES)
 def test_a_style_repeats(style: str) -> None:
     run, _ = STYLES[style]

@@ -2,8 +2,9 @@
 
 What differs from AKQuant, on purpose:
 
-- An order trades from the next bar's open on, whatever it is and whatever instrument it is of. There is
-  no "current_close", in which limits see the range of the bar that has just closed.
+- An order trades from the next bar's open on, whatever it is and whatever instrument it is of. With
+  "current_close" it meets the close of the bar it is given on, and nothing else of that bar: limits do
+  not see the range that has just passed.
 - A stop trades at its trigger or beyond, never before it.
 - `buy` without enough cash is refused; nothing is cut to another size.
 - Keywords that are not known are errors. `on_trade` is called once for each fill.
@@ -35,7 +36,8 @@ from tickstep.result import Result
 from tickstep.settings import SETTINGS
 from tickstep.strategy import Bar as OurBar
 from tickstep.strategy import Fill, OrderUpdate
-from tickstep.ticks import NS_PER_UNIT, Float64Array
+from tickstep.ticks import NS_PER_UNIT, Float64Array, Int64Array
+from tickstep.trips import RoundTrips
 
 __all__ = [
     "AllInSizer",
@@ -62,7 +64,7 @@ CALLBACKS = (
     "on_train_signal",
     "on_stop",
 )
-EXECUTION_MODES = ("next_open",)
+EXECUTION_MODES = {"next_open": "next_open", "current_close": "close"}  # our `bar_fill`
 # What goes by another name here.
 OURS = ("strategy", "data", "parameters", "cash", "settings")
 RUN_SETTINGS = tuple(name for name in signature(run).parameters if name not in OURS)
@@ -751,8 +753,8 @@ def run_backtest(
         Paid on sells there; half of it on each side here.
     min_commission : number, money
         Smallest fee of an order.
-    execution_mode : {"next_open"}
-        The others see the future.
+    execution_mode : {"next_open", "current_close"}
+        Where an order may trade first: our `bar_fill`.
     timezone : str
         Of times of day.
     t_plus_one : bool
@@ -828,6 +830,7 @@ def run_backtest(
         "taker_fee": fee,
         "fee_min": min_commission,
         "account": "cash",
+        "bar_fill": EXECUTION_MODES[execution_mode],
     }
     result = run(held, given, **{**ours, **settings})
     if stamp_tax_rate:
@@ -858,7 +861,7 @@ class BacktestResult(Named):
         trades = Trades(
             account.scales.amounts(closed.gross_units),
             closed.returns,
-            (closed.exit_index - closed.entry_index) // 2,  # a bar is two rows
+            self._bars_held(closed),
         )
         stats = self.result.stats
         times, equity = self._curve
@@ -946,6 +949,18 @@ class BacktestResult(Named):
     def __repr__(self) -> str:
         return repr(self.result)
 
+    def _bars_held(self, closed: RoundTrips) -> Int64Array:
+        """Bars that began while each trade was open; ticks, where the data are ticks."""
+        found = np.zeros(len(closed), np.int64)
+        for number, each in enumerate(self._data.values()):
+            rows = closed.instrument == number
+            first, last = (
+                np.searchsorted(each.time, times[rows], side="right")
+                for times in (closed.entry_time, closed.exit_time)
+            )
+            found[rows] = last - first
+        return found
+
     @cached_property
     def _curve(self) -> tuple[Any, Float64Array]:
         ends = [
@@ -971,8 +986,8 @@ class Metrics(dict[str, float]):
 def _check_modes(execution_mode: str, t_plus_one: bool) -> None:
     if execution_mode not in EXECUTION_MODES:
         raise ConfigError(
-            f"execution_mode {execution_mode!r} is not 'next_open'",
-            hint="orders trade from the next open on; other modes use prices not known yet",
+            f"execution_mode {execution_mode!r} is not one of {', '.join(EXECUTION_MODES)}",
+            hint="means of a bar that is not over are no prices to trade at",
         )
     if t_plus_one:
         raise ConfigError(

@@ -2,7 +2,8 @@
 
 What differs from pyrust-bt, on purpose:
 
-- An order trades from the next bar's open on. There it trades at the close that `next` has just seen.
+- An order trades from the next bar's open on. There it trades at the close that `next` has just seen;
+  `run(..., bar_fill="close")` does the same here.
 - A limit order lives for the next bar and is cancelled before `next` is called again. It trades at its
   limit or better, and slippage never goes beyond it.
 - Positions realize profit whichever side they are on, and a flip starts anew.
