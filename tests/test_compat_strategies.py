@@ -1336,6 +1336,19 @@ def test_vnpy_arrays_of_several_lengths_as_talib() -> None:
 # ---- What they share --------------------------------------------------------------------------------
 
 
+def test_names_within_a_property_are_told_as_they_are() -> None:
+    class Holder(akquant.Strategy):
+        @property
+        def other(self) -> float:
+            return self.get_position("Y")
+
+        def on_bar(self, bar: Any) -> None:
+            _ = self.other
+
+    with pytest.raises(ts.TickstepError, match="the run has no 'Y'"):
+        tried(Holder, bars_of([10, 11]))
+
+
 def test_local_time() -> None:
     clock = Clock("America/New_York", "s")
     summer, winter = (clock.moment(date(2024, month, 1), time(9, 30)) for month in (7, 1))

@@ -63,6 +63,9 @@ class Named:
     def __getattr__(self, name: str) -> Any:
         if name.startswith("__"):
             raise AttributeError(name)
+        there = getattr(type(self), name, None)
+        if isinstance(there, property) and there.fget is not None:
+            return there.fget(self)  # it is there: what is not lies within, and is told again
         raise unknown(type(self).__name__, name, {*dir(type(self)), *vars(self)})
 
 
