@@ -1,18 +1,21 @@
 """What each instrument, or group of them, brought in: parts that add up exactly to the whole."""
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
 from tickstep.account import Account
 from tickstep.explained import Parts, explained_parts
+from tickstep.scales import rows_of_each
 
 if TYPE_CHECKING:
     import polars as pl
 
-__all__ = ["attribution_table"]
+__all__ = ["attribution_table", "by_owner_table"]
 
+NOBODY = "(risk)"
+OWNED = ("strategy", "symbol", "fills", "fees", "position", "pnl", "pnl_units")
 PARTS = ("positions", "trading", "fees", "income")
 
 
@@ -53,6 +56,44 @@ def attribution_table(account: Account, groups: Mapping[str, str] | None = None)
     columns["contribution"] = np.array(total, dtype=np.float64) / account.scales.cash_units
     columns["pnl_units"] = pl.Series(total, dtype=pl.Int128)
     return pl.DataFrame(columns)
+
+
+def by_owner_table(account: Account, owners: Mapping[str, Sequence[int]]) -> "pl.DataFrame":
+    """Split the profit of a run by who placed the orders.
+
+    Parameters
+    ----------
+    account : Account
+        Of any number of instruments.
+    owners : mapping of str to sequence of int
+        Ids of the orders of each owner.
+
+    Returns
+    -------
+    polars.DataFrame
+        A row for each owner and instrument: fills, fees, position at the end, and `pnl`, the fills at
+        the last price less their fees, as money and in exact units.
+    """
+    import polars as pl
+
+    fills, scales = account.fills, account.scales
+    rows: list[tuple[Any, ...]] = []
+    known = np.concatenate([np.asarray(each, dtype=np.uint64) for each in owners.values()])
+    # What a risk manager trades is nobody's own.
+    others = np.setdiff1d(fills["order_id"], known)
+    for name, ids in {**owners, NOBODY: others}.items():
+        own = fills[np.isin(fills["order_id"], np.asarray(ids, dtype=np.uint64))]
+        for index, at in rows_of_each(own["instrument"]):
+            each, scale = own[at], scales.instruments[index]
+            last = int(account.rows[index].price_ticks[-1])
+            gains = zip(each["qty_lots"].tolist(), each["price_ticks"].tolist(), strict=True)
+            earned = sum(lots * (last - price) for lots, price in gains) * scale.units_per_tick_lot
+            fees, lots = int(each["fee_units"].sum()), int(each["qty_lots"].sum())
+            money = scales.money.value
+            held = scale.lot.value(lots)
+            units = earned - fees
+            rows.append((name, scale.symbol, len(each), money(fees), held, money(units), units))
+    return pl.DataFrame(rows, schema=OWNED, orient="row")
 
 
 def _whole(parts: Parts, name: str) -> int:

@@ -24,7 +24,8 @@ from tickstep.risk import RiskManager
 from tickstep.scales import Scales
 from tickstep.session import BarsMarket, Market, Session, TicksMarket
 from tickstep.settings import CASH_DEFAULT, Data, config_for, data_by_symbol
-from tickstep.strategy import Strategy, check_events, parameters_of
+from tickstep.strategy import Strategy, check_events
+from tickstep.team import Team
 from tickstep.ticks import Number, Progress, Ticks
 from tickstep.watch import RiskWatch
 
@@ -32,9 +33,12 @@ __all__ = ["Data", "run"]
 
 PROGRESS_STEPS = 200
 
+One = Strategy | type[Strategy] | Callable[..., object]
+Runnable = One | Sequence[One]
+
 
 def run(
-    strategy: Strategy | type[Strategy] | Callable[..., object],
+    strategy: Runnable,
     data: Data | Mapping[str, Data] | Sequence[Data],
     *,
     parameters: Mapping[str, Any] | None = None,
@@ -60,8 +64,9 @@ def run(
 
     Parameters
     ----------
-    strategy : Strategy, a class of it, or a function
-        What to run. A function is called as `rule(desk, bar)`; see `from_function`.
+    strategy : Strategy, a class of it, a function, or a sequence of them
+        What to run; several trade one account, each with its own orders and positions. A function is
+        called as `rule(desk, bar)`; see `from_function`.
     data : Ticks or Bars, a mapping of str to them, or a sequence of them
         What to run it over. Several instruments are named by the mapping, or by their own symbols.
     parameters : mapping, optional
@@ -144,7 +149,7 @@ def _run_once(
     skip_scan: bool,
     progress: Progress | None,
 ) -> Result:
-    parameters = parameters_of(strategy)
+    parameters = strategy._parameters()
     replay = _Replay(strategy, data, config, bar_fill, risk)
     stopped: str | None = None
     failure: StrategyError | None = None
@@ -155,7 +160,7 @@ def _run_once(
             raise
         stopped = "by Ctrl-C, before the end of the data"
     except Exception as error:
-        failure = strategy_error(error, [strategy], replay.session.now, config.time_unit)
+        failure = strategy_error(error, strategy._members(), replay.session.now, config.time_unit)
         if failure is None:
             raise
         failure.__cause__ = error
@@ -164,7 +169,7 @@ def _run_once(
     result = None
     if replay.rows_done:
         result = Result(
-            strategy=type(strategy).__name__,
+            strategy=strategy._name(),
             parameters=parameters,
             config=config,
             data=replay.taken(),
@@ -172,6 +177,7 @@ def _run_once(
             event_digest=replay.engine.digest,
             parts=strategy._parts(),
             stopped=stopped,
+            owners=strategy._owned(),
             risk=risk,
             risk_log=replay.watch.log if replay.watch else (),
             warnings=replay.watch.warnings() if replay.watch else (),
@@ -379,10 +385,14 @@ def _market(data: Data) -> Market:
     return BarsMarket(data) if isinstance(data, Bars) else TicksMarket(data)
 
 
-def _made(
-    strategy: Strategy | type[Strategy] | Callable[..., object],
-    parameters: Mapping[str, Any] | None = None,
-) -> Strategy:
+def _made(strategy: Runnable, parameters: Mapping[str, Any] | None = None) -> Strategy:
+    if isinstance(strategy, Sequence) and not isinstance(strategy, str):
+        if parameters is not None:
+            raise ConfigError(
+                "parameters are given beside several strategies",
+                hint="give instances: [One(fast=5), Two()]",
+            )
+        return Team([_made(each) for each in strategy])
     if callable(strategy) and not isinstance(strategy, type | Strategy):
         strategy = from_function(strategy)
     if isinstance(strategy, Strategy) and parameters is not None:

@@ -2,6 +2,7 @@
 
 import sysconfig
 import traceback
+from collections.abc import Sequence
 from functools import cache
 from pathlib import Path
 from types import TracebackType
@@ -15,7 +16,7 @@ __all__ = ["place_in_strategy", "strategy_error"]
 
 
 def strategy_error(
-    error: Exception, strategies: list[Any], now: int, time_unit: str
+    error: Exception, strategies: Sequence[Any], now: int, time_unit: str
 ) -> StrategyError | None:
     """Word an exception of a strategy.
 
@@ -23,7 +24,7 @@ def strategy_error(
     ----------
     error : Exception
         As caught.
-    strategies : list
+    strategies : sequence
         Those that ran.
     now : int, in `time_unit`
         Time of the tick that woke the strategy.
@@ -71,7 +72,7 @@ def place_in_strategy(error: BaseException) -> traceback.FrameSummary | None:
     return own[-1] if own and not own[-1].filename.startswith("<frozen") else None
 
 
-def _called(tracebacks: TracebackType | None, strategies: list[Any]) -> tuple[Any, str] | None:
+def _called(tracebacks: TracebackType | None, strategies: Sequence[Any]) -> tuple[Any, str] | None:
     """The outermost method of a strategy on the way to the error."""
     while tracebacks is not None:
         frame = tracebacks.tb_frame

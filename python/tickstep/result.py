@@ -19,7 +19,7 @@ import numpy.typing as npt
 from tickstep import tables
 from tickstep.account import Account, Data, price_ranges
 from tickstep.assumptions import assumptions_of, warnings_of
-from tickstep.attribution import attribution_table
+from tickstep.attribution import attribution_table, by_owner_table
 from tickstep.benchmark import beside, values_of
 from tickstep.divergence import Difference, difference_lines, first_difference
 from tickstep.engine import EngineConfig, Events
@@ -83,6 +83,8 @@ class Result:
         All events, as `EVENT_DTYPE`.
     event_digest : str
         The kernel's digest of them.
+    owners : mapping of str to sequence of int
+        Ids of the orders of each strategy, where several traded.
     parts : sequence of class or function
         What the strategy is made of; their source is part of the digest.
     stopped : str, optional
@@ -118,6 +120,7 @@ class Result:
         data: Mapping[str, Data],
         events: Events,
         event_digest: str,
+        owners: Mapping[str, Sequence[int]] = MappingProxyType({}),
         parts: Sequence[Any] = (),
         stopped: str | None = None,
         risk: RiskManager | None = None,
@@ -130,6 +133,7 @@ class Result:
         self.account = Account(config, data, events)
         self.event_digest = event_digest
         self.stopped = stopped
+        self.owners = dict(owners)
         self._parts = tuple(parts)
         self.risk_manager = risk
         self.risk_log = tuple(risk_log)
@@ -470,6 +474,28 @@ class Result:
         True
         """
         return attribution_table(self.account, groups)
+
+    def by_strategy(self) -> "pl.DataFrame":
+        """Split the profit by strategy, where several traded; the parts add up exactly.
+
+        Returns
+        -------
+        polars.DataFrame
+            A row for each strategy and instrument that it traded: fills, fees, position at the end,
+            and `pnl`, what its own fills earned by the last price, fees taken off; as money and in
+            exact units.
+
+        Raises
+        ------
+        ConfigError
+            When one strategy traded alone.
+        """
+        if not self.owners:
+            raise ConfigError(
+                f"{self.strategy} traded alone",
+                hint="ts.backtest([One(), Two()], data) runs several",
+            )
+        return by_owner_table(self.account, self.owners)
 
     def execution(self, horizons: Sequence[str] = HORIZONS) -> Execution:
         """Measure how well orders traded: slippage, shortfall, markouts, maker share, fill ratio.

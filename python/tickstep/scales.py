@@ -29,6 +29,7 @@ class Scale(NamedTuple):
     qty_step: Decimal
     is_hedged: bool
     allows_negative: bool
+    taking: Decimal  # what a taker pays, fee and half the spread, as a fraction of the value
 
 
 @dataclass(frozen=True)
@@ -48,6 +49,7 @@ class Scales:
     money: Grid
     cash_units: int
     time_unit: str
+    is_cash_account: bool
 
     @classmethod
     def of(cls, config: EngineConfig) -> Self:
@@ -65,6 +67,7 @@ class Scales:
             money,
             money.index(canonical["initial_cash"], "initial_cash", ConfigError),
             canonical["time_unit"],
+            canonical["account"] == "cash",
         )
 
     @cached_property
@@ -149,4 +152,5 @@ def _scale(instrument: dict[str, Any], money_unit: str) -> Scale:
         Decimal(instrument["qty_step"]),
         instrument["position"] == "hedge",
         bool(instrument["allow_negative_prices"]),
+        Decimal(instrument["taker_fee"]) + Decimal(instrument["spread_bps"]) / 20_000,
     )

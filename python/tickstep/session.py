@@ -11,10 +11,10 @@ record's ticks meets it again on the same tick. Over bars the data themselves sa
 """
 
 from collections.abc import Callable, Iterator, Mapping, Sequence
-from decimal import ROUND_DOWN, Decimal
+from decimal import Decimal
 from typing import Any, NamedTuple, Protocol
 
-from tickstep._kernel import EventMask
+from tickstep._kernel import ORDER_TYPES, EventMask
 from tickstep.bars import Bars
 from tickstep.engine import (
     LIQUIDITY_MAKER,
@@ -28,10 +28,10 @@ from tickstep.engine import (
     Snapshot,
     Tick,
 )
-from tickstep.errors import ConfigError, DataError, OrderError, StateError, nearest
+from tickstep.errors import ConfigError, DataError, OrderError, StateError
 from tickstep.history import BarSeries
 from tickstep.intervals import interval_length, phase_of
-from tickstep.scales import Scales
+from tickstep.scales import Scale, Scales
 from tickstep.strategy import (
     Alert,
     Bar,
@@ -41,6 +41,7 @@ from tickstep.strategy import (
     SessionUpdate,
     Strategy,
 )
+from tickstep.targets import Targets
 from tickstep.ticks import Number, Ticks, Time, to_time
 from tickstep.watch import RiskWatch
 
@@ -54,6 +55,7 @@ __all__ = [
 ]
 
 ALERTS = ("ALERT_PRICE", "ALERT_TIME")  # order types that trade nothing
+ALERT_TYPES = tuple(ORDER_TYPES[name] for name in ALERTS)
 ALERT_SIDES = {"above": "BUY", "below": "SELL"}
 FILLED, ALERT = int(EventKind.FILLED), int(EventKind.ALERT)
 WATCHED = (FILLED, int(EventKind.LEDGER))  # what moves an account that is watched
@@ -68,6 +70,10 @@ UPDATES = {
         EventKind.AMENDED,
     )
 }
+ENDS = tuple(
+    int(kind)
+    for kind in (EventKind.FILLED, EventKind.REJECTED, EventKind.CANCELLED, EventKind.EXPIRED)
+)
 REASONED = ("REJECTED", "CANCELLED", "EXPIRED", "AMENDED")
 
 GROUPS_START = 1 << 40  # numbers of groups beyond those that people choose
@@ -290,6 +296,7 @@ class _Wait(NamedTuple):
     time: int | None
     interval: _Interval | None = None
     session: "SessionUpdate | _EndOfCalendar | None" = None
+    calendar: Sessions | None = None
 
 
 class _EndOfCalendar(NamedTuple):
@@ -353,7 +360,7 @@ class Session:
     Examples
     --------
     >>> import tickstep as ts
-    >>> from tickstep.scales import Scales
+    >>> from tickstep.scales import Scale, Scales
     >>> from tickstep.session import Session, TicksMarket
     >>> class Once(ts.Strategy):
     ...     def on_start(self):
@@ -396,8 +403,11 @@ class Session:
         # The venue's own: asked for at every bar.
         self.position = venue.position_of
         self.price = venue.price_of
+        self.holding = venue.holding
+        self.order = venue.order
         self._start_time = start_time
         self._waits: dict[int, _Wait] = {}
+        self._dropped: set[int] = set()  # alerts that were cancelled
         self._placed_at = (start_time, 0)  # a moment, and how many orders were placed in it
         self._hears_fills = _overrides(strategy, "on_fill")
         self.hears_updates = _overrides(strategy, "on_order")
@@ -410,10 +420,13 @@ class Session:
         # Without an `on_bar`, the bars of a moment are told once.
         self.hears_together = self._hears_bars and not _overrides(strategy, "on_bar")
         self._together: dict[str, Bar] = {}
-        self._targets: dict[str, int] = {}  # orders that `target` and the like have placed last
+        self._targets = Targets(self, scales)
+        self.all_targets = [self._targets]  # those of several strategies too
         self._brackets: dict[int, _Exits] = {}
+        # Of several strategies in one: who is at work, and whose each order is.
+        self.owner: int | None = None
+        self.owners: dict[int, int] = {}
         self._groups = GROUPS_START
-        self._calendar: Sessions | None = None
         self._is_running = False
         self._watch = watch
         # Of several instruments the rows of one time count together.
@@ -462,11 +475,19 @@ class Session:
             kind = row[0]
             if kind == FILLED:
                 if self._hears_fills:
-                    self._filled(Event._make(row))
+                    self._filled(self._opened(row))
             elif kind == ALERT:
-                self._woken(Event._make(row))
+                self._woken(self._opened(row))
             elif self.hears_updates and kind in UPDATES:
-                self._updated(Event._make(row))
+                self._updated(self._opened(row))
+        for targets in self.all_targets:
+            if targets.is_waiting:
+                targets.look()
+
+    def _opened(self, row: Sequence[int]) -> Event:
+        event = Event._make(row)
+        self.owner = self.owners.get(event.order_id)
+        return event
 
     @property
     def bar(self) -> Callable[[Any], None]:
@@ -515,6 +536,14 @@ class Session:
         """The account, and the position in an instrument, now."""
         return self._venue.get_snapshot(symbol)
 
+    def equity(self) -> float:
+        """Cash and positions together, at the last prices."""
+        return self.snapshot(self.symbols[0]).equity
+
+    def free_cash(self) -> float:
+        """Cash that no order has reserved."""
+        return self.snapshot(self.symbols[0]).available
+
     def positions(self) -> dict[str, float]:
         """The positions that are not 0, by symbol."""
         held = self._venue.positions
@@ -525,13 +554,21 @@ class Session:
         """What the integers of the account stand for."""
         return self._scales
 
+    def scale_of(self, symbol: str) -> Scale:
+        """What the integers of an instrument stand for."""
+        return self._by_symbol[symbol]
+
+    def keeps(self, symbol: str, interval: str) -> bool:
+        """Whether bars of an interval were asked for."""
+        return interval in self._markets[symbol].series
+
     def interval_of(self, symbol: str | None) -> str | None:
         """Interval of the data's own bars; None of ticks."""
-        return self._markets[self._named(symbol)].own
+        return self._markets[self._targets.named(symbol)].own
 
     def history(self, symbol: str | None, interval: str | None) -> BarSeries:
         """The bars that are over."""
-        symbol = self._named(symbol)
+        symbol = self._targets.named(symbol)
         market = self._markets[symbol]
         if market.own is not None and not market.series and interval in (None, market.own):
             market.watch(None)
@@ -554,18 +591,27 @@ class Session:
     def place(self, order: Order) -> int:
         """Place an order or an alert and return its id."""
         if order.symbol is not None:
-            self._named(order.symbol)
+            self._targets.named(order.symbol)
         self._count_order()
         if order.order_type in ALERTS:
-            order_id = self._venue.place_order(order)
-            self._waits[order_id] = _Wait(order.expire_ts)
-            return order_id
-        return self._venue.place_order(order) if self._watch is None else self._held_against(order)
+            return self._wait(order, _Wait(order.expire_ts))
+        is_free = self._watch is None
+        return self._owned(self._venue.place_order(order) if is_free else self._held_against(order))
+
+    def _wait(self, alert: Order, wait: _Wait) -> int:
+        order_id = self._venue.place_order(alert)
+        self._waits[order_id] = wait
+        return self._owned(order_id)
+
+    def _owned(self, order_id: int) -> int:
+        if self.owner is not None:
+            self.owners[order_id] = self.owner
+        return order_id
 
     def _held_against(self, order: Order) -> int:
         """Place an order that the risk limits allow, or have it refused."""
         assert self._watch is not None, "there are limits"
-        symbol = self._named(order.symbol)
+        symbol = self._targets.named(order.symbol)
         refusal = self._watch.refusal_of(order)
         if refusal is None:
             order_id = self._venue.place_order(order)
@@ -582,8 +628,8 @@ class Session:
                 return False
             self._watch.changed()
         is_cancelled = self._venue.cancel_order(order_id)
-        if is_cancelled:
-            self._waits.pop(order_id, None)
+        if is_cancelled and self._waits.pop(order_id, None) is not None:
+            self._dropped.add(order_id)
         return is_cancelled
 
     def cancel_all(self, symbol: str | None = None) -> None:
@@ -619,32 +665,27 @@ class Session:
 
     def target(self, symbol: str | None, qty: Number) -> int | None:
         """Trade at the market so as to hold a quantity."""
-        symbol = self._named(symbol)
-        wanted = self._by_symbol[symbol].lot.index(qty, "qty", OrderError)
-        return self._trade(symbol, wanted - self._held(symbol))
+        return self._targets.qty(symbol, qty)
 
     def target_value(self, symbol: str | None, value: Number) -> int | None:
         """Trade at the market so as to hold a value."""
-        symbol = self._named(symbol)
-        return self._trade(symbol, self._worth(symbol, value) - self._held(symbol))
+        return self._targets.value(symbol, value)
 
     def rebalance(self, weights: Mapping[str, Number]) -> list[int]:
         """Trade at the market so as to hold shares of the equity."""
-        for symbol in weights:
-            self._named(symbol)
-        equity = self._venue.get_snapshot(self.symbols[0]).equity
-        missing = {}
-        for symbol in self.symbols:
-            value = equity * float(weights.get(symbol, 0))
-            wanted = self._worth(symbol, value) if value else 0
-            missing[symbol] = wanted - self._held(symbol)
-        in_turn = sorted(missing.items(), key=lambda each: each[1] > 0)  # sells before buys
-        placed = (self._trade(symbol, qty) for symbol, qty in in_turn)
-        return [order_id for order_id in placed if order_id is not None]
+        placed = self._targets.weights(weights)
+        if self._targets.is_waiting:
+            self.wake_on_ends()
+        return placed
+
+    def wake_on_ends(self) -> None:
+        """Wake up whenever an order may have ended."""
+        for kind in ENDS:
+            self.wake_on.add(kind)
 
     def every(self, interval: str, symbol: str | None = None) -> None:
         """Ask for bars."""
-        symbols = self.symbols if symbol is None else (self._named(symbol),)
+        symbols = self.symbols if symbol is None else (self._targets.named(symbol),)
         for each in symbols:
             market = self._markets[each]
             if market.own is not None and self._is_running:
@@ -679,8 +720,7 @@ class Session:
                 f"{self._scales.time_unit}",
                 hint=f"ts.calendar(name, time_unit={self._scales.time_unit!r})",
             )
-        self._calendar = calendar
-        self._wait_for_session(self._session_after(self.now))
+        self._wait_for_session(calendar, self._session_after(calendar, self.now))
 
     def bracket(self, entry: Order, take_profit: Number | None, stop_loss: Number | None) -> int:
         """Place an order whose fills are closed by a limit or a stop."""
@@ -740,6 +780,8 @@ class Session:
         )
 
     def _updated(self, event: Event) -> None:
+        if self._is_of_alert(event):
+            return
         scale = self._scales.instruments[event.instrument]
         kind = UPDATES[event.kind]
         reason = Reason(event.reason).name if kind in REASONED and event.reason else ""
@@ -758,6 +800,14 @@ class Session:
             )
         )
 
+    def _is_of_alert(self, event: Event) -> bool:
+        """Whether an alert is told of, which is no order to whoever asked for it."""
+        if event.kind == EventKind.ACCEPTED:
+            return event.reason & REASON_BITS in ALERT_TYPES
+        is_dropped = event.order_id in self._dropped
+        self._dropped.discard(event.order_id)
+        return is_dropped
+
     def _detail(self, event: Event) -> str:
         is_limit = event.reason == Reason.RISK_LIMIT and event.kind == EventKind.REJECTED
         return self._watch.words_of(event.order_id) if self._watch and is_limit else ""
@@ -768,7 +818,8 @@ class Session:
         if wait.interval is not None:
             self._end_bar(wait.interval)
         elif wait.session is not None:
-            self._tell_sessions(wait.session)
+            assert wait.calendar is not None, "what a session is of"
+            self._tell_sessions(wait.calendar, wait.session)
         elif wait.time is not None:
             self.strategy.on_time(wait.time)
         else:
@@ -782,82 +833,37 @@ class Session:
         self._wait_for_bar(ended.symbol, ended.text, ended.length)
         if bar is not None:
             self.strategy.on_bar(bar)
+            if self._hears_bars:
+                self.strategy.on_bars({bar.symbol: bar})
 
-    def _tell_sessions(self, update: "SessionUpdate | _EndOfCalendar") -> None:
+    def _tell_sessions(self, calendar: Sessions, update: "SessionUpdate | _EndOfCalendar") -> None:
         """Tell of what has come, days without a tick among it, and wait for the next."""
         while update.time <= self.now:
             if isinstance(update, _EndOfCalendar):
                 raise update.error
             self.strategy.on_session(update)
-            update = self._session_after(update.time)
-        self._wait_for_session(update)
+            update = self._session_after(calendar, update.time)
+        self._wait_for_session(calendar, update)
 
-    def _session_after(self, moment: int) -> "SessionUpdate | _EndOfCalendar":
-        assert self._calendar is not None, "a calendar was asked for"
+    def _session_after(self, calendar: Sessions, moment: int) -> "SessionUpdate | _EndOfCalendar":
         try:
-            return _next_session(self._calendar, moment)
+            return _next_session(calendar, moment)
         except DataError as error:
             # Only data that go on beyond what the calendar knows are wrong.
             day = interval_length("1d", self._scales.time_unit)
             return _EndOfCalendar(moment + day, error)
 
-    def _wait_for_session(self, update: "SessionUpdate | _EndOfCalendar") -> None:
+    def _wait_for_session(
+        self, calendar: Sessions, update: "SessionUpdate | _EndOfCalendar"
+    ) -> None:
         alert = Order("ALERT_TIME", expire_ts=update.time, symbol=self.symbols[0])
-        self._waits[self._venue.place_order(alert)] = _Wait(update.time, session=update)
+        self._wait(alert, _Wait(update.time, session=update, calendar=calendar))
 
     def _wait_for_bar(self, symbol: str, text: str, length: int) -> None:
         phase = phase_of(length, self._scales.time_unit)
         stop = ((self.now - phase) // length + 1) * length + phase
-        order_id = self._venue.place_order(Order("ALERT_TIME", expire_ts=stop, symbol=symbol))
-        self._waits[order_id] = _Wait(stop, _Interval(symbol, text, length, stop))
-
-    # Orders towards a target.
-
-    def _named(self, symbol: str | None) -> str:
-        if symbol is not None and symbol not in self._by_symbol:
-            raise OrderError(
-                f"there is no instrument {symbol!r}", hint=nearest(symbol, self.symbols)
-            )
-        if symbol is None and len(self.symbols) > 1:
-            raise OrderError(
-                f"there are {len(self.symbols)} instruments: {', '.join(self.symbols)}",
-                hint=f"name the one you mean: symbol={self.symbols[0]!r}",
-            )
-        return self.symbols[0] if symbol is None else symbol
-
-    def _held(self, symbol: str) -> int:
-        """The position in lots."""
-        return self._venue.holding(symbol)[2]
-
-    def _worth(self, symbol: str, value: Number) -> int:
-        """Lots of a value at the last price, in whole board lots."""
-        scale = self._by_symbol[symbol]
-        tick_index, price_ticks, _ = self._venue.holding(symbol)
-        if tick_index < 0 or price_ticks == 0:
-            raise OrderError(
-                f"{symbol} has no price yet to count a value in",
-                hint="act in on_bar or later, or give a quantity",
-            )
-        one = price_ticks * Decimal(scale.tick.step) * scale.multiplier
-        steps = Decimal(str(value)) / one / scale.qty_step
-        whole = steps.to_integral_value(ROUND_DOWN) * scale.qty_step
-        return scale.lot.index(whole, "qty", OrderError)
-
-    def _trade(self, symbol: str, lots: int) -> int | None:
-        """Order what is missing instead of what an earlier target still waits for."""
-        if symbol in self._targets:
-            waiting = self._venue.order(self._targets.pop(symbol))
-            if waiting is not None:
-                rest = waiting.qty_lots - waiting.filled_lots
-                if lots == (rest if waiting.side == "BUY" else -rest):
-                    self._targets[symbol] = waiting.order_id
-                    return None
-                self.cancel(waiting.order_id)
-        if lots == 0:
-            return None
-        order = Order.of_lots(lots, self._by_symbol[symbol].lot, symbol)
-        self._targets[symbol] = order_id = self.place(order)
-        return order_id
+        alert = Order("ALERT_TIME", expire_ts=stop, symbol=symbol)
+        self._wait(alert, _Wait(stop, _Interval(symbol, text, length, stop)))
 
     def _count_order(self) -> None:
         now = self.now

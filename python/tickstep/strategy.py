@@ -263,7 +263,10 @@ class Strategy(StrategyBase):
         """Act on a bar that is over: one of the data's own, or that `every` asked for."""
 
     def on_bars(self, bars: dict[str, Bar]) -> None:
-        """Act once on all bars that are over at one moment, after `on_bar` was called for each."""
+        """Act once on all bars that are over at one moment, after `on_bar` was called for each.
+
+        Over ticks every instrument has its own moment: that of its first tick after the bar's end.
+        """
 
     def on_order(self, update: OrderUpdate) -> None:
         """Act on what became of an order besides a fill: accepted, refused, cancelled and so on."""
@@ -882,9 +885,24 @@ class Strategy(StrategyBase):
         parameters = ", ".join(f"{name}={value}" for name, value in parameters_of(self).items())
         return f"{type(self).__name__}({parameters})"
 
+    # What a run records of it; a team of several strategies tells of all.
+
+    def _name(self) -> str:
+        return type(self).__name__
+
+    def _parameters(self) -> dict[str, Any]:
+        return parameters_of(self)
+
     def _parts(self) -> list[Any]:
         """What the strategy is made of: classes and functions whose source is its identity."""
         return own_classes(type(self))
+
+    def _members(self) -> "Sequence[Strategy]":
+        return (self,)
+
+    def _owned(self) -> dict[str, list[int]]:
+        """Ids of the orders of each member by its name, where there are several."""
+        return {}
 
     def _settings(self, cash: Number, given: Mapping[str, Any]) -> dict[str, Any]:
         """Settings that the strategy brings; what is given beside it wins. Called before a run."""
