@@ -487,16 +487,19 @@ def test_akquant_daily_timers_know_days() -> None:
 
     friday = MORNING + 3 * 86_400_000
     day = 86_400_000
-    times = [start + MINUTE * each for start in (friday, friday + 3 * day) for each in range(60)]
-    opened, high, low, close = (np.full(120, 10 + each) for each in (0, 2, -2, 0))
-    volume = np.full(120, 5)
+    # Friday, Monday, and Wednesday after a Tuesday without a market.
+    starts = (friday, friday + 3 * day, friday + 5 * day)
+    times = [start + MINUTE * each for start in starts for each in range(60)]
+    opened, high, low, close = (np.full(180, 10 + each) for each in (0, 2, -2, 0))
+    volume = np.full(180, 5)
     labels: dict[str, Any] = {"tick_size": 1, "lot": 1, "interval": "1m", "symbol": "X"}
     bars = ts.Bars(np.array(times), opened, high, low, close, volume, **labels)
     tried(Daily, bars)
-    assert seen == ["2024-01-05 10:00:00", "2024-01-08 10:00:00"]
+    ten = [f"2024-01-{day} 10:00:00" for day in ("05", "08", "10")]
+    assert seen == ten
     seen.clear()
     tried(Daily, bars, calendar=ts.calendar("SSE").changed(closed=["2024-01-08"]))
-    assert seen == ["2024-01-05 10:00:00"]
+    assert seen == [ten[0], ten[2]]
 
 
 def test_akquant_functions_frames_and_ticks() -> None:

@@ -650,6 +650,7 @@ class _Verbs(Held):
             self.known(symbol)
 
     def on_bar(self, bar: OurBar) -> None:
+        self.saw(bar.start)
         user = self._user
         user.current_tick = None
         user.current_bar = Bar(
@@ -712,6 +713,7 @@ class _TickVerbs(_Verbs):
 
     def on_tick(self, tick: OurTick) -> None:
         told = Tick(tick.time * self.ns, tick.price or 0.0, tick.qty, tick.symbol or "")
+        self.saw(tick.time)
         self._user.current_tick = told
         self._user.on_tick(told)
 

@@ -166,6 +166,7 @@ class _Timers:
     daily: list[_Daily] = field(default_factory=list)
     once: list[tuple[int, Callable[[int], None]]] = field(default_factory=list)
     waiting: tuple[int, int] | None = None  # moment and alert
+    seen: date | None = None  # the last day known to have had a tick
 
 
 class Held(Strategy):
@@ -308,6 +309,11 @@ class Held(Strategy):
         day = self.clock.local(self.now).date()
         self._set_timer(self.now if has_begun else self.clock.moment(day, time(0)))
 
+    def saw(self, moment: int) -> None:
+        """Note that there was a market at a moment: on other days daily calls are left out."""
+        if self._timers.daily:
+            self._timers.seen = self.clock.local(moment).date()
+
     def once(self, moment: int, call: Callable[[int], None]) -> None:
         """Ask for one call on the first tick at or after a moment."""
         self._timers.once.append((moment, call))
@@ -320,6 +326,7 @@ class Held(Strategy):
         timers.once = [each for each in timers.once if each[0] > self.now]
         for moment, call in sorted(due, key=lambda each: each[0]):
             call(moment)
+        self.saw(self.now)
         self._set_timer(self.now + 1)
 
     def _due(self, after: int) -> list[tuple[int, Callable[[int], None]]]:
@@ -328,7 +335,8 @@ class Held(Strategy):
         day = self.clock.local(after).date()
         last = self.clock.local(self.now).date()
         while day <= last:
-            if self.is_trading_day(day):
+            # A trading day that turns out to be without a tick is none.
+            if self.is_trading_day(day) and day in (last, self._timers.seen):
                 moments = [
                     (self.clock.moment(day, each.at), each.call) for each in self._timers.daily
                 ]

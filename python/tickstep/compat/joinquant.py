@@ -279,6 +279,7 @@ class _Script(Held):
 
     def on_bar(self, bar: Bar) -> None:
         if bar.interval == self.base:
+            self.saw(bar.start)
             self._fresh[bar.symbol] = bar
         if bar.is_last and self._fresh:
             fresh, self._fresh = self._fresh, {}
@@ -346,11 +347,9 @@ class _Script(Held):
     def _timed(self, plan: _Plan) -> Callable[[int], None]:
         def call(moment: int) -> None:
             asked = self.clock.local(moment)
-            # A day that turns out to be without a tick is none.
-            if asked.date() in (self._day, self.clock.local(self.now).date()):
-                if self.previous_date is None or self._day != asked.date():
-                    self.previous_date = self._day or self._before(asked.date())
-                self._call([plan._replace(at=asked.time())], asked.date())
+            if self.previous_date is None or self._day != asked.date():
+                self.previous_date = self._day or self._before(asked.date())
+            self._call([plan._replace(at=asked.time())], asked.date())
 
         return call
 
