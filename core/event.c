@@ -87,6 +87,11 @@ void tks__event_emit_order(tks_engine *engine, const tks__order *order, tks_even
     tks__event_emit(engine, &event);
 }
 
+uint32_t tks_events_waiting(const tks_engine *engine)
+{
+    return engine ? engine->event_count : 0;
+}
+
 tks_status tks_events_drain(tks_engine *engine, tks_event *events_out, uint32_t capacity,
                             uint32_t *count_out)
 {

@@ -587,6 +587,9 @@ typedef struct tks_event {
     int64_t position_after_lots;
 } tks_event;
 
+/* How many events wait to be drained; 0 for NULL. Cost: O(1). */
+TKS_API uint32_t tks_events_waiting(const tks_engine *engine);
+
 /* Move up to `capacity` events out, oldest first. */
 TKS_API tks_status tks_events_drain(tks_engine *engine, tks_event *events_out, uint32_t capacity,
                                     uint32_t *count_out);

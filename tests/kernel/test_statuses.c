@@ -313,6 +313,7 @@ static void test_null_engine(void)
     EXPECT(tks_step_batch(NULL, NULL, 0, 0, &result), NULL_ARGUMENT);
     EXPECT(tks_run_orders(NULL, NULL, 0, &schedule, &result), NULL_ARGUMENT);
     EXPECT(tks_events_drain(NULL, NULL, 0, &count), NULL_ARGUMENT);
+    EXPECT((tks_status)tks_events_waiting(NULL), OK); /* none */
     EXPECT(tks_event_digest(NULL, &digest), NULL_ARGUMENT);
     EXPECT(tks_snapshot_get(NULL, 0, &snapshot), NULL_ARGUMENT);
     EXPECT(tks_holding_get(NULL, 0, &holding), NULL_ARGUMENT);

@@ -752,7 +752,8 @@ impl Engine {
             }
             taken.rows += 1;
             taken.time = time;
-            taken.is_stop = kinds_since(state.kernel.events(), seen) & stop_on != 0;
+            taken.is_stop = state.kernel.may_have_events_after(*seen)
+                && kinds_since(state.kernel.events(), seen) & stop_on != 0;
         }
     }
 

@@ -67,16 +67,26 @@ impl Markets {
     }
 
     /// Index of a symbol; of the one instrument where no symbol is given.
+    #[inline]
     pub fn index_of(
         &self,
         py: Python<'_>,
         symbol: Option<&Bound<'_, PyString>>,
         kind: Kind,
     ) -> PyResult<u32> {
+        match symbol {
+            None if self.len() == 1 => Ok(0),
+            _ => self.looked_up(py, symbol, kind),
+        }
+    }
+
+    fn looked_up(
+        &self,
+        py: Python<'_>,
+        symbol: Option<&Bound<'_, PyString>>,
+        kind: Kind,
+    ) -> PyResult<u32> {
         let Some(symbol) = symbol else {
-            if self.len() == 1 {
-                return Ok(0);
-            }
             let message = format!("the engine has {} instruments", self.len());
             return Err(kind.error(py, &message, "say which with symbol=..."));
         };

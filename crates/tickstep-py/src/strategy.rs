@@ -1,7 +1,7 @@
 //! What a strategy asks at every bar, answered without a frame of Python.
 
 use pyo3::prelude::*;
-use pyo3::types::{PyDict, PyInt, PyString, PyTuple};
+use pyo3::types::{PyDict, PyString, PyTuple};
 
 use crate::engine::Engine;
 use crate::errors::Kind;
@@ -13,11 +13,17 @@ use crate::line::Line;
 struct Seat {
     /// None before a run, and where the venue is not an engine.
     engine: Option<Py<Engine>>,
-    /// Means of closes that were asked for by their length alone.
-    by_length: Vec<(i64, Py<Line>)>,
-    /// Means of closes by all that they were asked for with.
-    by_key: Option<Py<PyDict>>,
+    /// The first lines that were asked for, by the very objects of the question.
+    recent: Vec<(Question, Py<Line>)>,
+    /// All lines, by what was asked.
+    lines: Option<Py<PyDict>>,
 }
+
+/// Length, symbol and interval of a line; kept, so that no other object takes their places.
+struct Question([Option<Py<PyAny>>; 3]);
+
+/// So few are looked through faster than they are looked up.
+const RECENT_MAX: usize = 8;
 
 /// What `tickstep.Strategy` is made from.
 #[pyclass(frozen, subclass, module = "tickstep._kernel")]
@@ -76,24 +82,21 @@ impl StrategyBase {
         interval: Option<&Bound<'_, PyAny>>,
     ) -> PyResult<Py<Line>> {
         let py = slf.py();
-        if symbol.is_none() && interval.is_none() && length.is_exact_instance_of::<PyInt>() {
-            let closes: i64 = length.extract()?;
-            if let Some(line) = slf.get().turn(py)?.of_length(py, closes) {
-                return Ok(line);
-            }
-            let line = line_of(slf, length, None, None)?;
-            let mut seat = slf.get().turn(py)?;
-            seat.by_length.push((closes, line.clone_ref(py)));
+        let question = [Some(length), symbol, interval];
+        let mut seat = slf.get().turn(py)?;
+        if let Some(line) = seat.recent(py, question) {
             return Ok(line);
         }
-        let key = (length, symbol, interval).into_pyobject(py)?;
-        let lines = slf.get().turn(py)?.by_key(py);
+        let lines = seat.lines(py);
+        drop(seat);
         let lines = lines.bind(py);
-        if let Some(line) = lines.get_item(&key)? {
-            return Ok(line.cast_into::<Line>()?.unbind());
-        }
-        let line = line_of(slf, length, symbol, interval)?;
-        lines.set_item(key, &line)?;
+        let key = (length, symbol, interval).into_pyobject(py)?;
+        let line = match lines.get_item(&key)? {
+            Some(line) => line.cast_into::<Line>()?.unbind(),
+            None => line_of(slf, length, symbol, interval)?,
+        };
+        lines.set_item(&key, &line)?;
+        slf.get().turn(py)?.remember(py, question, &line);
         Ok(line)
     }
 }
@@ -109,15 +112,38 @@ impl StrategyBase {
 }
 
 impl Seat {
-    fn of_length(&self, py: Python<'_>, length: i64) -> Option<Py<Line>> {
-        let mut known = self.by_length.iter();
-        let (_, line) = known.find(|(known, _)| *known == length)?;
+    #[inline]
+    fn recent(&self, py: Python<'_>, question: [Option<&Bound<'_, PyAny>>; 3]) -> Option<Py<Line>> {
+        let mut recent = self.recent.iter();
+        let (_, line) = recent.find(|(known, _)| known.is(question))?;
         Some(line.clone_ref(py))
     }
 
-    fn by_key(&mut self, py: Python<'_>) -> Py<PyDict> {
-        let lines = self.by_key.get_or_insert_with(|| PyDict::new(py).unbind());
+    fn remember(
+        &mut self,
+        py: Python<'_>,
+        question: [Option<&Bound<'_, PyAny>>; 3],
+        line: &Py<Line>,
+    ) {
+        if self.recent.len() < RECENT_MAX {
+            let question = question.map(|part| part.map(|part| part.clone().unbind()));
+            self.recent.push((Question(question), line.clone_ref(py)));
+        }
+    }
+
+    fn lines(&mut self, py: Python<'_>) -> Py<PyDict> {
+        let lines = self.lines.get_or_insert_with(|| PyDict::new(py).unbind());
         lines.clone_ref(py)
+    }
+}
+
+impl Question {
+    #[inline]
+    fn is(&self, question: [Option<&Bound<'_, PyAny>>; 3]) -> bool {
+        self.0
+            .iter()
+            .zip(question)
+            .all(|(known, asked)| known.as_ref().map(Py::as_ptr) == asked.map(Bound::as_ptr))
     }
 }
 

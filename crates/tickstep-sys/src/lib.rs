@@ -528,6 +528,7 @@ unsafe extern "C" {
         result_out: *mut tks_batch_result,
     ) -> tks_status;
 
+    pub fn tks_events_waiting(engine: *const tks_engine) -> u32;
     pub fn tks_events_drain(
         engine: *mut tks_engine,
         events_out: *mut tks_event,

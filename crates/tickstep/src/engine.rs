@@ -353,6 +353,28 @@ impl Engine {
         &self.events
     }
 
+    /// Whether [`Engine::events`] holds any after this sequence; quicker than to look at them, and may
+    /// say so of some that were there before.
+    ///
+    /// ```
+    /// use tickstep::{Config, Engine, Instrument, Order, Side};
+    /// let mut engine = Engine::new(&Config::new(0, vec![Instrument::new(1)]))?;
+    /// assert!(!engine.may_have_events_after(0));
+    /// engine.place(&Order::limit(Side::Buy, 5, 100))?;
+    /// assert!(engine.may_have_events_after(0));
+    /// assert_eq!(engine.events()[0].sequence, 1);
+    /// assert!(!engine.may_have_events_after(1));
+    /// # Ok::<(), tickstep::Error>(())
+    /// ```
+    #[must_use]
+    #[inline]
+    pub fn may_have_events_after(&self, sequence: u64) -> bool {
+        // SAFETY: `raw` is an initialised engine.
+        let waiting = unsafe { sys::tks_events_waiting(self.raw()) };
+        let last = self.events.last();
+        waiting > 0 || last.is_some_and(|event| event.sequence > sequence)
+    }
+
     /// Takes these events out.
     #[must_use]
     pub fn drain_events(&mut self) -> Vec<Event> {
@@ -484,9 +506,11 @@ impl Engine {
         let mut raw = sys::tks_holding::default();
         // SAFETY: `raw` is an initialised engine; the holding is borrowed for the call.
         let status = unsafe { sys::tks_holding_get(self.raw(), instrument, &raw mut raw) };
-        Status::check(status).map_err(|status| {
-            Error::from(status).naming(|status| instrument_fault(status, instrument))
-        })?;
+        if status != sys::TKS_STATUS_OK {
+            Status::check(status).map_err(|status| {
+                Error::from(status).naming(|status| instrument_fault(status, instrument))
+            })?;
+        }
         Ok(Holding {
             time: raw.time,
             tick_index: raw.tick_index,
