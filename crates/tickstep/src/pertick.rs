@@ -10,11 +10,13 @@ use std::ptr;
 
 use tickstep_sys as sys;
 
+use crate::columns::Columns;
 use crate::engine::{Engine, Wake};
 use crate::error::{BatchError, Error, Status};
 use crate::event::{Event, EventKind};
 use crate::feed_set::FeedSet;
-use crate::order::Order;
+use crate::order::{Order, Side};
+use crate::ticks::Tick;
 
 /// Orders, and cancels, that one tick has room for.
 const COMMANDS_MAX: usize = 256;
@@ -216,7 +218,7 @@ impl TickRun {
         let [feed] = feeds.feeds() else {
             panic!("one feed, not {}", feeds.len());
         };
-        let order = Order::market(crate::Side::Buy, 1).raw();
+        let order = Order::market(Side::Buy, 1).raw();
         let mut run = TickRun {
             instrument: feed.instrument(),
             begin: feeds.cursor(0),
@@ -282,6 +284,8 @@ impl TickRun {
             }
             if commands.is_any() {
                 self.act(engine, feeds, &commands)?;
+                // What comes of it at once is shown at the next row.
+                self.look_at(engine, row)?;
                 commands = self.no_commands();
             }
             self.row += 1;
@@ -312,10 +316,7 @@ impl TickRun {
         feeds: &mut FeedSet<'_>,
         row: usize,
     ) -> Result<(), TickStop> {
-        if feeds.cursor(0) <= row {
-            feeds.stop_after_row(0, row, false);
-            engine.step_set(feeds, 0).map_err(TickStop::Refused)?;
-        }
+        advance(engine, feeds, row)?;
         self.look_at(engine, row)
     }
 
@@ -328,6 +329,10 @@ impl TickRun {
         let filled = uncounted.iter().filter(|event| event.is(EventKind::Filled));
         self.fills += filled.count() as u64;
         self.counted = events.len();
+        self.look_now(engine, row)
+    }
+
+    fn look_now(&mut self, engine: &Engine, row: usize) -> Result<(), TickStop> {
         self.look(engine).map_err(|error| self.refused(error, row))
     }
 
@@ -349,25 +354,21 @@ impl TickRun {
         })
     }
 
-    /// Does what was asked for at the present row. What comes of it at once is shown at the next one.
+    /// Does what was asked for at the present row.
     fn act(
         &mut self,
         engine: &mut Engine,
         feeds: &mut FeedSet<'_>,
         commands: &Commands,
     ) -> Result<(), TickStop> {
-        let row = self.row;
-        if feeds.cursor(0) <= row {
-            self.bring_up(engine, feeds, row)?;
-        }
+        advance(engine, feeds, self.row)?;
         let asked = (
             commands.cancel_all != 0,
             (commands.cancel_count as usize).min(COMMANDS_MAX),
             (commands.order_count as usize).min(COMMANDS_MAX),
         );
         self.give(engine, asked)
-            .map_err(|error| self.refused(error, row))?;
-        self.look_at(engine, row)
+            .map_err(|error| self.refused(error, self.row))
     }
 
     fn give(
@@ -386,6 +387,39 @@ impl TickRun {
         }
         Ok(())
     }
+}
+
+/// Lets the kernel take the rows up to this one.
+fn advance(engine: &mut Engine, feeds: &mut FeedSet<'_>, row: usize) -> Result<(), TickStop> {
+    let cursor = feeds.cursor(0);
+    if cursor > row {
+        return Ok(());
+    }
+    let feed = &feeds.feeds()[0];
+    match next_trade(feed.columns(), row, feed.instrument()) {
+        // The usual case after an order: one tick costs less by itself than as a batch.
+        Some(tick) if cursor == row => {
+            let taken = engine.step(&tick);
+            taken.map_err(|error| TickStop::Refused(BatchError::before_start(error)))?;
+            feeds.set_cursor(0, row + 1);
+        }
+        _ => {
+            feeds.stop_after_row(0, row, false);
+            engine.step_set(feeds, 0).map_err(TickStop::Refused)?;
+        }
+    }
+    Ok(())
+}
+
+/// A row as a tick, where it is a trade and no more.
+fn next_trade(columns: &Columns<'_>, row: usize, instrument: u32) -> Option<Tick> {
+    let (None, Some(lots), Some(sides)) = (columns.bid_ticks, columns.qty_lots, columns.side)
+    else {
+        return None;
+    };
+    let (time, price) = (columns.time[row], columns.price_ticks[row]);
+    let side = Side::from_number(sides[row])?;
+    Some(Tick::new(time, price, lots[row], side).instrument(instrument))
 }
 
 /// What a compiled loop and its desk write to each other: whole numbers in these places, then
@@ -460,7 +494,11 @@ impl<'e, 'f> Desk<'e, 'f> {
         self.run.row = row;
         let commands = self.read();
         let answer = match commands {
-            Ok(commands) if commands.is_any() => self.run.act(self.engine, self.feeds, &commands),
+            // Nothing has filled yet: events can wait for the turn that fills.
+            Ok(commands) if commands.is_any() => self
+                .run
+                .act(self.engine, self.feeds, &commands)
+                .and_then(|()| self.run.look_now(self.engine, row)),
             Ok(_) => self.run.bring_up(self.engine, self.feeds, row),
             Err(error) => Err(self.run.refused(error, row)),
         };

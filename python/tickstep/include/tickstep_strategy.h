@@ -1,0 +1,1 @@
+../../../include/tickstep_strategy.h
