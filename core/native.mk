@@ -58,6 +58,7 @@ export PKG_CONFIG_FILE
 install: native-lib ## put header, libraries and pkg-config file into DESTDIR/PREFIX
 	install -d "$(DESTDIR)$(PREFIX)/include" "$(DESTDIR)$(PREFIX)/lib/pkgconfig"
 	install -m 644 include/tickstep.h "$(DESTDIR)$(PREFIX)/include/tickstep.h"
+	install -m 644 include/tickstep_strategy.h "$(DESTDIR)$(PREFIX)/include/tickstep_strategy.h"
 	install -m 644 $(BUILD)/libtickstep.a "$(DESTDIR)$(PREFIX)/lib/libtickstep.a"
 	install -m 755 $(BUILD)/libtickstep.so.0 "$(DESTDIR)$(PREFIX)/lib/libtickstep.so.0"
 	ln -sf libtickstep.so.0 "$(DESTDIR)$(PREFIX)/lib/libtickstep.so"
@@ -149,10 +150,12 @@ $(BUILD)/pure.o: $(KERNEL_SOURCES) $(KERNEL_HEADERS)
 	@$(LD) -r $(BUILD)/pure/*.o -o $@
 
 native-header:
-	@$(GCC) -std=c11 -Wall -Wextra -Wpedantic -Werror -fsyntax-only -x c include/tickstep.h
-	@$(CLANG) -std=c11 -Wall -Wextra -Wpedantic -Werror -fsyntax-only -x c include/tickstep.h
-	@$(CXX) -std=c++11 -Wall -Wextra -Wpedantic -Werror -fsyntax-only -x c++ include/tickstep.h
-	@echo "native: the header is strict C11 and C++11"
+	@for header in include/*.h; do \
+		$(GCC) -std=c11 -Wall -Wextra -Wpedantic -Werror -fsyntax-only -include $$header -x c /dev/null && \
+		$(CLANG) -std=c11 -Wall -Wextra -Wpedantic -Werror -fsyntax-only -include $$header -x c /dev/null && \
+		$(CXX) -std=c++11 -Wall -Wextra -Wpedantic -Werror -fsyntax-only -include $$header -x c++ /dev/null || exit 1; \
+	done
+	@echo "native: the headers are strict C11 and C++11"
 
 # The shared library offers what the header declares, no more and no less.
 native-exports: $(BUILD)/libtickstep.so.0

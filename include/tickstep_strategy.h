@@ -30,29 +30,29 @@ extern "C" {
 /* The tick, and the account after it. */
 typedef struct tks_view {
     uint32_t struct_size;
-    uint32_t side;          /* tks_side of the aggressor */
-    uint64_t row;           /* of the ticks, from 0 */
+    uint32_t side; /* tks_side of the aggressor */
+    uint64_t row;  /* of the ticks, from 0 */
     int64_t time;
     int64_t price_ticks;
     int64_t qty_lots;
-    int64_t position_lots;  /* long above 0 */
+    int64_t position_lots; /* long above 0 */
     int64_t cash_units;
-    uint64_t open_orders;   /* alerts not counted */
-    uint64_t next_order_id; /* id of the first order asked for now; the others follow on */
-    uint64_t event_count;   /* what happened since the call before, … */
+    uint64_t open_orders;    /* alerts not counted */
+    uint64_t next_order_id;  /* id of the first order asked for now; the others follow on */
+    uint64_t event_count;    /* what happened since the call before, … */
     const tks_event *events; /* … in order */
 } tks_view;
 
 /* What the strategy asks for: first cancel_all, then the cancels, then the orders. */
 typedef struct tks_commands {
     uint32_t struct_size;
-    uint32_t capacity;      /* places in each of the two lists */
-    uint32_t order_count;   /* 0 at each call */
+    uint32_t capacity;    /* places in each of the two lists */
+    uint32_t order_count; /* 0 at each call */
     uint32_t cancel_count;
-    uint32_t cancel_all;    /* 1: every open order, alerts not */
+    uint32_t cancel_all; /* 1: every open order, alerts not */
     uint32_t reserved;
     tks_order *orders;
-    uint64_t *cancels;      /* ids; of an order that has ended it does nothing */
+    uint64_t *cancels; /* ids; of an order that has ended it does nothing */
 } tks_commands;
 
 typedef int32_t (*tks_on_tick)(void *state, const tks_view *view, tks_commands *commands);
@@ -64,7 +64,7 @@ static inline tks_order *tks_ask(tks_commands *commands, tks_order_type type, tk
     if (commands->order_count == commands->capacity)
         return NULL;
     tks_order *order = &commands->orders[commands->order_count++];
-    static const tks_order none = {0};
+    static tks_order none; /* all 0, in C and in C++ */
     *order = none;
     order->struct_size = sizeof *order;
     order->type = (uint8_t)type;

@@ -12,6 +12,7 @@ $python -m venv wheel
 wheel/bin/pip install --quiet "$dist"/*.whl
 wheel/bin/tickstep demo --ticks 20000 --out demo-wheel --no-plot
 test -f "$(wheel/bin/python -c 'import tickstep; print(tickstep.get_include())')/tickstep.h"
+test -f "$(wheel/bin/python -c 'import tickstep; print(tickstep.get_include())')/tickstep_strategy.h"
 
 $python -m venv sdist
 sdist/bin/pip install --quiet "$dist"/*.tar.gz

@@ -44,7 +44,7 @@ ROWS = (
     {"data.bars", "data.depth"},
     {"data.load"},
     {"data.store", "data.parquet", "data.writing"},
-    {"strategy", "equity", "trips", "orderlives", "data.fetch", "data.klines"}
+    {"strategy", "native", "equity", "trips", "orderlives", "data.fetch", "data.klines"}
     | {"data.stream", "data.sql", "data.formats"}
     | {"compat.empyrical", "compat.quantstats", "compat.backtesting_py"}
     | {"compat.akquant_metrics", "compat.pyrust_analyzers", "compat.agkernel"},
@@ -65,6 +65,7 @@ ROWS = (
     {"report", "charts", "datacli"},
     {"result"},
     {"alternatives", "settings", "runs"},
+    {"nativerun"},
     {"backtest", "fromcolumns"},
     {"lookahead", "quick"},
     {"compat.names", "compat.given"},

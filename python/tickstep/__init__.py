@@ -85,6 +85,7 @@ if TYPE_CHECKING:
     from tickstep.data.symbols import symbol
     from tickstep.data.tickfile import open_bars, open_ticks
     from tickstep.fromcolumns import from_orders, from_signals
+    from tickstep.native import native as native
 
 __all__ = [
     "EVENT_DTYPE",
@@ -200,7 +201,7 @@ def get_include() -> str:
 
 
 def __getattr__(name: str) -> Any:
-    if name in ("analytics", "data", "quick", "signals"):
+    if name in ("analytics", "data", "native", "quick", "signals"):
         return import_module(f"tickstep.{name}")
     if name not in _LAZY:
         raise AttributeError(f"module 'tickstep' has no attribute {name!r}")
@@ -210,4 +211,4 @@ def __getattr__(name: str) -> Any:
 
 
 def __dir__() -> list[str]:
-    return sorted({*globals(), *_LAZY, "analytics", "data", "signals"})
+    return sorted({*globals(), *_LAZY, "analytics", "data", "native", "signals"})

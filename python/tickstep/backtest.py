@@ -19,6 +19,8 @@ from tickstep.errors import ConfigError, StrategyError
 from tickstep.failures import strategy_error
 from tickstep.functions import from_function
 from tickstep.intervals import interval_length, phase_of
+from tickstep.native import NativeStrategy
+from tickstep.nativerun import run_native
 from tickstep.result import Result
 from tickstep.risk import RiskManager
 from tickstep.scales import Scales
@@ -38,7 +40,7 @@ Runnable = One | Sequence[One]
 
 
 def run(
-    strategy: Runnable,
+    strategy: Runnable | NativeStrategy,
     data: Data | Mapping[str, Data] | Sequence[Data],
     *,
     parameters: Mapping[str, Any] | None = None,
@@ -66,7 +68,8 @@ def run(
     ----------
     strategy : Strategy, a class of it, a function, or a sequence of them
         What to run; several trade one account, each with its own orders and positions. A function is
-        called as `rule(desk, bar)`; see `from_function`.
+        called as `rule(desk, bar)`; see `from_function`. What `ts.native` makes runs outside Python,
+        over the ticks of one instrument.
     data : Ticks or Bars, a mapping of str to them, or a sequence of them
         What to run it over. Several instruments are named by the mapping, or by their own symbols.
     parameters : mapping, optional
@@ -120,13 +123,16 @@ def run(
     4.95
     """
     named = data_by_symbol(data)
+    if isinstance(strategy, NativeStrategy):
+        config = config_for(named, cash, config, settings, bar_fill)
+        refused = {"parameters": parameters, "risk": risk, "progress": progress}
+        ticks = _as_configured(named, config)
+        return run_native(strategy, ticks, config, alternatives=alternatives, refused=refused)
     strategy = _made(strategy, parameters)
     if config is None:
         settings = strategy._settings(CASH_DEFAULT if cash is None else cash, settings) | settings
     config = config_for(named, cash, config, settings, bar_fill)
-    if len(named) == 1:
-        named = dict(zip(config.symbols, named.values(), strict=True))
-    named = {symbol: named[symbol] for symbol in config.symbols}
+    named = _as_configured(named, config)
     again = copier(strategy) if alternatives else None
     if risk is not None and not isinstance(risk, RiskManager):
         raise ConfigError(f"risk {risk!r} is no RiskManager", hint="ts.RiskManager(max_position=5)")
@@ -383,6 +389,13 @@ def _rows_of(data: Data, lot: str, bar_fill: str) -> Ticks | BarTicks:
 
 def _market(data: Data) -> Market:
     return BarsMarket(data) if isinstance(data, Bars) else TicksMarket(data)
+
+
+def _as_configured(named: dict[str, Data], config: EngineConfig) -> dict[str, Data]:
+    """The data in the order of the instruments, the only one by the configured name."""
+    if len(named) == 1:
+        named = dict(zip(config.symbols, named.values(), strict=True))
+    return {symbol: named[symbol] for symbol in config.symbols}
 
 
 def _made(strategy: Runnable, parameters: Mapping[str, Any] | None = None) -> Strategy:

@@ -1,4 +1,4 @@
-"""Strategies that are called at every tick at native speed: compiled by Numba, or in C, Rust or the like.
+"""Strategies called at every tick at native speed: compiled by Numba, or in C, Rust or the like.
 
     @ts.native(state=(0.0,))
     def reverting(state, tick):
@@ -12,10 +12,10 @@
     ts.backtest(reverting, ticks)
 
 The function is compiled into a loop over the columns, so it costs what it does and no more: the kernel
-is called when a tick reaches what an order waits for, or the function asks for something. It is called
-after each tick, with the fills of the tick known, and what it asks for is live from the next tick on: the
-same events as a `Strategy` that does the same in `on_tick`. Everything is whole ticks, lots and money
-units; only `tick.price` is a float.
+is called when a tick reaches what an order waits for, or the function asks for something. It is
+called after each tick, with the fills of the tick known, and what it asks for is live from the next
+tick on: the same events as a `Strategy` that does the same in `on_tick`. Everything is whole ticks,
+lots and money units; only `tick.price` is a float.
 
 `load` takes a function from a shared library; `tickstep_strategy.h` says how to write one.
 """
@@ -27,7 +27,7 @@ from collections.abc import Callable
 from functools import cache
 from pathlib import Path
 from types import ModuleType
-from typing import Any, NamedTuple
+from typing import Any, NamedTuple, overload
 
 import numpy as np
 import numpy.typing as npt
@@ -152,7 +152,9 @@ def limit(lots: int, price_ticks: int, flags: int = 0, oco_group: int = 0, tag: 
     return Command(1, 2, side, 1, flags, abs(lots), price_ticks, 0, 0, 0, oco_group, tag)
 
 
-def stop(lots: int, trigger_ticks: int, flags: int = 0, oco_group: int = 0, tag: int = 0) -> Command:
+def stop(
+    lots: int, trigger_ticks: int, flags: int = 0, oco_group: int = 0, tag: int = 0
+) -> Command:
     """Trade at the market once the price has reached a trigger.
 
     Parameters
@@ -371,6 +373,12 @@ class _Native:
     Command = Command
     NativeTick = NativeTick
 
+    @overload
+    def __call__(self, function: Callable[..., Any], *, state: Any = ...) -> Compiled: ...
+    @overload
+    def __call__(
+        self, function: None = None, *, state: Any = ...
+    ) -> Callable[[Callable[..., Any]], Compiled]: ...
     def __call__(self, function: Callable[..., Any] | None = None, *, state: Any = ()) -> Any:
         """Make a strategy of a function that Numba compiles; needs `pip install 'tickstep[numba]'`.
 
@@ -469,8 +477,6 @@ def _teach(numba: ModuleType, extending: ModuleType) -> None:
     def is_several(kind: Any) -> bool:
         return isinstance(kind, types.UniTuple) and is_command(kind.dtype)
 
-    @extending.overload(_is_asked)
-    @_bare
     def asked(wish: Any) -> Any:
         if isinstance(wish, types.Integer):
             return lambda wish: wish != 0
@@ -491,8 +497,6 @@ def _teach(numba: ModuleType, extending: ModuleType) -> None:
             f"{COMMANDS_MAX} Commands"
         )
 
-    @extending.overload(_put)
-    @_bare
     def put(board: Any, wish: Any) -> Any:
         if isinstance(wish, types.Integer):
 
@@ -522,6 +526,9 @@ def _teach(numba: ModuleType, extending: ModuleType) -> None:
 
         return put_several
 
+    extending.overload(_is_asked)(_bare(asked))
+    extending.overload(_put)(_bare(put))
+
 
 @cache
 def _loop(function: Callable[..., Any]) -> Any:
@@ -534,7 +541,6 @@ def _loop(function: Callable[..., Any]) -> Any:
     decide = numba.njit(function, forceinline=True, error_model="numpy")
     is_asked, put, make_tick = _is_asked, _put, NativeTick
 
-    @numba.njit(nogil=True, error_model="numpy")
     def drive(
         desk: Any, board: Any, columns: Any, scale: Any, first: Any, end: Any, state: Any
     ) -> Any:
@@ -578,7 +584,7 @@ def _loop(function: Callable[..., Any]) -> Any:
             row += 1
         return row, state, False
 
-    return drive
+    return numba.njit(drive, nogil=True, error_model="numpy")
 
 
 class _Module(ModuleType):

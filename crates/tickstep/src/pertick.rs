@@ -187,6 +187,19 @@ pub enum TickStop {
     },
 }
 
+impl std::fmt::Display for TickStop {
+    fn fmt(&self, out: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        match self {
+            TickStop::Refused(error) => error.fmt(out),
+            TickStop::Answer { code, row } => {
+                write!(out, "the strategy answered {code} at row {row}")
+            }
+        }
+    }
+}
+
+impl std::error::Error for TickStop {}
+
 /// How far a strategy of one instrument has come.
 pub struct TickRun {
     instrument: u32,
