@@ -18,7 +18,10 @@ from tickstep.datasource import DataSource
 from tickstep.guards import Guard, alert_prices
 from tickstep.risk import utc_offset_seconds
 from tickstep.runfile import recorded, verify
+from tickstep.scales import Scales
+from tickstep.session import Session, TicksMarket
 from tickstep.sources import StrategySource
+from tickstep.watch import RiskWatch
 
 # Fills at the price, at once and whole, for nothing.
 PLAIN: dict[str, Any] = {
@@ -1056,6 +1059,69 @@ def test_runs_are_the_same_however_rows_are_taken() -> None:
             for skip in (True, False)
         }
         assert len(digests) == 1
+
+
+@pytest.mark.parametrize("seed", range(3))
+def test_losses_of_hedged_futures_whose_prices_go_below_zero(seed: int) -> None:
+    class BothWays(ts.Strategy):
+        def on_start(self) -> None:
+            self.rng = np.random.default_rng(seed)
+            self.every("1m")
+
+        def on_bar(self, bar: ts.Bar) -> None:
+            side = ("BUY", "SELL")[int(self.rng.integers(2))]
+            offset = ("OPEN", "OPEN", "CLOSE")[int(self.rng.integers(3))]
+            qty = int(self.rng.integers(1, 5))
+            self.order(ts.Order("MARKET", side, qty, offset=offset, symbol=bar.symbol))
+
+    data = []
+    for index, symbol in enumerate("AB"):
+        rng = np.random.default_rng(10 * seed + index)
+        price = 20 + rng.integers(-3, 4, 4000).cumsum()
+        time, count = np.arange(4000) * 2000, np.full(4000, 100)
+        side = np.zeros(4000, np.uint8)
+        named: dict[str, Any] = {"symbol": symbol, "allow_negative_prices": True}
+        data.append(ts.Ticks(time, price, count, side, tick_size=1, lot=1, **named))
+    assert min(int(each.price_ticks.min()) for each in data) < 0
+    digests = set()
+    for skip in (True, False):
+        risk = ts.RiskManager(**LOSSES, max_leverage=3, on_breach="flatten", utc_offset="+08:00")
+        settings = PLAIN | {
+            "settle": "mark",
+            "position": "hedge",
+            "multiplier": 10,
+            "taker_fee_per_lot": 1,
+            "allow_negative_prices": True,
+        }
+        result = ts.backtest(BothWays, data, cash=20_000, risk=risk, skip_scan=skip, **settings)
+        seen = [each for each in breaches(result) if each[1] != "max_leverage"]
+        assert seen == first_losses(result)
+        assert seen
+        digests.add(result.digest)
+    assert len(digests) == 1
+
+
+@pytest.mark.parametrize("amount", [700, -700])
+def test_what_is_paid_in_is_no_gain_and_what_is_paid_out_no_loss(amount: int) -> None:
+    prices = [100, 100, 100, 100, 91, 90, 89, 100]
+    engine = ts.Engine(
+        ts.EngineConfig(initial_cash=1000, tick_size=1, lot=1, spread_bps=0, taker_fee=0)
+    )
+    ticks = ticks_of(prices, symbol="ASSET")
+    engine.bind(ticks)
+    scales = Scales.of(engine.config)
+    risk = ts.RiskManager(max_daily_loss=100)
+    watch = RiskWatch(risk, engine, scales, lambda index, time: 100, 1000)
+    script = Script((1000, lambda s: s.buy(10)))
+    markets = {"ASSET": TicksMarket(ticks)}
+    session = Session(script, engine, markets, scales, start_time=1000, watch=watch)
+    session.start()
+    for number, _ in enumerate(prices):
+        engine.advance(1)
+        if number == 2:
+            engine.ledger_post("DEPOSIT" if amount > 0 else "WITHDRAWAL", amount)
+        session.take(engine.drain_events())
+    assert script.breaches == [ts.Breach(7000, "max_daily_loss", 110.0, 100.0, "halt")]
 
 
 # --- Guards. --------------------------------------------------------------------------------------
