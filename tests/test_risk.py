@@ -763,6 +763,9 @@ def test_nothing_of_the_watch_reaches_the_strategy() -> None:
         def on_fill(self, fill: ts.Fill) -> None:
             self.ended.append(self.cancel(1))  # the day's
 
+        def on_order(self, update: ts.OrderUpdate) -> None:
+            assert update.qty > 0
+
     strategy = Deaf()
     risk = ts.RiskManager(max_daily_loss=10**6, max_drawdown="99%", max_leverage=50)
     result = ts.backtest(strategy, walk(2000, 1, spacing=400_000), risk=risk, **PLAIN)
@@ -772,6 +775,42 @@ def test_nothing_of_the_watch_reaches_the_strategy() -> None:
     own = [int(each) for each in alerts["order_id"] if each == 1]
     assert own == [1]
     assert len(alerts) > 2000
+
+
+def test_what_is_closed_is_taken_off_the_strategies_that_hold_it() -> None:
+    class Holds(ts.Strategy):
+        qty = 10
+
+        def on_start(self) -> None:
+            self.told: list[tuple[str, float, float]] = []
+            self.updates: list[str] = []
+            self.broken: list[str] = []
+            self.target(None, self.qty)
+
+        def on_fill(self, fill: ts.Fill) -> None:
+            self.told.append((fill.side, fill.qty, fill.position))
+
+        def on_order(self, update: ts.OrderUpdate) -> None:
+            self.updates.append(update.kind)
+
+        def on_risk(self, breach: ts.Breach) -> None:
+            self.broken.append(breach.limit)
+
+    long, short, more = (Holds(qty=qty) for qty in (10, -4, 3))
+    risk = ts.RiskManager(max_daily_loss=50, max_drawdown="90%", on_breach="flatten")
+    result = ts.backtest(
+        [long, short, more], ticks_of([100, 101, 99, 92, 92, 92]), risk=risk, **PLAIN
+    )
+    assert breaches(result) == [(4000, "max_daily_loss")]
+    assert positions(result) == [10, 6, 9, 0]
+    assert long.told == [("BUY", 10.0, 10.0), ("SELL", 9.0, 1.0)]
+    assert short.told == [("SELL", 4.0, -4.0)]
+    assert more.told == [("BUY", 3.0, 3.0)]
+    assert [each.broken for each in (long, short, more)] == [["max_daily_loss"]] * 3
+    assert [each.updates for each in (long, short, more)] == [["ACCEPTED"]] * 3
+    parts = result.by_strategy()
+    assert parts["position"].to_list() == [10.0, -4.0, 3.0, -9.0]
+    assert parts["strategy"].to_list()[-1] == "(risk)"
 
 
 # --- Random runs, held against a plain count. -----------------------------------------------------

@@ -130,10 +130,26 @@ class Team(Strategy):
             seat.ask_for_own_bars()
 
     def on_fill(self, fill: Fill) -> None:
-        """Count the owner's position and tell it."""
+        """Count the owner's position and tell it; what a risk manager closes, whose it was."""
+        if cast("Session", self._running).owner is None:
+            self._closed(fill)
+            return
         seat = self._seat()
         own = seat.count(fill)
         self.members[seat.number].on_fill(own)
+
+    def _closed(self, fill: Fill) -> None:
+        """Take a fill that nobody ordered off those who hold the position, in their order."""
+        lot = cast("Session", self._running).scale_of(fill.symbol).lot
+        lots, sign = lot.index(fill.qty, "qty", OrderError), 1 if fill.side == "BUY" else -1
+        left = lots
+        for member, seat in zip(self._each(), self._seats, strict=True):
+            part = min(left, max(0, -sign * seat.holding(fill.symbol)[2]))
+            if part > 0:
+                left -= part
+                fee, earned = (each * part / lots for each in (fill.fee, fill.realized_pnl))
+                own = fill._replace(qty=lot.value(part), fee=fee, realized_pnl=earned)
+                member.on_fill(seat.count(own))
 
     def on_stop(self) -> None:
         """Stop each member."""
@@ -141,6 +157,8 @@ class Team(Strategy):
             member.on_stop()
 
     def _on_order(self, update: OrderUpdate) -> None:
+        if cast("Session", self._running).owner is None:  # a risk manager closes a position
+            return
         self.members[self._seat().number].on_order(update)
 
     def _on_alert(self, alert: Alert) -> None:

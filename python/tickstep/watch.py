@@ -38,6 +38,7 @@ from tickstep.ticks import NS_PER_UNIT, Number
 __all__ = ["PriceBefore", "RiskVenue", "RiskWatch"]
 
 FILLED, ALERT, LEDGER = int(EventKind.FILLED), int(EventKind.ALERT), int(EventKind.LEDGER)
+CANCELLED = int(EventKind.CANCELLED)
 PAID_IN = (1, 2)  # entries of the ledger that are no profit: deposits and withdrawals
 SETTLED = 20  # moves money between cash and positions
 PRICE_END = 1 << 48
@@ -143,6 +144,7 @@ class RiskWatch:
         self._day_stop: int | None = None
         self._alerts: dict[int, tuple[int, bool] | None] = {}  # by id: where, or None for the day
         self._waiting: dict[tuple[int, bool], tuple[int, int]] = {}  # price and id
+        self._dropped: set[int] = set()  # alerts whose end was not told of yet
         self._trades: list[_Trade] = []
         self._paid_in = self._earned = 0
         self._closing: dict[tuple[int, int], int] = {}
@@ -191,11 +193,8 @@ class RiskWatch:
         others = []
         for row in rows:
             kind = row[0]
-            if kind == ALERT and row[6] in self._alerts:
-                place = self._alerts.pop(row[6])
-                if place is not None:
-                    self._waiting.pop(place, None)
-                self.is_due = True
+            if row[6] in self._alerts or row[6] in self._dropped:
+                self._note_alert(kind, row[6])
                 continue
             others.append(row)
             if kind == FILLED:
@@ -504,6 +503,16 @@ class RiskWatch:
             told.append(f"risk: {sum(refused.values()):,} orders or amendments refused: {by_limit}")
         return told
 
+    def _note_alert(self, kind: int, order_id: int) -> None:
+        """An event of an alert of the watch: it was accepted, it is dropped, or it tells."""
+        if kind == CANCELLED:
+            self._dropped.discard(order_id)
+        elif kind == ALERT:
+            place = self._alerts.pop(order_id)
+            if place is not None:
+                self._waiting.pop(place, None)
+            self.is_due = True
+
     def _note_fill(self, row: Sequence[int]) -> None:
         index, net = row[2], row[12]
         self._snapshots.pop(index, None)
@@ -697,6 +706,7 @@ class RiskWatch:
             now = abs(price - prices[place[0]]) if away is not None else 0
             if away is None or not away[1] <= 2 * now <= 2 * away[1]:
                 self._venue.cancel_order(order_id)
+                self._dropped.add(order_id)
                 del self._alerts[order_id], self._waiting[place]
         for place, (price, _) in sorted(wanted.items()):
             scale = self._scales.instruments[place[0]]
