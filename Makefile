@@ -16,8 +16,8 @@ include core/native.mk
 help: ## print the verbs
 	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/^([a-z-]+):[^#]*## /  \1\t/' | expand -t 16
 
-demo: $(VENV)/.made-release ## install into .venv and run the demo backtest
-	$(BIN)/tickstep demo
+demo: $(VENV)/.made-release ## install into .venv, run the demo backtest and write its report
+	$(BIN)/tickstep demo --report tickstep-demo/report.html
 
 build: $(VENV)/.made-release ## install the package with its dependencies into .venv
 
@@ -31,7 +31,7 @@ SOURCES := $(shell find core include crates -name '*.[ch]' -o -name '*.rs' -o -n
 	Cargo.lock pyproject.toml
 
 $(VENV)/.made-release: $(BIN)/python $(SOURCES) $(shell find python -name '*.py*' -not -name '*.pyc')
-	$(BIN)/python -m pip install --quiet .
+	$(BIN)/python -m pip install --quiet '.[plot]'
 	touch $@
 
 $(VENV)/.made-tools: $(BIN)/python requirements-dev.txt

@@ -18,7 +18,7 @@ $python -m venv sdist
 sdist/bin/pip install --quiet "$dist"/*.tar.gz
 sdist/bin/tickstep demo --ticks 20000 --out demo-sdist --no-plot
 
-digest() { sed -n 's/.*"digest": "\([0-9a-f]*\)".*/\1/p' "$1/run.json" | head -n 1; }
+digest() { sed -n 's/.*"digest": "\([0-9a-f]*\)".*/\1/p' "$1/run.json" | tail -n 1; }
 test -n "$(digest demo-wheel)"
 test "$(digest demo-wheel)" = "$(digest demo-sdist)"
 echo "dist: wheel and sdist both run, one digest"
