@@ -6,6 +6,7 @@ import hashlib
 import signal
 import threading
 from collections.abc import Callable, Sequence
+from dataclasses import replace
 from decimal import Decimal
 from pathlib import Path
 from typing import Any
@@ -1221,3 +1222,14 @@ def test_a_signal_stops_a_long_batch_between_two_ticks(
     whole = engine_that_looks_at_every_tick()
     whole.step_batch_numpy(ones, ones, ones, sides)
     assert whole.state_hash == engine.state_hash
+
+
+def test_what_is_done_to_a_canonical_configuration_stays_there() -> None:
+    config = ts.EngineConfig(price_band=(1, 2), latency=3)
+    written = config.canonical()
+    again = config.canonical()
+    written["latency"] = "9"
+    written["instruments"][0]["price_band"].append("7")
+    written["instruments"][0]["fill"] = "never"
+    assert config.canonical() == again != written
+    assert replace(config, latency=4).canonical() == again | {"latency": "4"}

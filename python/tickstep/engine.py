@@ -352,6 +352,7 @@ class EngineConfig:
     instruments: Sequence[Instrument] | None = None
     history: int | None = None
     _numbers: dict[str, Any] = field(init=False, repr=False, compare=False)
+    _written: dict[str, Any] | None = field(init=False, repr=False, compare=False, default=None)
 
     def __post_init__(self) -> None:
         if self.instruments is not None:
@@ -380,6 +381,13 @@ class EngineConfig:
         >>> ts.EngineConfig(maker_fee=0.0003).canonical()["instruments"][0]["maker_fee"]
         '0.0003'
         """
+        if self._written is None:
+            object.__setattr__(self, "_written", self._canonical())
+        written: dict[str, Any] = self._written or {}
+        # Callers may change what they get.
+        return {**written, "instruments": [_copied(each) for each in written["instruments"]]}
+
+    def _canonical(self) -> dict[str, Any]:
         numbers = self._numbers
         money = Grid(numbers["money_unit"], "money_unit")
         return {
@@ -704,6 +712,10 @@ def _checked_symbol(symbol: str) -> str:
             f"symbol {symbol!r} must be text that is not empty", hint="Instrument('BTCUSDT')"
         )
     return symbol
+
+
+def _copied(row: Mapping[str, Any]) -> dict[str, Any]:
+    return {name: list(each) if isinstance(each, list) else each for name, each in row.items()}
 
 
 def _canonical_instrument(numbers: Mapping[str, Any], money: Grid) -> dict[str, Any]:
