@@ -30,6 +30,7 @@ SAID = {
     "06_portfolio": ["Momentum", "STOCK0", "old"],
     "07_holdings": ["603998.SSE", "600000.SSE"],
     "08_signals": ["1,000 runs over", "Equity Final"],
+    "09_native": ["the same events: True"],
     "10_risk": ["refused: max_order_qty: 40, at most 30", "broken:  max_daily_loss"],
     "11_reports": ["run.html", "compare.html", "tables/fills.parquet"],
     "12_trust": ["True no difference", "no look-ahead found", "it looks ahead"],
