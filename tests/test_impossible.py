@@ -5,7 +5,9 @@ from __future__ import annotations
 import os
 import subprocess
 import sys
+from collections.abc import Callable
 from concurrent.futures import ProcessPoolExecutor
+from functools import partial
 from multiprocessing import get_context
 from pathlib import Path
 from typing import Any
@@ -312,3 +314,61 @@ def test_the_number_of_processes_changes_nothing(processes: int) -> None:
     with ProcessPoolExecutor(processes, mp_context=get_context("spawn")) as pool:
         found = list(pool.map(digests, range(4)))
     assert found == [digests()] * 4
+
+
+# --- Cost. ----------------------------------------------------------------------------------------
+
+
+class Busy(ts.Strategy):
+    """Trades and rests on every bar, and hears of all of it."""
+
+    def on_start(self) -> None:
+        self.every("1m")
+        self.heard = 0
+
+    def on_bar(self, bar: ts.Bar) -> None:
+        self.target(None, 1 if self.position <= 0 else -1)
+        self.cancel_all()
+        self.buy(1, limit=round(bar.close - 0.05, 2))
+        self.bracket("SELL", 1, take_profit=0.5, stop_loss=bar.close + 1)
+
+    def on_fill(self, fill: ts.Fill) -> None:
+        self.heard += 1
+
+    def on_order(self, update: ts.OrderUpdate) -> None:
+        self.heard += 1
+
+
+def calls_of(work: Callable[[], object]) -> int:
+    """Calls of Python and of native functions: what a run costs, without a clock."""
+    count = 0
+
+    def counted(_frame: object, event: str, _what: object) -> None:
+        nonlocal count
+        count += event in ("call", "c_call")
+
+    sys.setprofile(counted)
+    try:
+        work()
+    finally:
+        sys.setprofile(None)
+    return count
+
+
+@pytest.mark.parametrize("kind", ["ticks", "bars", "team"])
+def test_cost_is_linear_in_events(kind: str) -> None:
+    ticks = sample(60_000)
+    few, many = ticks[:6_000], ticks
+    costs, events = [], []
+    for each in (few, many):
+        data: Any = each if kind != "bars" else each.candles("10s")
+        strategy: Any = [Busy(), Busy()] if kind == "team" else Busy()
+        results: list[ts.Result] = []
+        run = partial(ts.backtest, strategy, data, alternatives=False)
+        costs.append(calls_of(lambda: results.append(run())))  # noqa: B023
+        events.append(len(results[0].events))
+    grown = events[1] / events[0]
+    assert events[0] > 100
+    assert 8 < grown < 13
+    # Ten times the events at most eleven times the calls.
+    assert costs[1] / costs[0] <= grown * 1.1
