@@ -183,6 +183,8 @@ class Market(Protocol):
     def own(self) -> str | None:
         """Interval of bars that the driver hands over; None where alerts find their ends."""
 
+    unasked: str | None  # interval of the bars that are told of where none were asked for
+
     series: dict[str, BarSeries]  # by interval
 
     def watch(self, interval: str | None) -> BarSeries:
@@ -190,12 +192,14 @@ class Market(Protocol):
 
 
 class TicksMarket:
-    """Bars cut out of ticks.
+    """Bars cut out of ticks, or given beside them.
 
     Parameters
     ----------
     ticks : Ticks
         All that the venue will be fed; a bar is told of only when its time is past.
+    bars : Bars, optional
+        What to tell instead of bars cut out of the ticks.
 
     Examples
     --------
@@ -210,8 +214,10 @@ class TicksMarket:
 
     own: str | None = None
 
-    def __init__(self, ticks: Ticks) -> None:
+    def __init__(self, ticks: Ticks, bars: Bars | None = None) -> None:
         self._ticks = ticks
+        self._bars = bars
+        self.unasked = None if bars is None else str(bars.interval)
         self.series: dict[str, BarSeries] = {}
 
     def watch(self, interval: str | None) -> BarSeries:
@@ -230,15 +236,22 @@ class TicksMarket:
         Raises
         ------
         ConfigError
-            When no interval is given: ticks have none of their own.
+            When no interval is given, for ticks have none of their own; or when it is no multiple of
+            that of the bars beside them.
         """
+        interval = self.unasked if interval is None else interval
         if interval is None:
             raise ConfigError(
                 "ticks have no interval of their own", hint='ask in on_start: self.every("1m")'
             )
         if interval not in self.series:
-            self.series[interval] = BarSeries(self._ticks.candles(interval), interval)
+            self.series[interval] = BarSeries(self._cut(interval), interval)
         return self.series[interval]
+
+    def _cut(self, interval: str) -> Bars:
+        if self._bars is None:
+            return self._ticks.candles(interval)
+        return self._bars if interval == self.unasked else self._bars.resample(interval)
 
 
 class BarsMarket:
@@ -253,6 +266,7 @@ class BarsMarket:
     def __init__(self, bars: Bars) -> None:
         self._bars = bars
         self.own: str | None = str(bars.interval)
+        self.unasked: str | None = self.own
         self.series: dict[str, BarSeries] = {}
 
     def watch(self, interval: str | None) -> BarSeries:
@@ -452,10 +466,10 @@ class Session:
         if self._watch is not None:
             self._watch.start()
         self.strategy.on_start()
+        for symbol, market in self._markets.items():
+            if market.unasked is not None and not market.series:
+                self.every(market.unasked, symbol)
         self._is_running = True
-        for market in self._markets.values():
-            if market.own is not None and not market.series:
-                market.watch(None)
 
     def take(self, events: Events) -> None:
         """Call the strategy for each event that concerns it, in their order.
@@ -570,8 +584,9 @@ class Session:
         """The bars that are over."""
         symbol = self._targets.named(symbol)
         market = self._markets[symbol]
-        if market.own is not None and not market.series and interval in (None, market.own):
-            market.watch(None)
+        is_unasked = market.unasked is not None and interval in (None, market.unasked)
+        if is_unasked and not market.series:
+            self.every(str(market.unasked), symbol)
         series = market.series
         if interval is None and len(series) == 1:
             (only,) = series.values()

@@ -13,7 +13,7 @@ from tickstep.errors import ConfigError, DataError, nearest
 from tickstep.intervals import interval_length
 from tickstep.ticks import Number, Ticks
 
-__all__ = ["Data", "config_for", "data_by_symbol"]
+__all__ = ["Data", "config_for", "data_by_symbol", "ticks_at_hand"]
 
 Data = Ticks | Bars
 
@@ -75,6 +75,50 @@ def data_by_symbol(data: Data | Mapping[str, Data] | Sequence[Data]) -> dict[str
     if not named:
         raise DataError("there are no data to run over", hint="give Ticks or Bars")
     return named
+
+
+def ticks_at_hand(
+    bars: Mapping[str, Data], ticks: Ticks | Mapping[str, Ticks] | Sequence[Ticks]
+) -> dict[str, Data]:
+    """Take the ticks that bars are to be traded on, and check that they are of the same time.
+
+    Parameters
+    ----------
+    bars : mapping of str to Bars
+        What the strategy is told of.
+    ticks : Ticks, a mapping of str to them, or a sequence of them
+        Those of each instrument; one alone needs no symbol.
+
+    Returns
+    -------
+    dict of str to Ticks
+        In the order of the bars.
+
+    Raises
+    ------
+    DataError
+        When there are no bars, or an instrument has no ticks, or they begin later or end earlier than
+        the bars.
+    """
+    given = data_by_symbol(ticks)
+    if len(bars) == len(given) == 1:
+        given = dict(zip(bars, given.values(), strict=True))
+    found: dict[str, Data] = {}
+    for symbol, each in bars.items():
+        own = given.get(symbol)
+        if not isinstance(each, Bars) or not isinstance(own, Ticks):
+            raise DataError(
+                f"{symbol} has no bars with ticks beside them",
+                hint="give Bars as the data, and Ticks of the same instruments as ticks",
+            )
+        if own.time[0] >= each.end_time[0] or own.time[-1] < each.time[-1]:
+            raise DataError(
+                f"the ticks of {symbol} are from {own.datetimes[0]} to {own.datetimes[-1]}, its bars "
+                f"from {each.datetimes[0]} on to {each.datetimes[-1]}",
+                hint="cut the bars to the time of the ticks: bars.between(...)",
+            )
+        found[symbol] = own
+    return found
 
 
 def config_for(
