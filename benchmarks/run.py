@@ -25,6 +25,7 @@ from bench_analytics import analytics_rows
 from bench_files import file_rows
 from bench_portfolio import FEW, portfolio_rows
 from bench_readers import reader_rows
+from bench_styles import style_rows
 from measuring import compared
 from tickstep import _kernel
 from tickstep.pictures import overview_of
@@ -58,6 +59,7 @@ def main() -> None:
         rows += analytics_rows(count, options.pairs)
     rows += file_rows(options.rows * 10, options.pairs)
     rows += portfolio_rows(max(FEW, options.rows // 2_500), options.pairs)
+    rows += style_rows(options.rows // 2, options.pairs)
     rows.append(picture_row(data["walk"], options.pairs))
     rows.append(memory_row(data["walk"]))
     write(options.out, rows)

@@ -332,6 +332,8 @@ def test_what_no_native_strategy_can_do_is_refused(tmp_path: Path) -> None:
         ts.backtest(strategy, bars)
     with pytest.raises(ts.ConfigError, match="ticks of one instrument"):
         ts.backtest(strategy, {"A": walk(1), "B": walk(2)})
+    with pytest.raises(ts.ConfigError, match="is one of several"):
+        ts.backtest([strategy, Mean], walk(1))
     with pytest.raises(ts.ConfigError, match="parameters is given"):
         ts.backtest(strategy, walk(1), parameters={"fast": 5})
     with pytest.raises(ts.ConfigError, match="has no function 'other'"):

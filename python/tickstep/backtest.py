@@ -406,6 +406,10 @@ def _made(strategy: Runnable, parameters: Mapping[str, Any] | None = None) -> St
                 hint="give instances: [One(fast=5), Two()]",
             )
         return Team([_made(each) for each in strategy])
+    if isinstance(strategy, NativeStrategy):
+        raise ConfigError(
+            f"{strategy!r} is one of several", hint="a native strategy has an account of its own"
+        )
     if callable(strategy) and not isinstance(strategy, type | Strategy):
         strategy = from_function(strategy)
     if isinstance(strategy, Strategy) and parameters is not None:

@@ -1,12 +1,11 @@
 //! Where moving averages cross, for many pairs of windows at once, exactly.
 //!
-//! Rows are taken in tiles. Of a tile the mean of each window is found once, from running sums of whole
+//! Rows are taken in tiles. Of a tile the sum of each window is found once, from running sums of whole
 //! numbers, and then compared for each pair: 64 rows make a word of bits, and only where the word differs
 //! from itself one row before is there anything to write down.
 //!
-//! A mean is the nearest float to an exact quotient, so order is kept. Two quotients that differ do so by
-//! 1 / (fast · slow) at least, which the floats show as long as price · fast · slow is below 2^51: else
-//! the pair is compared by products of whole numbers.
+//! One mean is above another where sum · slow is above sum · fast. Floats hold these products exactly as
+//! long as price · fast · slow is below 2^51: else the pair is compared in whole numbers.
 
 use crate::signals::signal;
 
@@ -52,14 +51,14 @@ pub fn sma_crossings(prices: &[i64], pairs: &[Windows]) -> Vec<Crossings> {
         .iter()
         .map(|pair| Pair::new(*pair, (place(pair.0), place(pair.1)), fits(pair)))
         .collect();
-    let mut means = vec![[0.0; TILE]; windows.len()];
+    let mut tile = vec![[0.0; TILE]; windows.len()];
     for start in (0..prices.len()).step_by(TILE) {
         let rows = TILE.min(prices.len() - start);
-        for (window, means) in windows.iter().zip(&mut means) {
-            fill_means(&sums, *window, start, &mut means[..rows]);
+        for (window, found) in windows.iter().zip(&mut tile) {
+            fill_sums(&sums, *window, start, &mut found[..rows]);
         }
         for pair in &mut pairs {
-            pair.take(&sums, &means, start, rows);
+            pair.take(&sums, &tile, start, rows);
         }
     }
     pairs.into_iter().map(|pair| pair.found).collect()
@@ -77,12 +76,16 @@ fn running_sums(prices: &[i64]) -> Vec<i64> {
     sums
 }
 
-/// Means of the windows that end with the rows from `start` on; 0 where there is none.
-fn fill_means(sums: &[i64], window: usize, start: usize, means: &mut [f64]) {
-    let missing = (window - 1).saturating_sub(start).min(means.len());
-    means[..missing].fill(0.0);
+/// A float whose last bit counts ones: whole numbers added to its bits are added to it.
+const ONES: f64 = 6_755_399_441_055_744.0;
+
+/// Sums of the windows that end with the rows from `start` on; 0 where there is none. They are whole
+/// where they are within 2^51, and nobody asks for the others.
+fn fill_sums(sums: &[i64], window: usize, start: usize, found: &mut [f64]) {
+    let missing = (window - 1).saturating_sub(start).min(found.len());
+    found[..missing].fill(0.0);
     let first = start + missing;
-    let rows = means.len() - missing;
+    let rows = found.len() - missing;
     if rows == 0 {
         return;
     }
@@ -90,44 +93,45 @@ fn fill_means(sums: &[i64], window: usize, start: usize, means: &mut [f64]) {
         &sums[first + 1..][..rows],
         &sums[first + 1 - window..][..rows],
     );
-    let width = window as f64;
-    for ((mean, end), begin) in means[missing..].iter_mut().zip(ends).zip(begins) {
-        *mean = end.wrapping_sub(*begin) as f64 / width;
+    for ((sum, end), begin) in found[missing..].iter_mut().zip(ends).zip(begins) {
+        let whole = end.wrapping_sub(*begin) as u64;
+        *sum = f64::from_bits(ONES.to_bits().wrapping_add(whole)) - ONES;
     }
 }
 
 struct Pair {
     windows: Windows,
-    /// Where their means are.
+    /// Where their sums are.
     places: (usize, usize),
-    has_exact_means: bool,
+    is_exact: bool,
     /// Whether the fast mean was above after the last row; none before the first with both.
     was_above: Option<bool>,
     found: Crossings,
 }
 
 impl Pair {
-    fn new(windows: Windows, places: (usize, usize), has_exact_means: bool) -> Pair {
+    fn new(windows: Windows, places: (usize, usize), is_exact: bool) -> Pair {
         Pair {
             windows,
             places,
-            has_exact_means,
+            is_exact,
             was_above: None,
             found: Crossings::default(),
         }
     }
 
-    fn take(&mut self, sums: &[i64], means: &[[f64; TILE]], start: usize, rows: usize) {
+    fn take(&mut self, sums: &[i64], tile: &[[f64; TILE]], start: usize, rows: usize) {
         let begin = self.windows.0.max(self.windows.1) - 1;
-        let (fast, slow) = (&means[self.places.0], &means[self.places.1]);
+        let (fast, slow) = (&tile[self.places.0], &tile[self.places.1]);
+        let scales = (self.windows.1 as f64, self.windows.0 as f64);
         for word in (0..rows).step_by(WORD) {
             let row = start + word;
             let end = (rows - word).min(WORD);
             if row + end <= begin {
                 continue;
             }
-            let bits = if self.has_exact_means {
-                above(&fast[word..], &slow[word..])
+            let bits = if self.is_exact {
+                above(&fast[word..], &slow[word..], scales)
             } else {
                 self.above_exactly(sums, row, end, begin)
             };
@@ -170,11 +174,11 @@ impl Pair {
     }
 }
 
-/// Which of the next rows have the first mean above the second.
+/// Which of the next rows have the first sum above the second, each scaled.
 #[cfg(target_arch = "x86_64")]
 #[inline]
-fn above(fast: &[f64], slow: &[f64]) -> u64 {
-    use std::arch::x86_64::{_mm_cmpgt_pd, _mm_loadu_pd, _mm_movemask_pd};
+fn above(fast: &[f64], slow: &[f64], scales: (f64, f64)) -> u64 {
+    use std::arch::x86_64::{_mm_cmpgt_pd, _mm_loadu_pd, _mm_movemask_pd, _mm_mul_pd, _mm_set1_pd};
     let (fast, slow) = (&fast[..WORD], &slow[..WORD]);
     let mut bits = 0;
     for place in (0..WORD).step_by(2) {
@@ -182,6 +186,8 @@ fn above(fast: &[f64], slow: &[f64]) -> u64 {
         let pair = unsafe {
             let fast = _mm_loadu_pd(fast.as_ptr().add(place));
             let slow = _mm_loadu_pd(slow.as_ptr().add(place));
+            let fast = _mm_mul_pd(fast, _mm_set1_pd(scales.0));
+            let slow = _mm_mul_pd(slow, _mm_set1_pd(scales.1));
             _mm_movemask_pd(_mm_cmpgt_pd(fast, slow))
         };
         bits |= (pair as u64) << place;
@@ -189,12 +195,12 @@ fn above(fast: &[f64], slow: &[f64]) -> u64 {
     bits
 }
 
-/// Which of the next rows have the first mean above the second.
+/// Which of the next rows have the first sum above the second, each scaled.
 #[cfg(not(target_arch = "x86_64"))]
-fn above(fast: &[f64], slow: &[f64]) -> u64 {
+fn above(fast: &[f64], slow: &[f64], scales: (f64, f64)) -> u64 {
     let pairs = fast[..WORD].iter().zip(&slow[..WORD]);
     (0..).zip(pairs).fold(0, |bits, (place, (fast, slow))| {
-        bits | u64::from(fast > slow) << place
+        bits | u64::from(fast * scales.0 > slow * scales.1) << place
     })
 }
 
