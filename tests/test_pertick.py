@@ -247,6 +247,26 @@ def test_prices_are_floats_as_elsewhere_and_slices_begin_at_0() -> None:
     assert ts.backtest(ts.native(check), ticks, **FREE).stats["Orders"] == 0
 
 
+def test_quotes_are_traded_at(tmp_path: Path) -> None:
+    plain = walk(7)
+    ticks = ts.Ticks.from_arrays(
+        plain.time,
+        plain.price_ticks,
+        plain.qty_lots,
+        plain.side,
+        bids=plain.price_ticks - 2,
+        asks=plain.price_ticks + 1,
+        tick_size=1,
+        lot=1,
+    )
+    told = ts.backtest(Ladder, ticks, **FREE)
+    assert told.event_digest != ts.backtest(Ladder, plain, **FREE).event_digest
+    in_c = ts.native.load(compiled(LADDER, tmp_path), state=bytes(16))
+    assert ts.backtest(in_c, ticks, **FREE).event_digest == told.event_digest
+    in_numba = ts.native(ladder, state=0)
+    assert ts.backtest(in_numba, ticks, **FREE).event_digest == told.event_digest
+
+
 def test_each_run_begins_with_the_state_given(tmp_path: Path) -> None:
     def once(state: Any, tick: NativeTick) -> Any:
         state[0] += 1
