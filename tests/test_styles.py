@@ -83,6 +83,17 @@ class PricedCrossing(ts.Strategy):
             self.sell(QTY, limit=bar.close - BEYOND)
 
 
+class TaggedCrossing(ts.Strategy):
+    """The same with the tags of columns of signals: 1 in, 2 out."""
+
+    def on_bar(self, bar: ts.Bar) -> None:
+        fast, slow = self.sma(FAST), self.sma(SLOW)
+        if fast > slow and self.position == 0:
+            self.buy(QTY, tag=1)
+        elif fast < slow and self.position > 0:
+            self.sell(QTY, tag=2)
+
+
 def crossing(desk: ts.Strategy, bar: ts.Bar, *, fast: int = FAST, slow: int = SLOW) -> None:
     if desk.sma(fast) > desk.sma(slow) and desk.position == 0:
         desk.buy(QTY)
@@ -190,10 +201,48 @@ def by_script(bars: ts.Bars) -> ts.Result:
         return joinquant.run_file(file, bars, starting_cash=CASH, **SETTINGS)
 
 
+def by_signals(bars: ts.Bars) -> ts.Result:
+    """The rule as columns: in where the fast mean is above the slow one, out where it is below."""
+    fast, slow = (rolling(bars.close, length) for length in (FAST, SLOW))
+    found = ts.from_signals(
+        bars,
+        fast > slow,
+        fast < slow,
+        size=QTY,
+        cash=CASH,
+        maker_fee=FEE,
+        taker_fee=FEE,
+        **SETTINGS,
+    )
+    assert isinstance(found, ts.Result)
+    return found
+
+
+def by_orders(bars: ts.Bars) -> ts.Result:
+    """What the rule trades is known once it is known when it is in: a size for each row."""
+    fast, slow = (rolling(bars.close, length) for length in (FAST, SLOW))
+    size, is_in = np.zeros(len(bars)), False
+    for row in np.flatnonzero((fast > slow) | (fast < slow)):
+        if is_in != (fast[row] > slow[row]):
+            is_in = not is_in
+            size[row] = QTY if is_in else -QTY
+    found = ts.from_orders(bars, size, cash=CASH, maker_fee=FEE, taker_fee=FEE, **SETTINGS)
+    assert isinstance(found, ts.Result)
+    return found
+
+
+def rolling(values: Any, length: int) -> Any:
+    """Means of whole numbers, exact; none before there are enough."""
+    sums = np.concatenate([[0.0], np.cumsum(values)])
+    return np.concatenate([np.full(length - 1, np.nan), (sums[length:] - sums[:-length]) / length])
+
+
 # Name, how it runs, and the class that places the same kind of orders.
 Style = Callable[[ts.Bars], ts.Result]
 STYLES: dict[str, tuple[Style, type[ts.Strategy]]] = {
     "function": (partial(by_function, crossing), Crossing),
+    "signals": (by_signals, TaggedCrossing),
+    "orders": (by_orders, Crossing),
     "pyrust-bt": (by_actions, Crossing),
     "AKQuant": (by_verbs, Crossing),
     "JoinQuant": (by_script, Crossing),
@@ -203,7 +252,7 @@ STYLES: dict[str, tuple[Style, type[ts.Strategy]]] = {
 
 @pytest.fixture(scope="module")
 def expected() -> dict[type[ts.Strategy], ts.Result]:
-    return {kind: by_class(kind, BARS) for kind in (Crossing, PricedCrossing)}
+    return {kind: by_class(kind, BARS) for kind in (Crossing, PricedCrossing, TaggedCrossing)}
 
 
 def test_the_rule_trades(expected: dict[type[ts.Strategy], ts.Result]) -> None:
