@@ -121,7 +121,7 @@ class OnAlerts(ts.Strategy):
     def on_start(self) -> None:
         self.at(self.now)
 
-    def on_time(self, time: int) -> None:
+    def on_timer(self, time: int) -> None:
         self.wait()
 
     def on_alert(self, alert: ts.Alert) -> None:

@@ -20,7 +20,7 @@ class Levels(ts.Strategy):
         self.at(self.now)
         self.sessions(ts.calendar("24/7"))
 
-    def on_time(self, time: int) -> None:
+    def on_timer(self, time: int) -> None:
         """Set the first two alerts."""
         self.wait()
 

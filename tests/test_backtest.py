@@ -55,7 +55,7 @@ class Everything(ts.Strategy):
         self.at(self.now)
         self.buy(self.qty, limit=99.5)
 
-    def on_time(self, time: int) -> None:
+    def on_timer(self, time: int) -> None:
         price = self.last_price
         assert price is not None
         if time > SAMPLE.time[0]:
@@ -293,7 +293,7 @@ class Told(ts.Strategy):
     def on_alert(self, alert: Alert) -> None:
         self.told.append(("alert", self.now, alert.price))
 
-    def on_time(self, time: int) -> None:
+    def on_timer(self, time: int) -> None:
         self.told.append(("time", self.now, time))
 
     def on_stop(self) -> None:
@@ -392,7 +392,7 @@ def test_price_alert_takes_the_side_where_the_price_is_not() -> None:
             super().on_start()
             self.at(0)
 
-        def on_time(self, time: int) -> None:
+        def on_timer(self, time: int) -> None:
             self.alert_price(12)
             self.alert_price(8)
 
@@ -424,7 +424,7 @@ def test_alerts_are_not_among_the_open_orders() -> None:
             order_id = self.buy(1, limit=5)
             assert [order.order_id for order in self.open_orders] == [order_id]
 
-        def on_time(self, time: int) -> None:
+        def on_timer(self, time: int) -> None:
             self.cancel_all()
             assert self.open_orders == []
 
@@ -438,7 +438,7 @@ def test_close_and_account_at_hand() -> None:
             self.buy(3)
             self.at(1000)
 
-        def on_time(self, time: int) -> None:
+        def on_timer(self, time: int) -> None:
             assert (self.position, self.cash, self.equity) == (3, 70, 103)
             assert self.last_price == 11
             self.close()
@@ -717,7 +717,7 @@ def test_orders_are_live_from_a_strictly_later_time() -> None:
         def on_start(self) -> None:
             self.at(1)
 
-        def on_time(self, time: int) -> None:
+        def on_timer(self, time: int) -> None:
             self.buy(1)
 
     columns = ([0, 1, 1, 1, 2], [5.0, 6.0, 7.0, 8.0, 9.0], [1.0] * 5, [0] * 5)

@@ -383,7 +383,7 @@ def test_ctrl_c_while_verifying_is_no_difference(shell: Shell) -> None:
         "class Stops(ts.Strategy):\n"
         "    def on_start(self):\n"
         "        self.at('2024-01-01T01:00')\n"
-        "    def on_time(self, time):\n"
+        "    def on_timer(self, time):\n"
         "        if Path('run').exists():\n"
         "            raise KeyboardInterrupt\n",
         encoding="utf-8",
@@ -524,7 +524,7 @@ def test_ctrl_c_shows_what_is_done_and_writes_nothing(shell: Shell) -> None:
         "class Stops(ts.Strategy):\n"
         "    def on_start(self):\n"
         "        self.at('2024-01-01T01:00')\n"
-        "    def on_time(self, time):\n"
+        "    def on_timer(self, time):\n"
         "        raise KeyboardInterrupt\n",
         encoding="utf-8",
     )

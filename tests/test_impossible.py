@@ -54,7 +54,7 @@ class Dice(ts.Strategy):
         self.every("10s")
         self.at(self.now)
 
-    def on_time(self, time: int) -> None:
+    def on_timer(self, time: int) -> None:
         self.act()
         self.at(time + int(self.rng.integers(1, 60_000)))
 

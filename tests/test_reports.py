@@ -63,7 +63,7 @@ class Interrupted(ts.Strategy):
         self.buy(1)
         self.at(sample(500).time[-1])
 
-    def on_time(self, time: int) -> None:
+    def on_timer(self, time: int) -> None:
         raise KeyboardInterrupt
 
 

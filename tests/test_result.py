@@ -251,7 +251,7 @@ class Busy(ts.Strategy):
         self.at(self.now)
         self.fills = 0
 
-    def on_time(self, time: int) -> None:
+    def on_timer(self, time: int) -> None:
         price = self.last_price
         assert price is not None
         self.buy(5, limit=price - 0.1)
@@ -439,7 +439,7 @@ def test_what_did_not_trade_costs_opportunity() -> None:
         def on_start(self) -> None:
             self.at(1000)
 
-        def on_time(self, time: int) -> None:
+        def on_timer(self, time: int) -> None:
             self.buy(3, limit=5)
 
     ticks = ts.Ticks.from_arrays(

@@ -73,7 +73,7 @@ class Script(ts.Strategy):
             else:
                 act(self)
 
-    def on_time(self, time: int) -> None:
+    def on_timer(self, time: int) -> None:
         self.woken.append(time)
         self.acts[time](self)
 
@@ -754,7 +754,7 @@ def test_nothing_of_the_watch_reaches_the_strategy() -> None:
             self.target(None, 5 if bar.close > bar.open else -5)
             self.heard += [each for each in self.open_orders if each.qty == 0]
 
-        def on_time(self, time: int) -> None:
+        def on_timer(self, time: int) -> None:
             self.heard.append(time)
 
         def on_alert(self, alert: ts.Alert) -> None:

@@ -51,7 +51,7 @@ class Ladder(ts.Strategy):
         self.updates: list[Any] = []
         self.at(MINUTE)
 
-    def on_time(self, time: int) -> None:
+    def on_timer(self, time: int) -> None:
         self.place_both()
 
     def on_fill(self, fill: ts.Fill) -> None:
@@ -143,7 +143,7 @@ def test_alerts_sessions_ticks_and_brackets_have_their_owner() -> None:
         def on_alert(self, alert: ts.Alert) -> None:
             self.told.append(("alert", alert.price))
 
-        def on_time(self, time: int) -> None:
+        def on_timer(self, time: int) -> None:
             self.told.append(("time", self.position, len(self.open_orders)))
 
         def on_session(self, session: ts.SessionUpdate) -> None:

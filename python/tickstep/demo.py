@@ -56,7 +56,7 @@ class Grid(Strategy):
         """Wait for the first tick: it tells where the market is."""
         self.at(self.now)
 
-    def on_time(self, time: int) -> None:
+    def on_timer(self, time: int) -> None:
         """Place the levels around the first price."""
         centre = self.last_price
         assert centre is not None, "times come with ticks"

@@ -61,7 +61,7 @@ class Execution:
     >>> class Once(ts.Strategy):
     ...     def on_start(self):
     ...         self.at(1)
-    ...     def on_time(self, time):
+    ...     def on_timer(self, time):
     ...         self.buy(1)
     >>> ticks = ts.Ticks.from_arrays(
     ...     [1, 2, 3000], [50.0, 51.0, 55.0], [1.0, 1.0, 1.0], [0, 0, 0], tick_size=1, lot=1)

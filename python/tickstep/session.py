@@ -836,7 +836,7 @@ class Session:
             assert wait.calendar is not None, "what a session is of"
             self._tell_sessions(wait.calendar, wait.session)
         elif wait.time is not None:
-            self.strategy.on_time(wait.time)
+            self.strategy.on_timer(wait.time)
         else:
             price = scale.tick.value(event.price_ticks)
             self.strategy.on_alert(Alert(event.time, scale.symbol, event.order_id, price))

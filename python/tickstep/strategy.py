@@ -277,7 +277,7 @@ class Strategy(StrategyBase):
     def on_alert(self, alert: Alert) -> None:
         """Act on a price that `alert_price` asked for."""
 
-    def on_time(self, time: int) -> None:
+    def on_timer(self, time: int) -> None:
         """Act at a time that `at` asked for; `time` is the one asked for, `now` that of the tick."""
 
     def on_session(self, session: SessionUpdate) -> None:
@@ -315,7 +315,7 @@ class Strategy(StrategyBase):
         self._running.every(interval, symbol)
 
     def at(self, time: Time) -> int:
-        """Ask for one call of `on_time` on the first tick at or after a time.
+        """Ask for one call of `on_timer` on the first tick at or after a time.
 
         Parameters
         ----------

@@ -26,7 +26,7 @@ from tickstep.ticks import Number
 
 __all__ = ["Team"]
 
-BY_OWNER = ("on_order", "on_alert", "on_time", "on_session")
+BY_OWNER = ("on_order", "on_alert", "on_timer", "on_session")
 OF_ALL = ("on_tick", "on_risk")
 
 
@@ -164,8 +164,8 @@ class Team(Strategy):
     def _on_alert(self, alert: Alert) -> None:
         self.members[self._seat().number].on_alert(alert)
 
-    def _on_time(self, time: int) -> None:
-        self.members[self._seat().number].on_time(time)
+    def _on_timer(self, time: int) -> None:
+        self.members[self._seat().number].on_timer(time)
 
     def _on_session(self, session: SessionUpdate) -> None:
         self.members[self._seat().number].on_session(session)

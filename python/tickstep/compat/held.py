@@ -319,7 +319,7 @@ class Held(Strategy):
         self._timers.once.append((moment, call))
         self._set_timer(self.now)
 
-    def on_time(self, time: int) -> None:
+    def on_timer(self, time: int) -> None:
         timers = self._timers
         timers.waiting = None
         due = [each for each in self._due(time - 1) if each[0] <= self.now]
