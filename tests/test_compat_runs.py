@@ -20,7 +20,6 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 import tickstep as ts
-from tickstep.barticks import BarTicks
 from tickstep.compat import agkernel, akquant, backtesting_py, pyrust_bt
 
 SLOW = 30
@@ -166,35 +165,25 @@ def theirs(signals: list[int], commission: float) -> tuple[Any, Any]:
         return run.run(), frame
 
 
+class Crosses(ts.Strategy):
+    """Turns around where it is told to, and is called as anybody's strategy is."""
+
+    def __init__(self, signals: list[int]) -> None:
+        super().__init__()
+        self.signals = iter(signals)
+
+    def on_bar(self, bar: ts.Bar) -> None:
+        signal = next(self.signals)
+        if signal:
+            self.target(bar.symbol, signal * SHARES)
+
+
 def ours(signals: list[int], frame: Any, commission: float) -> ts.Result:
     """What was decided at a close trades at the next open."""
-    opens, highs, lows, closes, volumes = (
-        frame[name].to_numpy() for name in ("Open", "High", "Low", "Close", "Volume")
+    bars = ts.Bars.from_frame(frame, interval="1d", tick_size=0.01, lot=1, symbol="GOOG")
+    return ts.backtest(
+        Crosses(signals), bars, cash=100_000, taker_fee=commission, spread_bps=0, quantity="full"
     )
-    bars = ts.Bars.from_arrays(
-        frame.index.to_numpy(), opens, highs, lows, closes, volumes,
-        interval="1d", tick_size=0.01, lot=1, symbol="GOOG",
-    )  # fmt: skip
-    rows = BarTicks(bars)
-    engine = ts.Engine(
-        ts.EngineConfig(
-            initial_cash=100_000, tick_size=0.01, lot=1, spread_bps=0, taker_fee=commission,
-            instruments=[ts.Instrument("GOOG")],
-        )
-    )  # fmt: skip
-    engine.bind({"GOOG": rows})
-    held = 0
-    for signal in signals:
-        engine.advance(2)
-        if signal:
-            engine.place_order(
-                ts.Order("MARKET", "BUY" if signal > 0 else "SELL", SHARES + abs(held))
-            )
-            held = signal * SHARES
-    return ts.Result(
-        strategy="Script", parameters={}, config=engine.config, data={"GOOG": rows},
-        events=engine.events, event_digest=engine.digest,
-    )  # fmt: skip
 
 
 @pytest.mark.parametrize("commission", [0, 0.002])
