@@ -465,3 +465,22 @@ def test_months_end_where_they_end(bar_fill: str) -> None:
     strategy = Teller()
     ts.backtest(strategy, bars, bar_fill=bar_fill)
     assert strategy.told == [(0, 31 * day), (31 * day, 59 * day), (59 * day, 90 * day)]
+
+
+@pytest.mark.parametrize("bar_fill", ["next_open", "close", "path"])
+def test_longer_bars_end_where_minutes_are_missing(bar_fill: str) -> None:
+    class Five(ts.Strategy):
+        def on_start(self) -> None:
+            self.every("5m")
+            self.told: list[tuple[int, float, float]] = []
+
+        def on_bar(self, bar: ts.Bar) -> None:
+            self.told.append((bar.start // 60_000, bar.close, bar.volume))
+
+    # The fifth minute of the first five has no trades, nor have the second five any.
+    minutes = np.array([0, 1, 2, 3, 10, 11, 12, 13, 14, 15])
+    one = np.arange(10, 20)
+    bars = ts.Bars(minutes * 60_000, one, one, one, one, one, tick_size=1, lot=1, interval="1m")
+    strategy = Five()
+    ts.backtest(strategy, bars, bar_fill=bar_fill)
+    assert strategy.told == [(0, 13.0, 46.0), (10, 18.0, 80.0)]

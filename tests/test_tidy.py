@@ -65,8 +65,10 @@ ROWS = (
     {"report", "charts", "datacli"},
     {"result"},
     {"alternatives", "settings", "runs"},
-    {"nativerun"},
-    {"backtest", "fromcolumns"},
+    {"nativerun", "window"},
+    {"replay"},
+    {"plans"},
+    {"backtest", "fromcolumns", "running"},
     {"lookahead", "quick"},
     {"compat.names", "compat.given"},
     {"compat.held"},
@@ -177,6 +179,9 @@ NO_FILES_OR_CLOCKS = {
     "strategy",
     "functions",
     "session",
+    "window",
+    "replay",
+    "plans",
     "backtest",
 }
 BANNED = {"datetime.now", "time.time", "random.", "open(", "threading", "asyncio"}

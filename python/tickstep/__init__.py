@@ -61,6 +61,7 @@ from tickstep.portfolio import Holdings, HoldWeights, Portfolio
 from tickstep.reports import report
 from tickstep.result import Result
 from tickstep.risk import Breach, RiskLimits, RiskManager
+from tickstep.running import Run
 from tickstep.strategy import Alert, Bar, Fill, OrderUpdate, SessionUpdate, Strategy
 from tickstep.ticks import Ticks
 from tickstep.version import __version__
@@ -119,6 +120,7 @@ __all__ = [
     "Result",
     "RiskLimits",
     "RiskManager",
+    "Run",
     "SessionUpdate",
     "Snapshot",
     "StateError",

@@ -130,6 +130,7 @@ class Grid:
     """
 
     def __new__(cls, step: _Number, name: str) -> Self: ...
+    def __reduce__(self) -> tuple[type[Self], tuple[str, str]]: ...
     @property
     def step(self) -> str:
         """The step as plain decimal text."""
@@ -794,13 +795,15 @@ class CallCost:
 class Counter:
     """How many rows of a series are known now."""
 
-    def __new__(cls) -> Self: ...
+    def __new__(cls, rows: int = 0) -> Self: ...
     @property
     def rows(self) -> int:
         """Rows known."""
 
     def set(self, rows: int) -> None:
         """Say how many are known."""
+
+    def __reduce__(self) -> tuple[type[Self], tuple[int]]: ...
 
 @final
 class Line:
@@ -811,6 +814,8 @@ class Line:
     """
 
     def __new__(cls, values: _Float64Array, counter: Counter) -> Self: ...
+    def __reduce__(self) -> tuple[Any, tuple[_Float64Array, Counter]]: ...
+    def __deepcopy__(self, memo: dict[int, Any], /) -> Line: ...
     @property
     def value(self) -> float:
         """The newest value; NaN before there is one."""
@@ -854,7 +859,10 @@ class Bar:
         tick_size: Grid,
         lot: Grid,
         trades: int | None = None,
+        is_last: bool = True,
     ) -> Self: ...
+    def __getnewargs_ex__(self) -> tuple[tuple[Any, ...], dict[str, Any]]: ...
+    def __deepcopy__(self, _memo: object, /) -> Self: ...
     @property
     def symbol(self) -> str:
         """Name of the instrument."""
@@ -954,6 +962,7 @@ class EventMask:
     def mask(self) -> int:
         """One bit for each kind, by its number."""
 
+    def __reduce__(self) -> tuple[type[Self], tuple[int]]: ...
     def add(self, kind: int) -> None:
         """Add a kind by its number."""
 
@@ -964,17 +973,19 @@ class BarCursor:
     There is one feed for each instrument of the engine, None for what it is bound to.
 
     Yields None where an event of a kind in `stop_on` waits to be drained, before anything else is
-    taken, and whenever `pause_rows` more rows are done.
+    taken, and whenever `pause_rows` more rows are done. It ends before the first row at or after
+    `until`, and goes on when that is moved.
     """
 
     def __new__(
         cls,
         engine: Engine,
         feeds: Sequence[BarColumns | None],
-        wanted: Sequence[tuple[int, str, tuple[int, int] | None, Counter]],
+        wanted: Sequence[tuple[int, str, tuple[int, int] | None, Counter, Sequence[int] | None]],
         stop_on: EventMask,
         pause_rows: int,
         is_gathering: bool,
+        taken: Sequence[int] | None = None,
     ) -> Self: ...
     def __iter__(self) -> Self: ...
     def __next__(self) -> Bar | dict[str, Bar] | None: ...
@@ -982,6 +993,16 @@ class BarCursor:
     def rows_done(self) -> int:
         """Rows taken, of all feeds."""
 
+    @property
+    def is_pause(self) -> bool:
+        """Whether None was yielded because so many rows were done, and not for an event."""
+
+    @property
+    def until(self) -> int:
+        """Time before which rows are taken; may be moved."""
+
+    @until.setter
+    def until(self, value: int, /) -> None: ...
     def finish_moment(self) -> bool:
         """Take what is left of the time of the last row; False when an event stopped it."""
 
@@ -1030,9 +1051,18 @@ class StrategyBase:
 
 @final
 class TickCursor:
-    """Iterator over the bound ticks of an engine; from `Engine.cursor`."""
+    """Iterator over the bound ticks of an engine; from `Engine.cursor`.
+
+    It ends before the first tick at or after `until`, and goes on when that is moved.
+    """
 
     def __new__(cls, engine: Engine, /) -> Self: ...
+    @property
+    def until(self) -> int:
+        """Time before which ticks are taken; may be moved."""
+
+    @until.setter
+    def until(self, value: int, /) -> None: ...
     def __iter__(self) -> Iterator[Tick]: ...
     def __next__(self) -> Tick: ...
 
@@ -1471,6 +1501,7 @@ class Engine:
         """
 
     def _bind(self, bound: Sequence[tuple[int, TickColumns, int, int]]) -> None: ...
+    def _seek(self, taken: Sequence[int]) -> None: ...
     def _advance(
         self, count: int | None, until: int | None, stop_on: _StopOn | None
     ) -> BatchResult: ...

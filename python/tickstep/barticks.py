@@ -32,7 +32,7 @@ from tickstep.errors import ConfigError, DataError, nearest
 from tickstep.intervals import interval_length
 from tickstep.ticks import Int64Array, frozen
 
-__all__ = ["BAR_FILLS", "ROWS_OF_BAR", "BarTicks", "check_bar_fill"]
+__all__ = ["BAR_FILLS", "ROWS_OF_BAR", "BarTicks", "check_bar_fill", "in_lots"]
 
 # Rows of each bar by fill rule, and how many of them are past when it is told of.
 ROWS_OF_BAR = BAR_ROWS
@@ -97,7 +97,7 @@ class BarTicks(TimedColumns):
                 f"the bars are {ends} {bars.time_unit} long: they have no moment before their close",
                 hint='bar_fill="next_open", or times in a finer unit',
             )
-        volume = _in_lots(bars, bars._lot.step if lot is None else lot)
+        volume = in_lots(bars, bars._lot.step if lot is None else lot)
         prices = (bars.open_ticks, bars.high_ticks, bars.low_ticks, bars.close_ticks)
         labels = bars._labels() | ({} if lot is None else {"lot": lot})
         self._hold({}, labels, bar_fill)
@@ -213,8 +213,14 @@ def _ends(bars: Bars) -> int | Int64Array:
     return interval_length(bars.interval, bars.time_unit)
 
 
-def _in_lots(bars: Bars, lot: str) -> Int64Array:
-    """Volumes in lots of this size, rounded down; of a lot that none of them is beyond."""
+def in_lots(bars: Bars, lot: str) -> Int64Array:
+    """Count volumes in lots of this size, rounded down.
+
+    Raises
+    ------
+    ConfigError
+        When they cannot be, or one of them is beyond what the kernel takes.
+    """
     size = Fraction(bars._lot.step) / Fraction(lot)
     if size == 1:
         return bars.volume_lots

@@ -10,10 +10,11 @@ number it has; whatever has a default is a parameter. What must live from call t
 desk (`desk.entry = bar.close`), which is new in each run, and not in globals, which are not.
 """
 
+import sys
 from collections.abc import Callable
 from functools import partial
 from inspect import Parameter, signature
-from typing import Any
+from typing import Any, SupportsIndex
 
 from tickstep.engine import Tick
 from tickstep.errors import ConfigError, nearest
@@ -94,6 +95,14 @@ class _Rule(Strategy):
         for name, value in parameters.items():
             setattr(self, name, value)
 
+    def __reduce_ex__(self, protocol: SupportsIndex) -> str | tuple[Any, ...]:
+        # Classes that are made here have no name by which a program finds them: the function has.
+        kind = type(self)
+        is_made = "_rule" in vars(kind)
+        if not is_made or getattr(sys.modules.get(kind.__module__), kind.__name__, None) is kind:
+            return super().__reduce_ex__(protocol)
+        return _made_again, (kind._rule, kind._every), vars(self)
+
     def on_start(self) -> None:
         if self._every is not None:
             self.every(self._every)
@@ -104,8 +113,14 @@ class _Rule(Strategy):
                 f"{type(self).__name__} is called for bars, and ticks have none of their own",
                 hint=f'say which: ts.from_function({type(self).__name__}, every="1m")',
             )
-        values = {name: getattr(self, name) for name in self._names}
-        self._call = partial(self._rule, **values)
+        self._call = self._called()
+
+    def _called(self) -> Callable[..., object]:
+        return partial(self._rule, **{name: getattr(self, name) for name in self._names})
+
+    def _set_parameter(self, name: str, value: Any) -> None:
+        super()._set_parameter(name, value)
+        self._call = self._called()
 
     def _parts(self) -> list[Any]:
         """What the identity of the strategy is made of."""
@@ -136,6 +151,11 @@ class _TickRule(_Rule):
             self._call(self, tick)
         else:
             self._call(tick, self)
+
+
+def _made_again(rule: Callable[..., object], every: str | None) -> Strategy:
+    """An instance of the class made of a function, for a copy to fill."""
+    return from_function(rule, every=every)()
 
 
 def _read(rule: Callable[..., object]) -> tuple[str, bool, dict[str, Any]]:

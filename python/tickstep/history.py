@@ -14,7 +14,7 @@ from tickstep.bars import Bars
 from tickstep.errors import ConfigError
 from tickstep.ticks import Float64Array, Int64Array
 
-__all__ = ["BarSeries"]
+__all__ = ["BarSeries", "restored_line"]
 
 
 class BarSeries:
@@ -48,6 +48,31 @@ class BarSeries:
         self.counter = Counter()
         self._floats: dict[str, Float64Array] = {}
         self._lines: dict[tuple[Any, ...], Line] = {}
+
+    @property
+    def bars(self) -> Bars:
+        """All there will ever be; strategies look back by the other names."""
+        return self._bars
+
+    def know(self, time: int) -> None:
+        """Count the bars that are over at a time, none of which was told of.
+
+        Parameters
+        ----------
+        time : int, in the data's unit
+            Now.
+        """
+        if len(self._bars) and int(self._bars.time[0]) < time:
+            self.counter.set(int(np.searchsorted(self._bars.end_time, time, side="right")))
+
+    # A copy shares bars and values, and counts by itself. Lines found by functions are reckoned anew.
+    def __getstate__(self) -> tuple[Bars, str, Counter, dict[tuple[Any, ...], Line]]:
+        lines = {key: line for key, line in self._lines.items() if not any(map(callable, key))}
+        return self._bars, self.interval, self.counter, lines
+
+    def __setstate__(self, state: tuple[Bars, str, Counter, dict[tuple[Any, ...], Line]]) -> None:
+        self._bars, self.interval, self.counter, self._lines = state
+        self._floats = {}
 
     def __len__(self) -> int:
         return self.counter.rows
@@ -171,3 +196,9 @@ def _means(bars: Bars, length: int) -> Float64Array:
     if length <= len(bars):
         means[length - 1 :] = (sums[length:] - sums[:-length]) / length * bars.tick_size
     return means
+
+
+def restored_line(values: Float64Array, counter: Counter) -> Line:
+    """Make a line of what a copy of one holds; arrays that were read back can be written to."""
+    values.flags.writeable = False
+    return Line(values, counter)

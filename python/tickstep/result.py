@@ -97,6 +97,8 @@ class Result:
         What the reader should mistrust, beside what the account shows.
     assumptions : sequence of str
         What the numbers rest on, beside what the configuration says.
+    window : mapping, optional
+        Where the run started and stopped within longer data; see `Window.told`.
 
     Examples
     --------
@@ -127,6 +129,7 @@ class Result:
         risk_log: Sequence[RiskEntry] = (),
         warnings: Sequence[str] = (),
         assumptions: Sequence[str] = (),
+        window: Mapping[str, Any] | None = None,
     ) -> None:
         self.strategy = strategy
         self.parameters = dict(parameters)
@@ -139,6 +142,7 @@ class Result:
         self.risk_log = tuple(risk_log)
         self._warnings = list(warnings)
         self._assumptions = tuple(assumptions)
+        self.window = window
         self._alternatives: dict[str, Result] = {}
 
     # What identifies the run.
@@ -177,6 +181,8 @@ class Result:
         }
         if self.risk_manager is not None:
             told["risk"] = self.risk_manager.canonical()
+        if self.window is not None:
+            told["window"] = dict(self.window)
         canonical = json.dumps(told, sort_keys=True, separators=(",", ":"))
         return _sha256(f"{RUN_FORMAT}\n{canonical}\n")
 
@@ -655,6 +661,7 @@ class Result:
                 "rows": self.account.row_count,
                 "digest": self.data_digest,
                 "bar_fill": self.bar_fill,
+                "window": None if self.window is None else dict(self.window),
             },
             "config": self.config.canonical(),
             "risk": None if self.risk_manager is None else self.risk_manager.canonical(),

@@ -414,11 +414,7 @@ class Session:
         self._scales = scales
         self._by_symbol = {each.symbol: each for each in scales.instruments}
         self.symbols = scales.symbols
-        # The venue's own: asked for at every bar.
-        self.position = venue.position_of
-        self.price = venue.price_of
-        self.holding = venue.holding
-        self.order = venue.order
+        self._ask_venue()
         self._start_time = start_time
         self._waits: dict[int, _Wait] = {}
         self._dropped: set[int] = set()  # alerts that were cancelled
@@ -446,9 +442,29 @@ class Session:
         # Of several instruments the rows of one time count together.
         self._looks_at_once = len(self.symbols) == 1
         strategy._desk = self
-        strategy._take_seat(venue if isinstance(venue, Engine) else None)
+        self.seat()
+
+    def _ask_venue(self) -> None:
+        # The venue's own methods: asked for at every bar.
+        self.position = self._venue.position_of
+        self.price = self._venue.price_of
+        self.holding = self._venue.holding
+        self.order = self._venue.order
+
+    def __getstate__(self) -> dict[str, Any]:
+        # A copy has another venue.
+        own = ("position", "price", "holding", "order")
+        return {name: value for name, value in vars(self).items() if name not in own}
+
+    def __setstate__(self, state: dict[str, Any]) -> None:
+        vars(self).update(state)
+        self._ask_venue()
 
     # For the driver.
+
+    def seat(self) -> None:
+        """Let the strategy ask the venue itself."""
+        self.strategy._take_seat(self._venue if isinstance(self._venue, Engine) else None)
 
     @property
     def awaits_moment(self) -> bool:
@@ -470,6 +486,14 @@ class Session:
             if market.unasked is not None and not market.series:
                 self.every(market.unasked, symbol)
         self._is_running = True
+
+    def _watched(self, market: Market, interval: str | None) -> BarSeries:
+        """Keep bars; those that are over when they are first asked for are known."""
+        count = len(market.series)
+        series = market.watch(interval)
+        if len(market.series) > count:
+            series.know(self.now)
+        return series
 
     def take(self, events: Events) -> None:
         """Call the strategy for each event that concerns it, in their order.
@@ -709,7 +733,7 @@ class Session:
                     hint="over bars, ask in on_start",
                 )
             length = interval_length(interval, self._scales.time_unit)
-            market.watch(interval)
+            self._watched(market, interval)
             if market.own is None:
                 self._wait_for_bar(each, interval, length)
 

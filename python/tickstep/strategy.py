@@ -241,10 +241,7 @@ class Strategy(StrategyBase):
         known = parameters_of(type(self))
         for name, value in parameters.items():
             if name not in known:
-                raise ConfigError(
-                    f"{type(self).__name__} has no parameter {name!r}",
-                    hint=f"{nearest(name, known)}; class attributes are parameters",
-                )
+                raise _no_parameter(type(self).__name__, name, known)
             setattr(self, name, value)
 
     # What you override.
@@ -897,6 +894,12 @@ class Strategy(StrategyBase):
         """What the strategy is made of: classes and functions whose source is its identity."""
         return own_classes(type(self))
 
+    def _set_parameter(self, name: str, value: Any) -> None:
+        known = parameters_of(type(self))
+        if name not in known:
+            raise _no_parameter(type(self).__name__, name, known)
+        setattr(self, name, value)
+
     def _members(self) -> "Sequence[Strategy]":
         return (self,)
 
@@ -925,6 +928,13 @@ class Strategy(StrategyBase):
                 hint="alert_price(price, when='above') or when='below'",
             )
         return "above" if float(price) > last else "below"
+
+
+def _no_parameter(kind: str, name: str, known: Mapping[str, Any]) -> ConfigError:
+    return ConfigError(
+        f"{kind} has no parameter {name!r}",
+        hint=f"{nearest(name, known)}; class attributes are parameters",
+    )
 
 
 def parameters_of(strategy: Strategy | type[Strategy]) -> dict[str, Any]:

@@ -8,7 +8,7 @@ from collections.abc import Mapping, Sequence
 from typing import Any, cast
 
 from tickstep.engine import OpenOrder, Order, Tick
-from tickstep.errors import ConfigError, OrderError
+from tickstep.errors import ConfigError, OrderError, nearest
 from tickstep.session import Session
 from tickstep.strategy import (
     Alert,
@@ -96,6 +96,15 @@ class Team(Strategy):
             for name, member in zip(self.names, self.members, strict=True)
             for parameter, value in parameters_of(member).items()
         }
+
+    def _set_parameter(self, name: str, value: Any) -> None:
+        member, _, parameter = name.partition(".")
+        if member not in self.names or not parameter:
+            raise ConfigError(
+                f"there is no parameter {name!r}",
+                hint=f"{nearest(name, self._parameters())}; write Member.parameter",
+            )
+        self.members[self.names.index(member)]._set_parameter(parameter, value)
 
     def _members(self) -> Sequence[Strategy]:
         return self.members

@@ -153,6 +153,10 @@ class RiskWatch:
         self._exposures: dict[int, int] | None = None  # by instrument, and their sum
         self._exposed = 0
 
+    def __getstate__(self) -> dict[str, Any]:
+        # A copy asks again: what is known of the venue changes nothing.
+        return vars(self) | {"_snapshots": {}, "_exposures": None}
+
     # What the session calls.
 
     @property

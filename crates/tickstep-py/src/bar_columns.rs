@@ -141,6 +141,12 @@ impl BarFeed {
         }
     }
 
+    /// Goes to the row before which there are so many.
+    pub fn seek(&mut self, rows: usize) {
+        let of_each = self.columns.get().fill.rows();
+        (self.bar, self.place) = (rows / of_each, rows % of_each);
+    }
+
     /// Time of the next row; none at the end.
     #[inline]
     pub fn next_time(&self) -> Option<i64> {

@@ -6,7 +6,7 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, AtomicI64, AtomicU32, Ordering::Relaxed};
 
 use pyo3::prelude::*;
-use pyo3::types::{PyDict, PyString};
+use pyo3::types::{PyDict, PyString, PyTuple, PyType};
 
 use crate::bar_columns::{BarColumns, BarFeed, Source};
 use crate::convert::{Grid, Steps};
@@ -37,6 +37,19 @@ pub struct Figures {
 }
 
 impl Figures {
+    fn of(numbers: [i64; 7]) -> Figures {
+        let [start, stop, open, high, low, close, volume] = numbers;
+        Figures {
+            start,
+            stop,
+            open,
+            high,
+            low,
+            close,
+            volume,
+        }
+    }
+
     /// In the order of their places in a `Bar`.
     #[inline]
     fn numbers(&self) -> [i64; 7] {
@@ -86,7 +99,7 @@ impl Bar {
     #[new]
     #[pyo3(signature = (
         symbol, interval, start, stop, open_ticks, high_ticks, low_ticks, close_ticks, volume_lots,
-        *, tick_size, lot, trades=None
+        *, tick_size, lot, trades=None, is_last=true
     ))]
     #[expect(clippy::too_many_arguments, reason = "one for each part of a bar")]
     fn new(
@@ -102,6 +115,7 @@ impl Bar {
         tick_size: &Grid,
         lot: &Grid,
         trades: Option<i64>,
+        is_last: bool,
     ) -> Bar {
         let terms = Terms {
             symbol,
@@ -120,8 +134,31 @@ impl Bar {
         };
         Bar {
             trades,
-            ..Bar::of(&Arc::new(terms), &figures, true)
+            ..Bar::of(&Arc::new(terms), &figures, is_last)
         }
+    }
+
+    fn __getnewargs_ex__<'py>(
+        &self,
+        py: Python<'py>,
+    ) -> PyResult<(Bound<'py, PyTuple>, Bound<'py, PyDict>)> {
+        let (symbol, interval) = (&self.terms.symbol, &self.terms.interval);
+        let names = [symbol.bind(py).as_any(), interval.bind(py).as_any()];
+        let mut places: Vec<Bound<'py, PyAny>> = names.into_iter().cloned().collect();
+        for number in self.numbers() {
+            places.push(number.into_pyobject(py)?.into_any());
+        }
+        let named = PyDict::new(py);
+        named.set_item("tick_size", Py::new(py, Grid::of(self.terms.tick))?)?;
+        named.set_item("lot", Py::new(py, Grid::of(self.terms.lot))?)?;
+        named.set_item("trades", self.trades)?;
+        named.set_item("is_last", self.is_last())?;
+        Ok((PyTuple::new(py, places)?, named))
+    }
+
+    /// A bar that somebody holds never changes.
+    fn __deepcopy__<'py>(slf: Bound<'py, Self>, _memo: &Bound<'py, PyAny>) -> Bound<'py, Self> {
+        slf
     }
 
     #[getter]
@@ -312,8 +349,14 @@ impl View {
 }
 
 /// Which bars a loop wants: index of the feed, interval as text, its length and where one begins
-/// (none for the feed's own), and what counts them.
-type Wanted = (usize, Py<PyString>, Option<(i64, i64)>, Py<Counter>);
+/// (none for the feed's own), what counts them, and the one in the making.
+type Wanted = (
+    usize,
+    Py<PyString>,
+    Option<(i64, i64)>,
+    Py<Counter>,
+    Option<[i64; 7]>,
+);
 
 /// A bar that is over and not told of.
 struct Over {
@@ -338,6 +381,8 @@ struct Place {
     rows_done: u64,
     /// When so many rows are done, the loop gives its caller a turn.
     pause_at: u64,
+    /// Whether the last turn was given for that alone.
+    is_pause: bool,
 }
 
 /// Kinds of events on which a loop gives its caller a turn, bit by bit; more may be added while it
@@ -361,6 +406,10 @@ impl EventMask {
         self.mask.load(Relaxed)
     }
 
+    fn __reduce__<'py>(slf: &Bound<'py, Self>) -> (Bound<'py, PyType>, (u32,)) {
+        (slf.get_type(), (slf.get().mask(),))
+    }
+
     fn add(&self, kind: u32) {
         let bit = 1_u32.checked_shl(kind).unwrap_or(0);
         self.mask.fetch_or(bit, Relaxed);
@@ -370,11 +419,13 @@ impl EventMask {
 /// Iterator over bars, one feed for each instrument of an engine, None for what it is bound to: each
 /// bar, or all of one moment in a dict by
 /// symbol. Yields None where an event of a kind in `stop_on` waits to be drained, before anything else
-/// is taken, and whenever `pause_rows` more rows are done.
+/// is taken, and whenever `pause_rows` more rows are done. It ends before the first row at or after
+/// `until`, and goes on when that is moved.
 #[pyclass(frozen, module = "tickstep._kernel")]
 pub struct BarCursor {
     engine: Py<Engine>,
     stop_on: Arc<AtomicU32>,
+    until: AtomicI64,
     pause_rows: u64,
     is_gathering: bool,
     place: Exclusive<Place>,
@@ -382,7 +433,10 @@ pub struct BarCursor {
 
 #[pymethods]
 impl BarCursor {
+    /// `taken` are the rows of each feed that lie behind; the engine goes to its own by itself.
     #[new]
+    #[pyo3(signature = (engine, feeds, wanted, stop_on, pause_rows, is_gathering, taken=None))]
+    #[expect(clippy::too_many_arguments, reason = "what a loop is about")]
     fn new(
         py: Python<'_>,
         engine: &Bound<'_, Engine>,
@@ -391,9 +445,10 @@ impl BarCursor {
         stop_on: &EventMask,
         pause_rows: u64,
         is_gathering: bool,
+        taken: Option<Vec<usize>>,
     ) -> PyResult<BarCursor> {
         let mut views: Vec<Vec<View>> = feeds.iter().map(|_| Vec::new()).collect();
-        for (feed, interval, cut, counter) in wanted {
+        for (feed, interval, cut, counter, partial) in wanted {
             let market = engine.get().market(feed as u32);
             let terms = Terms {
                 symbol: market.symbol.clone_ref(py),
@@ -404,7 +459,7 @@ impl BarCursor {
             views[feed].push(View {
                 terms: Arc::new(terms),
                 cut,
-                partial: None,
+                partial: partial.map(Figures::of),
                 counter: counter.get().clone(),
                 shown: Pair::default(),
             });
@@ -412,7 +467,14 @@ impl BarCursor {
         for own in &mut views {
             own.sort_by_key(|view| Reverse(view.cut));
         }
-        let sources = sources_of(feeds);
+        let mut sources = sources_of(feeds);
+        let taken = taken.unwrap_or_default();
+        for (source, rows) in sources.iter_mut().zip(&taken) {
+            if let Source::Bars(bars) = source {
+                bars.seek(*rows);
+            }
+        }
+        let rows_done = taken.iter().sum::<usize>() as u64;
         let mut next = BinaryHeap::new();
         for (feed, source) in sources.iter().enumerate() {
             let time = match source {
@@ -429,11 +491,13 @@ impl BarCursor {
                 over: VecDeque::new(),
                 time: i64::MIN,
                 seen: 0,
-                rows_done: 0,
-                pause_at: pause_rows,
+                rows_done,
+                pause_at: rows_done + pause_rows,
+                is_pause: false,
             }),
             engine: engine.clone().unbind(),
             stop_on: Arc::clone(&stop_on.mask),
+            until: i64::MAX.into(),
             pause_rows,
             is_gathering,
         })
@@ -450,14 +514,18 @@ impl BarCursor {
             if next.is_none_or(|next| next > place.time) && !place.over.is_empty() {
                 return place.tell(py, self.is_gathering).map(Some).map(Some);
             }
-            if next.is_none() {
+            // A moment is never left half done.
+            let is_end = |next| next >= self.until.load(Relaxed) && next > place.time;
+            if next.is_none_or(is_end) {
                 return Ok(None);
             }
             if place.rows_done >= place.pause_at {
                 place.pause_at += self.pause_rows;
+                place.is_pause = true;
                 return Ok(Some(None));
             }
             if self.take_rows(py, &mut place, false)? {
+                place.is_pause = false;
                 return Ok(Some(None));
             }
         }
@@ -467,6 +535,24 @@ impl BarCursor {
     #[getter]
     fn rows_done(&self, py: Python<'_>) -> PyResult<u64> {
         Ok(self.turn(py)?.rows_done)
+    }
+
+    /// Whether None was yielded because so many rows were done, and not for an event.
+    #[getter]
+    fn is_pause(&self, py: Python<'_>) -> PyResult<bool> {
+        Ok(self.turn(py)?.is_pause)
+    }
+
+    #[getter]
+    fn until(&self) -> i64 {
+        self.until.load(Relaxed)
+    }
+
+    /// May be moved from anywhere, a handler of signals among others: a loop that is asked for the
+    /// next bar ends there when a moment is complete.
+    #[setter]
+    fn set_until(&self, until: i64) {
+        self.until.store(until, Relaxed);
     }
 
     fn finish_moment(&self, py: Python<'_>) -> PyResult<bool> {
@@ -512,6 +598,10 @@ impl BarCursor {
         } else {
             Some((time, usize::MAX))
         };
+        // Nor is a row before which longer bars were over.
+        let end = place.next_end(feed).min(self.until.load(Relaxed));
+        let last = (end.saturating_sub(1), usize::MAX);
+        let before = Some(before.map_or(last, |before| before.min(last)));
         let (engine, stop_on) = (self.engine.get(), self.stop_on.load(Relaxed));
         let Place { sources, seen, .. } = &mut *place;
         let source = (feed, &mut sources[feed]);
@@ -553,6 +643,13 @@ impl Place {
             }
         }
         self.over.len() > told && time > self.time
+    }
+
+    /// When the first of the longer bars in the making is over.
+    #[inline]
+    fn next_end(&self, feed: usize) -> i64 {
+        let partials = self.views[feed].iter().filter_map(|own| own.partial);
+        partials.map(|each| each.stop).min().unwrap_or(i64::MAX)
     }
 
     /// Takes in a bar of a feed.

@@ -95,6 +95,26 @@ impl Bindings {
         self.heads = Heads::default();
     }
 
+    /// Goes to the rows of the feeds before which there are so many that were bound. False where a feed
+    /// has fewer.
+    pub fn seek(&mut self, taken: &[usize]) -> bool {
+        self.rewind();
+        let starts: Vec<usize> = (0..self.feeds.len())
+            .map(|feed| self.feeds.cursor(feed))
+            .collect();
+        let rows = || starts.iter().zip(taken).map(|(start, taken)| start + taken);
+        let is_there = taken.len() == starts.len()
+            && rows()
+                .enumerate()
+                .all(|(feed, row)| row <= self.feeds.end(feed));
+        if is_there {
+            for (feed, row) in rows().enumerate() {
+                self.feeds.set_cursor(feed, row);
+            }
+        }
+        is_there
+    }
+
     /// What the kernel runs. Cursors only go forward there.
     pub fn feeds(&mut self) -> &mut FeedSet<'static> {
         &mut self.feeds

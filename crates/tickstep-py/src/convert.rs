@@ -4,7 +4,7 @@ use numpy::{PyArray1, PyReadonlyArray1, PyUntypedArrayMethods};
 use pyo3::exceptions::PyTypeError;
 use pyo3::prelude::*;
 use pyo3::sync::PyOnceLock;
-use pyo3::types::{PyBool, PyFloat, PyInt, PyString};
+use pyo3::types::{PyBool, PyFloat, PyInt, PyString, PyType};
 use tickstep::{Decimal, Error, LotGrid, NumberError};
 
 use crate::errors::{Kind, raised, raised_at};
@@ -251,6 +251,10 @@ impl Grid {
         self.steps.step().to_string()
     }
 
+    fn __reduce__<'py>(slf: &Bound<'py, Self>) -> (Bound<'py, PyType>, (String, &'static str)) {
+        (slf.get_type(), (slf.get().step(), "step"))
+    }
+
     #[pyo3(signature = (value, name, error))]
     fn index(&self, value: &Bound<'_, PyAny>, name: &str, error: Kind) -> PyResult<i64> {
         self.read(value, name, error, Steps::index)
@@ -309,6 +313,10 @@ impl Grid {
 }
 
 impl Grid {
+    pub fn of(steps: Steps) -> Grid {
+        Grid { steps }
+    }
+
     pub fn steps(&self) -> Steps {
         self.steps
     }

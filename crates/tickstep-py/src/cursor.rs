@@ -1,15 +1,19 @@
 //! The loop `for tick in engine.cursor()`.
 
+use std::sync::atomic::{AtomicI64, Ordering::Relaxed};
+
 use pyo3::prelude::*;
 
 use crate::engine::Engine;
 use crate::ticks::Tick;
 
 /// Iterator over the bound ticks of an engine. The place reached is the engine's own, and so are
-/// the objects handed out.
+/// the objects handed out. It ends before the first tick at or after `until`, and goes on when that is
+/// moved.
 #[pyclass(frozen, module = "tickstep._kernel")]
 pub struct TickCursor {
     engine: Py<Engine>,
+    until: AtomicI64,
 }
 
 #[pymethods]
@@ -20,6 +24,7 @@ impl TickCursor {
         engine.get().check_bound(py)?;
         Ok(TickCursor {
             engine: engine.clone().unbind(),
+            until: i64::MAX.into(),
         })
     }
 
@@ -28,6 +33,16 @@ impl TickCursor {
     }
 
     fn __next__(&self, py: Python<'_>) -> PyResult<Option<Py<Tick>>> {
-        self.engine.get().take_next(py)
+        self.engine.get().take_next(py, self.until.load(Relaxed))
+    }
+
+    #[getter]
+    fn until(&self) -> i64 {
+        self.until.load(Relaxed)
+    }
+
+    #[setter]
+    fn set_until(&self, until: i64) {
+        self.until.store(until, Relaxed);
     }
 }

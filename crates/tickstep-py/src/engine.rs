@@ -194,6 +194,17 @@ impl Engine {
         Ok(())
     }
 
+    /// Goes to other rows of what is bound: of each feed, in order of instruments, how many lie behind.
+    fn _seek(&self, py: Python<'_>, taken: Vec<usize>) -> PyResult<()> {
+        let mut state = self.turn(py)?;
+        if state.bound.seek(&taken) {
+            return Ok(());
+        }
+        let message = format!("{taken:?} rows are not there");
+        let hint = "give no more rows for each feed than were bound";
+        Err(Kind::State.error(py, &message, hint))
+    }
+
     #[pyo3(signature = (count, until, stop_on))]
     fn _advance(
         &self,
@@ -757,15 +768,18 @@ impl Engine {
         }
     }
 
-    /// Takes the next bound tick and shows it; none at the end.
+    /// Takes the next bound tick and shows it; none at the end, or from this time on.
     #[inline]
-    pub fn take_next(&self, py: Python<'_>) -> PyResult<Option<Py<Tick>>> {
+    pub fn take_next(&self, py: Python<'_>, until: i64) -> PyResult<Option<Py<Tick>>> {
         let mut state = self.state.take(py).ok_or_else(|| taken_error(py))?;
         let state = &mut *state;
         let Some(feed) = state.bound.next_feed() else {
             return Ok(None);
         };
         let (tick, row) = state.bound.tick(feed);
+        if tick.time >= until {
+            return Ok(None);
+        }
         if !state.lead.covers(row) {
             self.take(py, state, &tick)?;
             if state.history.is_none() {

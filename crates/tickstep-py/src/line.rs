@@ -7,7 +7,7 @@ use numpy::PyArray1;
 use pyo3::class::basic::CompareOp;
 use pyo3::exceptions::{PyIndexError, PyTypeError};
 use pyo3::prelude::*;
-use pyo3::types::PyFloat;
+use pyo3::types::{PyDict, PyFloat, PyType};
 
 use crate::ticks::{Column, borrowed};
 
@@ -21,8 +21,11 @@ pub struct Counter {
 #[pymethods]
 impl Counter {
     #[new]
-    fn new() -> Counter {
-        Counter::default()
+    #[pyo3(signature = (rows=0))]
+    fn new(rows: usize) -> Counter {
+        let counter = Counter::default();
+        counter.set(rows);
+        counter
     }
 
     #[getter]
@@ -32,6 +35,10 @@ impl Counter {
 
     fn set(&self, rows: usize) {
         self.rows.store(rows, Relaxed);
+    }
+
+    fn __reduce__<'py>(slf: &Bound<'py, Self>) -> (Bound<'py, PyType>, (usize,)) {
+        (slf.get_type(), (slf.get().rows(),))
     }
 }
 
@@ -46,17 +53,38 @@ impl Counter {
 pub struct Line {
     values: Column<f64>,
     counter: Counter,
+    /// The same counter as an object: a copy of a run has its own, and its lines go with that.
+    shared: Py<Counter>,
 }
 
 #[pymethods]
 impl Line {
     /// The values stay as they are; one for each row that will ever be.
     #[new]
-    fn new(values: &Bound<'_, PyAny>, counter: &Counter) -> PyResult<Line> {
+    fn new(values: &Bound<'_, PyAny>, counter: &Bound<'_, Counter>) -> PyResult<Line> {
         Ok(Line {
             values: Column::new(values, "values")?,
-            counter: counter.clone(),
+            counter: counter.get().clone(),
+            shared: counter.clone().unbind(),
         })
+    }
+
+    /// All values, those to come among them: for copies alone.
+    fn __reduce__<'py>(&self, py: Python<'py>) -> PyResult<(Bound<'py, PyAny>, LineParts)> {
+        let made = py.import("tickstep.history")?.getattr("restored_line")?;
+        Ok((made, self.parts(py)))
+    }
+
+    fn __deepcopy__<'py>(
+        slf: &Bound<'py, Self>,
+        memo: &Bound<'py, PyDict>,
+    ) -> PyResult<Bound<'py, PyAny>> {
+        let py = slf.py();
+        let deepcopy = py.import("copy")?.getattr("deepcopy")?;
+        let (values, counter) = slf.get().parts(py);
+        // What never changes is shared.
+        slf.get_type()
+            .call1((values, deepcopy.call1((counter, memo))?))
     }
 
     /// The newest value; NaN before there is one.
@@ -133,6 +161,11 @@ impl Line {
 }
 
 impl Line {
+    fn parts(&self, py: Python<'_>) -> LineParts {
+        let values = self.values.array().clone_ref(py);
+        (values, self.shared.clone_ref(py))
+    }
+
     fn known(&self) -> &[f64] {
         let values = self.values.as_ref();
         &values[..self.counter.rows().min(values.len())]
@@ -145,6 +178,9 @@ impl Line {
         row.map_or(f64::NAN, |row| known[row])
     }
 }
+
+/// What a line is made of.
+type LineParts = (Py<PyArray1<f64>>, Py<Counter>);
 
 /// A number, or what a line said so many rows ago.
 fn reading(value: &Bound<'_, PyAny>, rows: usize) -> PyResult<f64> {

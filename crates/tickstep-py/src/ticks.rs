@@ -375,6 +375,11 @@ impl<T: numpy::Element> Column<T> {
         unsafe { std::slice::from_raw_parts(self.data, self.rows) }
     }
 
+    /// The array that it reads.
+    pub fn array(&self) -> &Py<PyArray1<T>> {
+        &self.array
+    }
+
     fn bytes(&self) -> usize {
         self.rows * size_of::<T>()
     }
