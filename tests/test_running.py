@@ -183,7 +183,7 @@ RISK = ts.RiskManager(
     max_daily_loss=300, max_drawdown=0.2, max_leverage=2, max_position=6, max_orders=(4, "3m")
 )
 FLAT = ts.RiskManager(max_drawdown=0.01, on_breach="flatten", price_band="0.03")
-LOOSE = {"latency": 0, "fill": "touch", "quantity": "full"}
+LOOSE: dict[str, Any] = {"latency": 0, "fill": "touch", "quantity": "full"}
 TWO_BARS = {"A": bars_of(1), "B": bars_of(2, 70)}
 TWO_TICKS = {"A": ticks_of(3), "B": ticks_of(4, 300)}
 CASES: dict[str, tuple[Any, Any, dict[str, Any]]] = {
@@ -219,7 +219,7 @@ CASES: dict[str, tuple[Any, Any, dict[str, Any]]] = {
     "ticks within longer data": (OverTicks, TWO_TICKS, {"start": 7 * MINUTE + 1, **LOOSE}),
 }
 HearsTicks = CASES["ticks, loose"][0]  # where a pickle finds it
-TEAMS = {
+TEAMS: dict[str, tuple[Any, Any, Any]] = {
     "team": (TWO_BARS, {}, lambda: [Busy(seed=3), Longer(seed=4), OnlyTogether()]),
     "team over ticks": (TWO_TICKS, LOOSE, lambda: [OverTicks(seed=5), EveryTick(seed=6)]),
 }
@@ -352,7 +352,9 @@ def test_parameters_of_a_function_and_of_a_team() -> None:
     twice = run.fork(size=2).finish().fills["position"].abs().max()
     assert (run.finish().fills["position"].abs().max(), twice) == (1, 2)
     team = ts.Run([Busy(), Longer()], bars_of(33)).advance(until=MINUTE * 60)
-    assert team.fork(**{"Longer.size": 9}).strategy._members()[1].size == 9
+    longer = team.fork(**{"Longer.size": 9}).strategy._members()[1]
+    assert isinstance(longer, Longer)
+    assert longer.size == 9
     with pytest.raises(ts.ConfigError, match="no parameter 'Longer.sise'|no parameter 'sise'"):
         team.fork(**{"Longer.sise": 9})
     with pytest.raises(ts.ConfigError, match="there is no parameter 'size'"):
@@ -402,7 +404,7 @@ def test_what_can_be_seen_of_a_run() -> None:
         def on_start(self) -> None:
             self.buy(2)
 
-    settings = {"cash": 1000, "taker_fee": 0, "spread_bps": 0, "latency": 0}
+    settings: dict[str, Any] = {"cash": 1000, "taker_fee": 0, "spread_bps": 0, "latency": 0}
     run = ts.Run(Once, ticks, **settings)
     assert (run.time, run.is_done, run.rows_done) == (0, False, 0)
     with pytest.raises(ts.StateError, match="no row was taken yet"):

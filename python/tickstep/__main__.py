@@ -207,12 +207,19 @@ RULES = (
     "bar_fill",
     "latency",
     "participation",
+    "start",
+    "stop",
+    "warmup",
 )
 
 
 def _settings(arguments: argparse.Namespace) -> dict[str, Any]:
     settings = {name: getattr(arguments, name) for name in RULES}
     return {name: value for name, value in settings.items() if value is not None}
+
+
+def _number_or_text(text: str) -> int | str:
+    return int(text) if text.isdecimal() else text
 
 
 def _pairs(texts: Sequence[str]) -> dict[str, str]:
@@ -303,6 +310,22 @@ def _add_run(added: argparse.ArgumentParser) -> None:
         "--participation",
         metavar="FRACTION",
         help="of the quantity of a tick or bar that is ours (0.1 of bars)",
+    )
+    span = added.add_argument_group("span")
+    span.add_argument(
+        "--start",
+        type=_number_or_text,
+        metavar="TIME",
+        help="run from here on; bars before it are known",
+    )
+    span.add_argument(
+        "--stop", type=_number_or_text, metavar="TIME", help="run over rows before it"
+    )
+    span.add_argument(
+        "--warmup",
+        type=_number_or_text,
+        metavar="N|SPAN",
+        help="instead of --start: after so many bars of the first instrument, or after 30d",
     )
     reading = added.add_argument_group("reading")
     reading.add_argument("--kind", choices=("ticks", "bars"), help="where a file does not say")

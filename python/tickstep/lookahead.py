@@ -22,7 +22,8 @@ from tickstep.result import Result
 from tickstep.risk import RiskManager
 from tickstep.settings import Data, config_for, data_by_symbol
 from tickstep.strategy import Strategy
-from tickstep.ticks import Int64Array, Number, Ticks
+from tickstep.ticks import Int64Array, Number, Ticks, Time
+from tickstep.window import window_of
 
 __all__ = ["Lookahead", "lookahead", "scrambled"]
 
@@ -72,6 +73,9 @@ def lookahead(
     config: EngineConfig | None = None,
     bar_fill: str = BAR_FILLS[0],
     risk: RiskManager | None = None,
+    start: Time | None = None,
+    stop: Time | None = None,
+    warmup: int | str | None = None,
     **settings: Any,
 ) -> Lookahead:
     """Change the future of several moments, run again, and compare what came before.
@@ -84,10 +88,10 @@ def lookahead(
     data : Ticks or Bars, a mapping of str to them, or a sequence of them
         As for `backtest`.
     cuts : int
-        How many moments, spread evenly over the rows.
+        How many moments, spread evenly over the rows that are run.
     seed : int
         Of the changed futures.
-    cash, config, bar_fill, risk, **settings
+    cash, config, bar_fill, risk, start, stop, warmup, **settings
         As for `backtest`.
 
     Returns
@@ -125,10 +129,12 @@ def lookahead(
     named = data_by_symbol(data)
     config = config_for(named, cash, config, settings, bar_fill)
     make = _maker(strategy)
+    window = window_of(named, start, stop, warmup)
     rules: dict[str, Any] = {"config": config, "bar_fill": bar_fill, "risk": risk}
+    rules |= {"start": window.start, "stop": window.stop}
     rules["alternatives"] = False
     true = _events_of(lambda: run(make(named), named, **rules))
-    moments = _moments(named, cuts)
+    moments = _moments({symbol: each[window.rows(each)] for symbol, each in named.items()}, cuts)
     counts, differences = [], []
     for number, moment in enumerate(moments):
         changed = scrambled(named, moment, seed + number)

@@ -27,6 +27,7 @@ from tickstep.scales import Scales
 from tickstep.settings import data_by_symbol
 from tickstep.sources import StrategySource, parameter_values
 from tickstep.ticks import Progress, Ticks
+from tickstep.window import Window
 
 __all__ = ["RecordedResult", "Verdict", "first_difference", "recorded", "verify"]
 
@@ -84,6 +85,8 @@ def verify(path: str | Path, progress: Progress | None = None) -> Verdict:
         config=config,
         bar_fill=_bar_fill(record),
         risk=_risk(record, file),
+        start=_window(record).start,
+        stop=_window(record).stop,
         alternatives=False,
         progress=progress,
     )
@@ -131,7 +134,7 @@ def recorded(path: str | Path, progress: Progress | None = None) -> RecordedResu
     record = _read_record(file)
     config = _config(record, file)
     read = data_by_symbol(DataSource.recorded(record["data"], file.parent).read(progress))
-    data = _rows_of(read, config, _bar_fill(record), file)
+    data = _rows_of(read, config, _bar_fill(record), _window(record), file)
     events = _read_events(file.parent / "events.npy")
     if len(events) != record.get("event_count"):
         raise DataError(
@@ -151,6 +154,7 @@ def recorded(path: str | Path, progress: Progress | None = None) -> RecordedResu
         event_digest=record["event_digest"],
         risk=risk,
         risk_log=_risk_log(record, file),
+        window=record["data"].get("window"),
         assumptions=[
             *(str(each) for each in record.get("assumptions", ()) if each not in known),
             f"made from {file.name} and events.npy, without running the strategy again",
@@ -169,7 +173,11 @@ def recorded(path: str | Path, progress: Progress | None = None) -> RecordedResu
 
 
 def _rows_of(
-    data: Mapping[str, Ticks | Bars], config: EngineConfig, bar_fill: str, file: Path
+    data: Mapping[str, Ticks | Bars],
+    config: EngineConfig,
+    bar_fill: str,
+    window: Window,
+    file: Path,
 ) -> dict[str, Ticks | BarTicks]:
     """Rows of each instrument as a run takes them."""
     named = dict(data)
@@ -183,6 +191,7 @@ def _rows_of(
     found: dict[str, Ticks | BarTicks] = {}
     for scale in Scales.of(config).instruments:
         each = named[scale.symbol]
+        each = each[window.rows(each)]
         found[scale.symbol] = (
             BarTicks(each, scale.lot.step, bar_fill=bar_fill) if isinstance(each, Bars) else each
         )
@@ -191,6 +200,11 @@ def _rows_of(
 
 def _bar_fill(record: Mapping[str, Any]) -> str:
     return str(record["data"].get("bar_fill") or BAR_FILLS[0])
+
+
+def _window(record: Mapping[str, Any]) -> Window:
+    told = record["data"].get("window") or {}
+    return Window(told.get("start"), told.get("stop"))
 
 
 def _read_record(file: Path) -> dict[str, Any]:
@@ -294,6 +308,8 @@ def _changes(record: Mapping[str, Any], strategy: StrategySource, again: Result)
         ("tickstep", record["version"], now["version"]),
         ("SHA-256 of the data", record["data"]["digest"], now["data"]["digest"]),
     ]
+    was_known, is_known = (_known(each) for each in (record, now))
+    changes.append(("SHA-256 of the data before the start", was_known, is_known))
     if strategy.file is not None:
         was = record["strategy"].get("sha256")
         changes.append((f"SHA-256 of {strategy.file.name}", was, strategy.sha256))
@@ -301,6 +317,10 @@ def _changes(record: Mapping[str, Any], strategy: StrategySource, again: Result)
     return [
         f"changed: {name} was {was}, is {is_now}" for name, was, is_now in changes if was != is_now
     ]
+
+
+def _known(record: Mapping[str, Any]) -> Any:
+    return (record["data"].get("window") or {}).get("history")
 
 
 def _changed_modules(recorded: Any, now: Mapping[str, str]) -> list[tuple[str, str, str]]:
