@@ -210,7 +210,7 @@ def test_over_ticks_bars_may_be_asked_for_later() -> None:
             self.at(20 * MINUTE)
             self.told: list[int] = []
 
-        def on_time(self, time: int) -> None:
+        def on_timer(self, time: int) -> None:
             self.every("1m")
             self.count = len(self.history())
 

@@ -113,7 +113,7 @@ def run(
     if isinstance(strategy, NativeStrategy):
         named = data_by_symbol(data)
         config = config_for(named, cash, config, settings, bar_fill)
-        refused = {"parameters": parameters, "risk": risk, "progress": progress}
+        refused: dict[str, Any] = {"parameters": parameters, "risk": risk, "progress": progress}
         refused |= {"start": start, "stop": stop, "warmup": warmup}
         ticks = as_configured(named, config)
         return run_native(strategy, ticks, config, alternatives=alternatives, refused=refused)
