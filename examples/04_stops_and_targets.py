@@ -33,6 +33,6 @@ ticks = sample(200_000)
 over_bars = ts.backtest(Guarded, ticks.candles("5m"))
 print("bars: ", over_bars.headline)
 
-# With the ticks at hand the question does not arise.
-over_ticks = ts.backtest(Guarded, ticks)
+# With the ticks at hand the question does not arise: orders trade on them, bars are told of.
+over_ticks = ts.backtest(Guarded, ticks.candles("5m"), ticks=ticks)
 print("ticks:", over_ticks.headline)

@@ -827,3 +827,69 @@ def test_a_bracket_in_the_midst_of_bars_is_followed() -> None:
     result = ts.backtest(Late, bars_of([10, 10, 10, 10, 15, 15]), **PLAIN)
     minutes = [(fill[1] // MINUTE, fill[2], fill[3]) for fill in fills_of(result)]
     assert minutes == [(2, 10, 2), (3, 10, 1), (4, 14, -1)]
+
+
+# --- Ticks at hand for bars. ----------------------------------------------------------------------
+
+
+class Between(ts.Strategy):
+    """Buys at once, and waits for a target above and a stop below; knows no intervals."""
+
+    def on_start(self) -> None:
+        self.told: list[Any] = []
+        self.bracket("BUY", 1, take_profit=12, stop_loss=8)
+
+    def on_bar(self, bar: ts.Bar) -> None:
+        self.told.append((self.now, bar.interval, bar.high, bar.low, self.sma(1).value))
+
+
+UP_THEN_DOWN = [10, 13, 7, 10]
+DOWN_THEN_UP = [10, 7, 13, 10]
+
+
+@pytest.mark.parametrize(("path", "left_at"), [(UP_THEN_DOWN, 13), (DOWN_THEN_UP, 7)])
+def test_ticks_at_hand_tell_what_came_first(path: list[int], left_at: int) -> None:
+    times = [0, 10_000, 20_000, 59_000, 60_000, 119_000, 120_000]
+    prices = [*path, 10, 10, 10]
+    ticks = ts.Ticks.from_arrays(times, prices, [99] * 7, [0] * 7, tick_size=1, lot=1)
+    bars = ticks.candles("1m")[:2]
+    over_bars = ts.backtest(Between, bars, **PLAIN)
+    assert over_bars.fills["price"].to_list() == [10.0, 8.0]
+    assert over_bars.alternatives["limits first"].fills["price"].to_list() == [10.0, 12.0]
+    strategy = Between()
+    result = ts.backtest(strategy, bars, ticks=ticks, **PLAIN)
+    assert result.fills["price"].to_list() == [10.0, float(left_at)]
+    assert "limits first" not in result.alternatives
+    # A bar is told of with the first tick after it.
+    assert strategy.told == [(60_000, "1m", 13.0, 7.0, 10.0), (120_000, "1m", 10.0, 10.0, 10.0)]
+    other = ts.backtest(Between, ticks.candles("30s")[:4], ticks=ticks, **PLAIN)
+    assert other.digest != result.digest
+
+
+def test_longer_bars_beside_ticks() -> None:
+    class Two(Teller):
+        def on_start(self) -> None:
+            super().on_start()
+            self.every("1m")
+            self.every("2m")
+
+    ticks = ticks_of([10 + row % 7 for row in range(400)])
+    bars = ticks.candles("1m")[:6]
+    strategy = Two()
+    ts.backtest(strategy, {"A": bars}, ticks={"A": ticks})
+    assert [told[2] for told in strategy.told].count("2m") == 3
+    assert [told[2] for told in strategy.told].count("1m") == 6
+
+
+@pytest.mark.parametrize(
+    ("data", "ticks", "message"),
+    [
+        (bars_of([5, 6, 7]), ticks_of([5] * 30), "the ticks of A are from .* to .*, its bars from"),
+        (bars_of([5], start=-10 * MINUTE), ticks_of([5] * 30), "the ticks of A are from"),
+        (ticks_of([5]), ticks_of([5]), "T has no bars with ticks beside them"),
+        ([bars_of([5]), bars_of([6], symbol="B")], ticks_of([5]), "A has no bars with ticks"),
+    ],
+)
+def test_ticks_that_do_not_fit_the_bars(data: Any, ticks: Any, message: str) -> None:
+    with pytest.raises(ts.DataError, match=message):
+        ts.backtest(Teller, data, ticks=ticks)

@@ -7,7 +7,7 @@ from tickstep.barticks import BAR_FILLS
 from tickstep.engine import EngineConfig
 from tickstep.native import NativeStrategy
 from tickstep.nativerun import run_native
-from tickstep.plans import Given, Runnable, as_configured, finished, planned
+from tickstep.plans import Given, Runnable, TicksGiven, as_configured, finished, planned
 from tickstep.result import Result
 from tickstep.risk import RiskManager
 from tickstep.settings import Data, config_for, data_by_symbol
@@ -20,6 +20,7 @@ def run(
     strategy: Runnable | NativeStrategy,
     data: Given,
     *,
+    ticks: TicksGiven | None = None,
     parameters: Mapping[str, Any] | None = None,
     cash: Number | None = None,
     config: EngineConfig | None = None,
@@ -52,6 +53,9 @@ def run(
         over the ticks of one instrument.
     data : Ticks or Bars, a mapping of str to them, or a sequence of them
         What to run it over. Several instruments are named by the mapping, or by their own symbols.
+    ticks : Ticks, a mapping of str to them, or a sequence of them, optional
+        Ticks at hand for the bars that are the data: orders trade on them, and the bars are only told
+        of. What comes first inside a bar is then no question.
     parameters : mapping, optional
         Parameters of a class or a function; those it has by default otherwise.
     cash : number, money, optional
@@ -114,9 +118,9 @@ def run(
         named = data_by_symbol(data)
         config = config_for(named, cash, config, settings, bar_fill)
         refused: dict[str, Any] = {"parameters": parameters, "risk": risk, "progress": progress}
-        refused |= {"start": start, "stop": stop, "warmup": warmup}
-        ticks = as_configured(named, config)
-        return run_native(strategy, ticks, config, alternatives=alternatives, refused=refused)
+        refused |= {"start": start, "stop": stop, "warmup": warmup, "ticks": ticks}
+        rows = as_configured(named, config)
+        return run_native(strategy, rows, config, alternatives=alternatives, refused=refused)
     plan, made = planned(
         strategy,
         data,
@@ -130,6 +134,7 @@ def run(
         warmup=warmup,
         alternatives=alternatives,
         skip_scan=skip_scan,
+        ticks=ticks,
         settings=settings,
     )
     return plan.put_alternatives(finished(plan.replay(made), progress))

@@ -5,6 +5,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from tickstep.alternatives import beside, copier
+from tickstep.bars import Bars
 from tickstep.engine import EngineConfig
 from tickstep.errors import ConfigError, StrategyError
 from tickstep.functions import from_function
@@ -12,17 +13,33 @@ from tickstep.native import NativeStrategy
 from tickstep.replay import Replay
 from tickstep.result import Result
 from tickstep.risk import RiskManager
-from tickstep.settings import CASH_DEFAULT, Data, config_for, data_by_symbol
+from tickstep.settings import (
+    CASH_DEFAULT,
+    Data,
+    config_for,
+    data_by_symbol,
+    ticks_at_hand,
+)
 from tickstep.strategy import Strategy, check_events
 from tickstep.team import Team
-from tickstep.ticks import Number, Progress, Time
+from tickstep.ticks import Number, Progress, Ticks, Time
 from tickstep.window import Window, window_of
 
-__all__ = ["Given", "Plan", "Runnable", "as_configured", "failure_of", "finished", "planned"]
+__all__ = [
+    "Given",
+    "Plan",
+    "Runnable",
+    "TicksGiven",
+    "as_configured",
+    "failure_of",
+    "finished",
+    "planned",
+]
 
 One = Strategy | type[Strategy] | Callable[..., object]
 Runnable = One | Sequence[One]
 Given = Data | Mapping[str, Data] | Sequence[Data]
+TicksGiven = Ticks | Mapping[str, Ticks] | Sequence[Ticks]
 
 
 @dataclass(frozen=True)
@@ -30,6 +47,7 @@ class Plan:
     """Everything that a run follows from, its strategy apart."""
 
     data: Mapping[str, Data]
+    beside: Mapping[str, Bars]  # bars that are told of while ticks are traded on
     config: EngineConfig
     bar_fill: str
     risk: RiskManager | None
@@ -47,6 +65,7 @@ class Plan:
             self.risk,
             self.window,
             self.skip_scan,
+            self.beside,
         )
 
     def put_alternatives(self, result: Result) -> Result:
@@ -74,6 +93,7 @@ def planned(
     warmup: int | str | None,
     alternatives: bool,
     skip_scan: bool,
+    ticks: TicksGiven | None = None,
     settings: dict[str, Any],
 ) -> tuple[Plan, Strategy]:
     """Settle the arguments of `backtest`, which says what each is.
@@ -86,16 +106,21 @@ def planned(
         When there are no data.
     """
     named = data_by_symbol(data)
+    told: dict[str, Data] = {}
+    if ticks is not None:
+        told, named = named, ticks_at_hand(named, ticks)
     made = _made(strategy, parameters)
     if config is None:
         settings = made._settings(CASH_DEFAULT if cash is None else cash, settings) | settings
     config = config_for(named, cash, config, settings, bar_fill)
     named = as_configured(named, config)
+    told = as_configured(told, config) if told else told
+    bars = {symbol: each for symbol, each in told.items() if isinstance(each, Bars)}
     again = copier(made) if alternatives else None
     if risk is not None and not isinstance(risk, RiskManager):
         raise ConfigError(f"risk {risk!r} is no RiskManager", hint="ts.RiskManager(max_position=5)")
     window = window_of(named, start, stop, warmup)
-    return Plan(named, config, bar_fill, risk, window, skip_scan, again), made
+    return Plan(named, bars, config, bar_fill, risk, window, skip_scan, again), made
 
 
 def as_configured(named: dict[str, Data], config: EngineConfig) -> dict[str, Data]:

@@ -12,6 +12,7 @@ session hears of events when something happened that it waits for, and of nothin
 
 import copy
 from collections.abc import Callable, Iterator, Mapping
+from types import MappingProxyType
 from typing import Any
 
 import numpy as np
@@ -84,9 +85,11 @@ class Replay:
         risk: RiskManager | None = None,
         window: Window = WHOLE,
         skip_scan: bool = True,
+        beside: Mapping[str, Bars] = MappingProxyType({}),
     ) -> None:
         self.config = config
         self.data = dict(data)
+        self._beside = dict(beside)
         self.window = window
         self.bar_fill = bar_fill
         self.risk = risk
@@ -99,7 +102,9 @@ class Replay:
         self.events = bytearray()
         self._untold = 0  # of the last events, how many the session has not heard of
         self.is_begun = self.is_done = False
-        self._markets = {symbol: market_of(each) for symbol, each in self.data.items()}
+        self._markets = {
+            symbol: market_of(each, self._beside.get(symbol)) for symbol, each in self.data.items()
+        }
         times = (each.time[self._first[symbol] :] for symbol, each in self.data.items())
         first = min(int(each[0]) for each in times if len(each))
         self._start = first if window.start is None else window.start
@@ -191,6 +196,7 @@ class Replay:
             warnings=(*warnings, *(() if watch is None else watch.warnings())),
             assumptions=self._notes,
             window=self.window.told(self.data),
+            beside={symbol: each.data_digest for symbol, each in self._beside.items()},
         )
 
     def failure_of(self, error: Exception) -> StrategyError | None:
@@ -494,9 +500,9 @@ class Replay:
         self._set_loop()
 
 
-def market_of(data: Data) -> Market:
-    """What a session knows of data."""
-    return BarsMarket(data) if isinstance(data, Bars) else TicksMarket(data)
+def market_of(data: Data, beside: Bars | None = None) -> Market:
+    """What a session knows of data, and of bars told of beside ticks."""
+    return BarsMarket(data) if isinstance(data, Bars) else TicksMarket(data, beside)
 
 
 def _rows_of(data: Data, lot: str, bar_fill: str) -> Ticks | BarTicks:

@@ -99,6 +99,8 @@ class Result:
         What the numbers rest on, beside what the configuration says.
     window : mapping, optional
         Where the run started and stopped within longer data; see `Window.told`.
+    beside : mapping of str to str
+        Digests of the bars that the strategy was told of while orders traded on ticks.
 
     Examples
     --------
@@ -130,6 +132,7 @@ class Result:
         warnings: Sequence[str] = (),
         assumptions: Sequence[str] = (),
         window: Mapping[str, Any] | None = None,
+        beside: Mapping[str, str] = MappingProxyType({}),
     ) -> None:
         self.strategy = strategy
         self.parameters = dict(parameters)
@@ -143,6 +146,7 @@ class Result:
         self._warnings = list(warnings)
         self._assumptions = tuple(assumptions)
         self.window = window
+        self.beside = dict(beside)
         self._alternatives: dict[str, Result] = {}
 
     # What identifies the run.
@@ -183,6 +187,8 @@ class Result:
             told["risk"] = self.risk_manager.canonical()
         if self.window is not None:
             told["window"] = dict(self.window)
+        if self.beside:
+            told["beside"] = self.beside
         canonical = json.dumps(told, sort_keys=True, separators=(",", ":"))
         return _sha256(f"{RUN_FORMAT}\n{canonical}\n")
 
