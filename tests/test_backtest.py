@@ -20,8 +20,8 @@ from tickstep.demo import Grid, sample
 from tickstep.equity import EquityPath
 from tickstep.intervals import interval_length
 from tickstep.result import Sampling
-from tickstep.session import Event
 from tickstep.strategy import Alert, Bar, Fill, parameters_of
+from tickstep.venue import Event
 
 SAMPLE = sample(20_000)
 

@@ -281,8 +281,9 @@ class Cross(ts.Strategy):
 
 def told_row_by_row(strategy: ts.Strategy, data: dict[str, ts.Bars], bar_fill: str) -> str:
     """The same run with every row taken by itself, and bars told by what the rule says of rows."""
+    from tickstep.markets import BarsMarket
     from tickstep.scales import Scales
-    from tickstep.session import BarsMarket, Session
+    from tickstep.session import Session
 
     grids: dict[str, Any] = {"tick_size": 1, "lot": 1}
     config = ts.EngineConfig(

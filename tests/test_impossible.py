@@ -19,8 +19,9 @@ import tickstep as ts
 from tickstep.barticks import BarTicks
 from tickstep.demo import Grid, sample
 from tickstep.engine import LIQUIDITY_MAKER, REASON_BITS
+from tickstep.markets import BarsMarket, Market, TicksMarket
 from tickstep.scales import Scales
-from tickstep.session import BarsMarket, Market, Session, TicksMarket
+from tickstep.session import Session
 
 FILLED, ACCEPTED, AMENDED = (
     int(kind) for kind in (ts.EventKind.FILLED, ts.EventKind.ACCEPTED, ts.EventKind.AMENDED)

@@ -16,10 +16,11 @@ import pytest
 import tickstep as ts
 from tickstep.datasource import DataSource
 from tickstep.guards import Guard, alert_prices
+from tickstep.markets import TicksMarket
 from tickstep.risk import utc_offset_seconds
 from tickstep.runfile import recorded, verify
 from tickstep.scales import Scales
-from tickstep.session import Session, TicksMarket
+from tickstep.session import Session
 from tickstep.sources import StrategySource
 from tickstep.watch import RiskWatch
 

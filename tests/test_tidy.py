@@ -48,9 +48,9 @@ ROWS = (
     | {"data.stream", "data.sql", "data.formats"}
     | {"compat.empyrical", "compat.quantstats", "compat.backtesting_py"}
     | {"compat.akquant_metrics", "compat.pyrust_analyzers", "compat.agkernel"},
-    {"data.aggtrades", "watch", "targets"},
+    {"data.aggtrades", "watch", "targets", "venue", "markets"},
     {"data"},
-    {"portfolio"},
+    {"portfolio", "waits"},
     {"data.holdings"},
     {"session", "functions", "demo", "drawing", "dataverbs", "sampling", "divergence"},
     {"team"},
@@ -179,6 +179,9 @@ NO_FILES_OR_CLOCKS = {
     "strategy",
     "functions",
     "session",
+    "venue",
+    "markets",
+    "waits",
     "window",
     "replay",
     "plans",

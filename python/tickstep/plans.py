@@ -2,6 +2,7 @@
 
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
+from types import MappingProxyType
 from typing import Any
 
 from tickstep.alternatives import beside, copier
@@ -47,13 +48,14 @@ class Plan:
     """Everything that a run follows from, its strategy apart."""
 
     data: Mapping[str, Data]
-    beside: Mapping[str, Bars]  # bars that are told of while ticks are traded on
     config: EngineConfig
     bar_fill: str
     risk: RiskManager | None
     window: Window
     skip_scan: bool
     again: Callable[[], Strategy | None] | None  # copies of the strategy; None to run it once
+    # Bars that are told of while ticks are traded on.
+    beside: Mapping[str, Bars] = MappingProxyType({})
 
     def replay(self, strategy: Strategy, config: EngineConfig | None = None) -> Replay:
         """Make the run of a strategy, under this or another configuration."""
@@ -120,7 +122,7 @@ def planned(
     if risk is not None and not isinstance(risk, RiskManager):
         raise ConfigError(f"risk {risk!r} is no RiskManager", hint="ts.RiskManager(max_position=5)")
     window = window_of(named, start, stop, warmup)
-    return Plan(named, bars, config, bar_fill, risk, window, skip_scan, again), made
+    return Plan(named, config, bar_fill, risk, window, skip_scan, again, bars), made
 
 
 def as_configured(named: dict[str, Data], config: EngineConfig) -> dict[str, Data]:

@@ -24,10 +24,11 @@ from tickstep.engine import EVENT_DTYPE, Engine, EngineConfig, Events
 from tickstep.errors import ConfigError, StateError, StrategyError
 from tickstep.failures import strategy_error
 from tickstep.intervals import interval_length, phase_of
+from tickstep.markets import BarsMarket, Market, TicksMarket
 from tickstep.result import Result
 from tickstep.risk import RiskManager
 from tickstep.scales import Scales
-from tickstep.session import BarsMarket, Market, Session, TicksMarket
+from tickstep.session import Session
 from tickstep.settings import Data
 from tickstep.strategy import Strategy
 from tickstep.ticks import Progress, Ticks

@@ -10,14 +10,11 @@ fill: it has its place in the order of things, it is in the record, and a run re
 record's ticks meets it again on the same tick. Over bars the data themselves say when a bar is over.
 """
 
-from collections.abc import Callable, Iterator, Mapping, Sequence
-from decimal import Decimal
-from typing import Any, NamedTuple, Protocol
+from collections.abc import Callable, Mapping, Sequence
+from typing import Any
 
 from tickstep._kernel import ORDER_TYPES, EventMask
-from tickstep.bars import Bars
 from tickstep.engine import (
-    LIQUIDITY_MAKER,
     REASON_BITS,
     Engine,
     EventKind,
@@ -31,6 +28,7 @@ from tickstep.engine import (
 from tickstep.errors import ConfigError, DataError, OrderError, StateError
 from tickstep.history import BarSeries
 from tickstep.intervals import interval_length, phase_of
+from tickstep.markets import Market
 from tickstep.scales import Scale, Scales
 from tickstep.strategy import (
     Alert,
@@ -42,17 +40,12 @@ from tickstep.strategy import (
     Strategy,
 )
 from tickstep.targets import Targets
-from tickstep.ticks import Number, Ticks, Time, to_time
+from tickstep.ticks import Number, Time, to_time
+from tickstep.venue import Event, Venue
+from tickstep.waits import EndOfCalendar, Exits, Interval, Wait, in_group, next_session
 from tickstep.watch import RiskWatch
 
-__all__ = [
-    "BarsMarket",
-    "Event",
-    "Market",
-    "Session",
-    "TicksMarket",
-    "Venue",
-]
+__all__ = ["Session"]
 
 ALERTS = ("ALERT_PRICE", "ALERT_TIME")  # order types that trade nothing
 ALERT_TYPES = tuple(ORDER_TYPES[name] for name in ALERTS)
@@ -82,277 +75,6 @@ GROUPS_START = 1 << 40  # numbers of groups beyond those that people choose
 ORDERS_AT_ONCE_MAX = 1_000_000
 
 
-class Event(NamedTuple):
-    """One row of `EVENT_DTYPE` with names; exact integers."""
-
-    kind: int
-    reason: int
-    instrument: int
-    sequence: int
-    time: int
-    tick_index: int
-    order_id: int
-    tag: int
-    price_ticks: int
-    qty_lots: int
-    fee_units: int
-    realized_units: int
-    position_after_lots: int
-
-    @property
-    def side(self) -> str:
-        """Whose the order is; quantities of sells are negative."""
-        return "BUY" if self.qty_lots > 0 else "SELL"
-
-    @property
-    def is_maker(self) -> bool:
-        """Of a fill: whether the order rested before it traded."""
-        return self.reason & REASON_BITS == LIQUIDITY_MAKER
-
-
-class Venue(Protocol):
-    """Where a session trades; an `Engine` is one."""
-
-    def get_snapshot(self, symbol: str | None = None) -> Snapshot:
-        """The account, and the position in an instrument, now."""
-
-    def position_of(self, symbol: str | None = None) -> float:
-        """The position in an instrument now."""
-
-    def price_of(self, symbol: str | None = None) -> float | None:
-        """The price of an instrument's last tick; None before the first."""
-
-    def holding(self, symbol: str | None = None) -> tuple[int, int, int]:
-        """Tick index, last price in ticks and position in lots of an instrument."""
-
-    @property
-    def positions(self) -> dict[str, float]:
-        """The position in every instrument now."""
-
-    def open_orders(self, symbol: str | None = None) -> list[OpenOrder]:
-        """Orders and alerts that wait."""
-
-    def order(self, order_id: int, /) -> OpenOrder | None:
-        """An open order; None when it has ended."""
-
-    def place_order(self, order: Order, /) -> int:
-        """Place an order and return its id."""
-
-    def cancel_order(self, order_id: int, /) -> bool:
-        """Cancel an order; False when it had already ended."""
-
-    def cancel_all(self, symbol: str | None = None) -> None:
-        """Cancel every open order; alerts stay."""
-
-    def amend_order(
-        self,
-        order_id: int,
-        /,
-        *,
-        qty: Number | None = None,
-        price: Number | None = None,
-        trigger: Number | None = None,
-        trail: Number | None = None,
-    ) -> bool:
-        """Change an order; False when it had already ended."""
-
-    def refuse_order(self, order: Order, /) -> int:
-        """Record an order that a risk limit forbids and return its id."""
-
-    def refuse_amend(
-        self,
-        order_id: int,
-        /,
-        *,
-        qty: Number | None = None,
-        price: Number | None = None,
-        trigger: Number | None = None,
-        trail: Number | None = None,
-    ) -> bool:
-        """Record an amendment that a risk limit forbids; False when the order had already ended."""
-
-    @property
-    def time(self) -> int:
-        """Time of the last tick."""
-
-
-class Market(Protocol):
-    """What a session knows of one instrument's data."""
-
-    @property
-    def own(self) -> str | None:
-        """Interval of bars that the driver hands over; None where alerts find their ends."""
-
-    unasked: str | None  # interval of the bars that are told of where none were asked for
-
-    series: dict[str, BarSeries]  # by interval
-
-    def watch(self, interval: str | None) -> BarSeries:
-        """Keep bars of an interval; of the data's own where none is given."""
-
-
-class TicksMarket:
-    """Bars cut out of ticks, or given beside them.
-
-    Parameters
-    ----------
-    ticks : Ticks
-        All that the venue will be fed; a bar is told of only when its time is past.
-    bars : Bars, optional
-        What to tell instead of bars cut out of the ticks.
-
-    Examples
-    --------
-    >>> import tickstep as ts
-    >>> from tickstep.session import TicksMarket
-    >>> prices, qtys = [5.0, 7.0, 6.0, 9.0], [1.0, 2.0, 1.0, 1.0]
-    >>> ticks = ts.Ticks.from_arrays([0, 400, 900, 1000], prices, qtys, [0, 0, 1, 0], tick_size=1)
-    >>> bar = TicksMarket(ticks).watch("1s").tell(0, "X", 1000)
-    >>> bar.open, bar.high, bar.low, bar.close, bar.volume, bar.trades
-    (5.0, 7.0, 5.0, 6.0, 4.0, 3)
-    """
-
-    own: str | None = None
-
-    def __init__(self, ticks: Ticks, bars: Bars | None = None) -> None:
-        self._ticks = ticks
-        self._bars = bars
-        self.unasked = None if bars is None else str(bars.interval)
-        self.series: dict[str, BarSeries] = {}
-
-    def watch(self, interval: str | None) -> BarSeries:
-        """Keep bars of an interval.
-
-        Parameters
-        ----------
-        interval : str
-            Such as "1m".
-
-        Returns
-        -------
-        BarSeries
-            None of them told of yet.
-
-        Raises
-        ------
-        ConfigError
-            When no interval is given, for ticks have none of their own; or when it is no multiple of
-            that of the bars beside them.
-        """
-        interval = self.unasked if interval is None else interval
-        if interval is None:
-            raise ConfigError(
-                "ticks have no interval of their own", hint='ask in on_start: self.every("1m")'
-            )
-        if interval not in self.series:
-            self.series[interval] = BarSeries(self._cut(interval), interval)
-        return self.series[interval]
-
-    def _cut(self, interval: str) -> Bars:
-        if self._bars is None:
-            return self._ticks.candles(interval)
-        return self._bars if interval == self.unasked else self._bars.resample(interval)
-
-
-class BarsMarket:
-    """Bars as they are, and longer ones put together of them.
-
-    Parameters
-    ----------
-    bars : Bars
-        All that the venue will be fed.
-    """
-
-    def __init__(self, bars: Bars) -> None:
-        self._bars = bars
-        self.own: str | None = str(bars.interval)
-        self.unasked: str | None = self.own
-        self.series: dict[str, BarSeries] = {}
-
-    def watch(self, interval: str | None) -> BarSeries:
-        """Keep bars of an interval.
-
-        Parameters
-        ----------
-        interval : str or None
-            A multiple of the data's own; None for that.
-
-        Returns
-        -------
-        BarSeries
-            None of them told of yet.
-
-        Raises
-        ------
-        ConfigError
-            When it is shorter than the bars, or no multiple of them.
-        """
-        interval = str(self._bars.interval) if interval is None else interval
-        if interval not in self.series:
-            is_own = interval == self.own
-            bars = self._bars if is_own else self._bars.resample(interval)
-            self.series[interval] = BarSeries(bars, interval)
-        return self.series[interval]
-
-
-class _Interval(NamedTuple):
-    """A bar in the making, and where it ends."""
-
-    symbol: str
-    text: str
-    length: int
-    stop: int
-
-
-class _Wait(NamedTuple):
-    """What an alert is for: a price, or a time, or the end of a bar."""
-
-    time: int | None
-    interval: _Interval | None = None
-    session: "SessionUpdate | _EndOfCalendar | None" = None
-    calendar: Sessions | None = None
-
-
-class _EndOfCalendar(NamedTuple):
-    """Data after this time are beyond what the calendar knows."""
-
-    time: int
-    error: DataError
-
-
-class _Exits(NamedTuple):
-    """What follows the fills of an order."""
-
-    take_profit: Number | None
-    stop_loss: Number | None
-
-    def check(self, side: str) -> None:
-        profit, loss = self
-        if profit is None and loss is None:
-            raise OrderError(
-                "a bracket without take_profit and stop_loss has no exit",
-                hint="give one of them, or use buy and sell",
-            )
-        if profit is None or loss is None:
-            return
-        is_above = Decimal(str(profit)) > Decimal(str(loss))
-        if is_above != (side == "BUY"):
-            where = "above" if side == "BUY" else "below"
-            raise OrderError(
-                f"take_profit {profit} is not {where} stop_loss {loss}",
-                hint=f"a {side} earns when the price goes the other way than its stop",
-            )
-
-    def orders(self, fill: Event, symbol: str, qty: Decimal) -> Iterator[Order]:
-        """The exits of a fill."""
-        side = "SELL" if fill.side == "BUY" else "BUY"
-        shared: dict[str, Any] = {"symbol": symbol, "tag": fill.tag, "reduce_only": True}
-        if self.take_profit is not None:
-            yield Order("LIMIT", side, qty, price=self.take_profit, **shared)
-        if self.stop_loss is not None:
-            yield Order("STOP", side, qty, trigger=self.stop_loss, **shared)
-
-
 class Session:
     """One run of one strategy at one venue; see the head of this module.
 
@@ -375,7 +97,8 @@ class Session:
     --------
     >>> import tickstep as ts
     >>> from tickstep.scales import Scale, Scales
-    >>> from tickstep.session import Session, TicksMarket
+    >>> from tickstep.markets import TicksMarket
+    >>> from tickstep.session import Session
     >>> class Once(ts.Strategy):
     ...     def on_start(self):
     ...         self.buy(1)
@@ -416,7 +139,7 @@ class Session:
         self.symbols = scales.symbols
         self._ask_venue()
         self._start_time = start_time
-        self._waits: dict[int, _Wait] = {}
+        self._waits: dict[int, Wait] = {}
         self._dropped: set[int] = set()  # alerts that were cancelled
         self._placed_at = (start_time, 0)  # a moment, and how many orders were placed in it
         self._hears_fills = _overrides(strategy, "on_fill")
@@ -432,7 +155,7 @@ class Session:
         self._together: dict[str, Bar] = {}
         self._targets = Targets(self, scales)
         self.all_targets = [self._targets]  # those of several strategies too
-        self._brackets: dict[int, _Exits] = {}
+        self._brackets: dict[int, Exits] = {}
         # Of several strategies in one: who is at work, and whose each order is.
         self.owner: int | None = None
         self.owners: dict[int, int] = {}
@@ -633,11 +356,11 @@ class Session:
             self._targets.named(order.symbol)
         self._count_order()
         if order.order_type in ALERTS:
-            return self._wait(order, _Wait(order.expire_ts))
+            return self._wait(order, Wait(order.expire_ts))
         is_free = self._watch is None
         return self._owned(self._venue.place_order(order) if is_free else self._held_against(order))
 
-    def _wait(self, alert: Order, wait: _Wait) -> int:
+    def _wait(self, alert: Order, wait: Wait) -> int:
         order_id = self._venue.place_order(alert)
         self._waits[order_id] = wait
         return self._owned(order_id)
@@ -732,9 +455,9 @@ class Session:
                     f"bars of {interval} are asked for when the run has begun",
                     hint="over bars, ask in on_start",
                 )
-            length = interval_length(interval, self._scales.time_unit)
             self._watched(market, interval)
             if market.own is None:
+                length = interval_length(interval, self._scales.time_unit)
                 self._wait_for_bar(each, interval, length)
 
     def at(self, time: Time) -> int:
@@ -763,7 +486,7 @@ class Session:
 
     def bracket(self, entry: Order, take_profit: Number | None, stop_loss: Number | None) -> int:
         """Place an order whose fills are closed by a limit or a stop."""
-        exits = _Exits(take_profit, stop_loss)
+        exits = Exits(take_profit, stop_loss)
         exits.check(entry.side)
         order_id = self.place(entry)
         self._brackets[order_id] = exits
@@ -778,7 +501,7 @@ class Session:
                 f"{len(orders)} orders cannot cancel each other", hint="give at least two"
             )
         group = self._new_group()
-        return [self.place(_in_group(order, group)) for order in orders]
+        return [self.place(in_group(order, group)) for order in orders]
 
     def _new_group(self) -> int:
         """A number for orders that cancel each other, beyond those that people choose."""
@@ -801,7 +524,7 @@ class Session:
         if exits is not None:
             group = self._new_group()
             for order in exits.orders(event, scale.symbol, scale.lot.decimal(abs(event.qty_lots))):
-                self.place(_in_group(order, group))
+                self.place(in_group(order, group))
         self.strategy.on_fill(
             Fill(
                 event.time,
@@ -865,7 +588,7 @@ class Session:
             price = scale.tick.value(event.price_ticks)
             self.strategy.on_alert(Alert(event.time, scale.symbol, event.order_id, price))
 
-    def _end_bar(self, ended: _Interval) -> None:
+    def _end_bar(self, ended: Interval) -> None:
         series = self._markets[ended.symbol].series[ended.text]
         bar = series.tell(ended.stop - ended.length, ended.symbol, ended.stop)
         # Set before the strategy is called: an error of its own must not end the bars.
@@ -875,34 +598,34 @@ class Session:
             if self._hears_bars:
                 self.strategy.on_bars({bar.symbol: bar})
 
-    def _tell_sessions(self, calendar: Sessions, update: "SessionUpdate | _EndOfCalendar") -> None:
+    def _tell_sessions(self, calendar: Sessions, update: "SessionUpdate | EndOfCalendar") -> None:
         """Tell of what has come, days without a tick among it, and wait for the next."""
         while update.time <= self.now:
-            if isinstance(update, _EndOfCalendar):
+            if isinstance(update, EndOfCalendar):
                 raise update.error
             self.strategy.on_session(update)
             update = self._session_after(calendar, update.time)
         self._wait_for_session(calendar, update)
 
-    def _session_after(self, calendar: Sessions, moment: int) -> "SessionUpdate | _EndOfCalendar":
+    def _session_after(self, calendar: Sessions, moment: int) -> "SessionUpdate | EndOfCalendar":
         try:
-            return _next_session(calendar, moment)
+            return next_session(calendar, moment)
         except DataError as error:
             # Only data that go on beyond what the calendar knows are wrong.
             day = interval_length("1d", self._scales.time_unit)
-            return _EndOfCalendar(moment + day, error)
+            return EndOfCalendar(moment + day, error)
 
     def _wait_for_session(
-        self, calendar: Sessions, update: "SessionUpdate | _EndOfCalendar"
+        self, calendar: Sessions, update: "SessionUpdate | EndOfCalendar"
     ) -> None:
         alert = Order("ALERT_TIME", expire_ts=update.time, symbol=self.symbols[0])
-        self._wait(alert, _Wait(update.time, session=update, calendar=calendar))
+        self._wait(alert, Wait(update.time, session=update, calendar=calendar))
 
     def _wait_for_bar(self, symbol: str, text: str, length: int) -> None:
         phase = phase_of(length, self._scales.time_unit)
         stop = ((self.now - phase) // length + 1) * length + phase
         alert = Order("ALERT_TIME", expire_ts=stop, symbol=symbol)
-        self._wait(alert, _Wait(stop, _Interval(symbol, text, length, stop)))
+        self._wait(alert, Wait(stop, Interval(symbol, text, length, stop)))
 
     def _count_order(self) -> None:
         now = self.now
@@ -914,22 +637,6 @@ class Session:
                 f"more than {ORDERS_AT_ONCE_MAX:,} orders are placed at the time {now}",
                 hint="a loop without an end? place what you need and return",
             )
-
-
-def _next_session(calendar: Sessions, after: int) -> SessionUpdate:
-    """The first begin or end of a trading day after a moment."""
-    open_time = calendar.next_open(after + 1)
-    # A day that is open then may have begun before, and ends later.
-    for day in calendar.sessions(after, open_time + 1):
-        for time, is_open in ((day.open, True), (day.close, False)):
-            if time > after:
-                return SessionUpdate(time, str(day.day), is_open)
-    raise AssertionError("a calendar that opens has a day that does")
-
-
-def _in_group(order: Order, group: int) -> Order:
-    arguments, named = order.__getnewargs_ex__()
-    return Order(*arguments, **{**named, "oco_group": group})
 
 
 def _overrides(strategy: Strategy, name: str) -> bool:
