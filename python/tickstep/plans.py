@@ -1,8 +1,7 @@
 """What is to be run, settled: arguments of `backtest` to a strategy, data, rules and a window."""
 
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass
-from types import MappingProxyType
+from dataclasses import dataclass, field
 from typing import Any
 
 from tickstep.alternatives import beside, copier
@@ -55,7 +54,7 @@ class Plan:
     skip_scan: bool
     again: Callable[[], Strategy | None] | None  # copies of the strategy; None to run it once
     # Bars that are told of while ticks are traded on.
-    beside: Mapping[str, Bars] = MappingProxyType({})
+    beside: Mapping[str, Bars] = field(default_factory=dict)
 
     def replay(self, strategy: Strategy, config: EngineConfig | None = None) -> Replay:
         """Make the run of a strategy, under this or another configuration."""
