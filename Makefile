@@ -48,7 +48,7 @@ tools: ## install the system packages that check needs (as root; nothing when th
 	@sh tests/system_tools.sh
 
 test: $(VENV)/.made-dev ## the Python tests (SCRIPTS=200 random scripts against the oracle)
-	$(BIN)/python -m pytest -q --scripts $(SCRIPTS)
+	$(BIN)/python -m pytest -q -n auto --scripts $(SCRIPTS)
 
 rust-test: ## the Rust tests, doc tests and lints
 	$(CARGO) clippy --locked --quiet --workspace --all-targets -- -D warnings
