@@ -131,10 +131,31 @@ class OverTicks(Busy):
 
 
 class EveryTick(OverTicks):
+    last: ts.Tick | None
+
+    def on_start(self) -> None:
+        super().on_start()
+        self.last = None
+
     def on_tick(self, tick: ts.Tick) -> None:
+        if self.last is not None:
+            # What it holds of ticks is as good in a copy.
+            self.seen.append((self.last.symbol, self.last.price, self.last.qty))
         self.last = tick
         if self.dice.random() < 0.1:
             self.act(self.symbols[self.dice.randrange(len(self.symbols))], 100.0)
+
+
+class ByDays(ts.Strategy):
+    """Trades when days begin and end, and looks at what it saw then."""
+
+    def on_start(self) -> None:
+        self.sessions(ts.calendar("SSE", time_unit="ms"))
+        self.seen: list[Any] = []
+
+    def on_session(self, session: ts.SessionUpdate) -> None:
+        self.seen.append((session, self.now, self.equity))
+        self.target(None, 3 if session.is_open else 0)
 
 
 class EveryTickHears(EveryTick, Hears):
@@ -179,6 +200,22 @@ def ticks_of(seed: int, count: int = 500, symbol: str | None = None) -> ts.Ticks
     return ts.Ticks(time, price, qty, side, tick_size=1, lot=1, symbol=symbol)
 
 
+def days_of(seed: int) -> ts.Ticks:
+    rng = np.random.default_rng(seed)
+    start = 1_704_067_200_000  # the first of January 2024
+    time = np.sort(rng.integers(start, start + 20 * 86_400_000, 400))
+    price = 100 + rng.integers(-2, 3, 400).cumsum() % 30
+    side = rng.integers(0, 2, 400).astype(np.uint8)
+    return ts.Ticks(time, price, np.full(400, 5), side, tick_size=1, lot=1)
+
+
+def day_bars(seed: int) -> ts.Bars:
+    close = 100 + np.random.default_rng(seed).integers(-4, 5, 120).cumsum() % 40
+    high, low, qty = close + 2, close - 2, np.full(120, 10_000)
+    time = np.arange(120) * 86_400_000
+    return ts.Bars(time, close, high, low, close, qty, tick_size=1, lot=1, interval="1d")
+
+
 RISK = ts.RiskManager(
     max_daily_loss=300, max_drawdown=0.2, max_leverage=2, max_position=6, max_orders=(4, "3m")
 )
@@ -215,6 +252,12 @@ CASES: dict[str, tuple[Any, Any, dict[str, Any]]] = {
     "limits over every tick": (EveryTick, TWO_TICKS, {"risk": RISK, "cash": 900}),
     "cash account": (Busy, TWO_BARS, {"account": "cash", "cash": 3_000, **LOOSE}),
     "function": (rule, bars_of(23), LOOSE),
+    "by days": (ByDays, days_of(25), LOOSE),
+    "weights": (
+        ts.Portfolio,
+        {"A": day_bars(26), "B": day_bars(27)},
+        {"parameters": {"period": "week"}, "cash": 20_000, "account": "cash", **LOOSE},
+    ),
     "within longer data": (Longer, bars_of(24), {"warmup": 20, **LOOSE}),
     "ticks within longer data": (OverTicks, TWO_TICKS, {"start": 7 * MINUTE + 1, **LOOSE}),
 }
@@ -250,8 +293,8 @@ def cuts_of(name: str, count: int, seed: int) -> list[int]:
 
 
 def seen_by(run: ts.Run) -> list[Any]:
-    members = run.strategy._members()
-    return [getattr(each, "seen", None) for each in members]
+    # As text: what is not known yet is NaN, which equals nothing.
+    return [repr(getattr(each, "seen", None)) for each in run.strategy._members()]
 
 
 def assert_money_adds_up(run: ts.Run) -> None:
@@ -390,6 +433,54 @@ def test_alternatives_beside_a_run_that_was_saved(tmp_path: Path) -> None:
     assert {name: each.digest for name, each in result.alternatives.items()} == {
         name: each.digest for name, each in expected.alternatives.items()
     }
+
+
+@pytest.mark.parametrize("seed", range(60))
+def test_random_runs_with_random_cuts(seed: int, tmp_path: Path) -> None:
+    dice = random.Random(seed)
+    data, kinds, settings = random_case(dice)
+    run, whole = (
+        ts.Run([each() for each in kinds], data, alternatives=False, **settings) for _ in range(2)
+    )
+    expected = whole.finish()
+    times = [int(each) for part in data.values() for each in part.time]
+    moments = [dice.choice(times) + dice.choice([0, 0, 1, MINUTE - 1]) for _ in range(7)]
+    for moment in sorted(moments):
+        run.advance(until=moment)
+        assert_money_adds_up(run)
+        how = dice.randrange(3)
+        if how == 0:
+            run = ts.Run.load(run.save(tmp_path / "run"), data)
+        elif how == 1:
+            run = run.fork()
+    assert run.finish().digest == expected.digest
+    assert seen_by(run) == seen_by(whole)
+
+
+def random_case(dice: random.Random) -> tuple[Any, list[Any], dict[str, Any]]:
+    """Data of one or two instruments, strategies for them, and rules."""
+    over_bars, over_ticks = [Busy, Hears, Longer, Together, OnlyTogether], [OverTicks, EveryTick]
+    seed = dice.randrange(1000)
+    is_mixed, is_bars = dice.random() < 0.2, dice.random() < 0.6
+    first = bars_of(seed) if is_bars or is_mixed else ticks_of(seed, 300)
+    data: dict[str, Any] = {"A": first}
+    if is_mixed or dice.random() < 0.5:
+        data["B"] = bars_of(seed + 1) if is_bars and not is_mixed else ticks_of(seed + 1, 200)
+    pool = [OverTicks, HearsTicks] if is_mixed else over_bars if is_bars else over_ticks
+    kinds = dice.choices(pool, k=dice.choice([1, 1, 2]))
+    settings: dict[str, Any] = {
+        "latency": dice.choice([0, 1, 5_000]),
+        "fill": dice.choice(["touch", "through"]),
+        "cash": dice.choice([900, 20_000]),
+        "account": dice.choice([None, "cash"]),
+        "risk": dice.choice([None, RISK, FLAT]),
+    }
+    if is_bars or is_mixed:
+        settings["bar_fill"] = dice.choice(["next_open", "close", "path"])
+        settings["latency"] *= settings["bar_fill"] != "close"
+    if dice.random() < 0.3:
+        settings["start"] = dice.randrange(20) * MINUTE // 2
+    return data, kinds, settings
 
 
 # --- Looking. -------------------------------------------------------------------------------------
@@ -588,3 +679,24 @@ def test_a_saved_run_holds_no_data(tmp_path: Path) -> None:
     file = run.save(tmp_path / "run")
     assert file.stat().st_size < ticks.nbytes / 20
     assert [each.name for each in tmp_path.iterdir()] == ["run"]
+
+
+def test_ctrl_c_between_two_pieces_of_a_run_that_nobody_wakes(tmp_path: Path) -> None:
+    ticks = sample(20_000)
+    pressed: list[int] = []
+
+    def press(done: int, total: int) -> None:
+        assert 0 < done <= total == len(ticks)
+        pressed.append(done)
+        if len(pressed) == 3:
+            signal.raise_signal(signal.SIGINT)
+
+    run = ts.Run(Lean, ticks, progress=press, alternatives=False)
+    with pytest.raises(KeyboardInterrupt):
+        run.advance()
+    assert run.rows_done < len(ticks) // 10
+    digest = ts.backtest(Lean, ticks, alternatives=False).digest
+    assert ts.Run.load(run.save(tmp_path / "run"), ticks).finish().digest == digest
+    assert run.finish().digest == digest
+    assert pressed == sorted(pressed)
+    assert pressed[-1] == len(ticks)

@@ -61,6 +61,7 @@ __all__ = [
     "desk_terms",
     "reason_message",
     "reason_name",
+    "shown_tick",
     "sma_signals",
     "status_message",
     "status_name",
@@ -241,6 +242,8 @@ class Tick:
     def __eq__(self, other: object, /) -> bool: ...
     def __ne__(self, other: object, /) -> bool: ...
     def __hash__(self) -> int: ...
+    def __reduce__(self) -> tuple[Any, tuple[Any, ...]]: ...
+    def __deepcopy__(self, _memo: object, /) -> Self: ...
     def __getnewargs_ex__(self) -> tuple[tuple[Any, ...], dict[str, Any]]: ...
 
 @final
@@ -447,6 +450,7 @@ class OpenOrder:
     Floats are for reading; `_lots` and `_ticks` are exact.
     """
 
+    def __deepcopy__(self, _memo: object, /) -> Self: ...
     @property
     def order_id(self) -> int:
         """Its id."""
@@ -580,6 +584,7 @@ class Snapshot:
     Realized profit is before fees.
     """
 
+    def __deepcopy__(self, _memo: object, /) -> Self: ...
     @property
     def ts_ms(self) -> int:
         """Engine clock in its unit; 0 before the first tick."""
@@ -1750,6 +1755,12 @@ def sma_signals(
     prices: _Int64Array, windows: Sequence[tuple[int, int]], short: bool
 ) -> tuple[npt.NDArray[np.uint32], _UInt8Array, _Int64Array]:
     """Rows, kinds and offsets of where means of two windows cross; `signals.sma_cross` tells more."""
+
+def shown_tick(
+    numbers: tuple[int, int, int, int, int, tuple[int, int] | None],
+    market: tuple[Grid, Grid, str],
+) -> Tick:
+    """Make a tick as a loop shows it: of its numbers; of lot, step of its price and symbol."""
 
 def desk_terms() -> tuple[int, int, int, int]:
     """Address of what a compiled loop turns to; numbers before its commands, commands, their width."""

@@ -58,7 +58,7 @@ mod _kernel {
         status_message, status_name,
         strategy::StrategyBase,
         table::TableParser,
-        ticks::{Tick, TickColumns},
+        ticks::{Tick, TickColumns, shown_tick},
     };
 
     #[pymodule_init]

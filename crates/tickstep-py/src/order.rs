@@ -378,6 +378,10 @@ pub struct OpenOrder {
 
 #[pymethods]
 impl OpenOrder {
+    fn __deepcopy__<'py>(slf: Bound<'py, Self>, _memo: &Bound<'py, PyAny>) -> Bound<'py, Self> {
+        slf
+    }
+
     #[getter]
     fn order_id(&self) -> u64 {
         self.view.order_id

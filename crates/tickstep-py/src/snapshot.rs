@@ -85,6 +85,10 @@ snapshot_methods! {
         account_fees account_fees_decimal account_fees_units = wallet_fees_units;
     }
 
+    fn __deepcopy__<'py>(slf: Bound<'py, Self>, _memo: &Bound<'py, PyAny>) -> Bound<'py, Self> {
+        slf
+    }
+
     #[getter]
     fn ts_ms(&self) -> i64 {
         self.exact.time

@@ -163,6 +163,39 @@ impl Tick {
         format!("Tick(ts_ms={time}, price_tick_i64={price}, qty={qty:?}, side='{side}')")
     }
 
+    /// A tick that somebody holds never changes.
+    fn __deepcopy__<'py>(slf: Bound<'py, Self>, _memo: &Bound<'py, PyAny>) -> Bound<'py, Self> {
+        slf
+    }
+
+    fn __reduce__<'py>(
+        slf: &Bound<'py, Self>,
+    ) -> PyResult<(Bound<'py, PyAny>, Bound<'py, PyTuple>)> {
+        let (py, tick) = (slf.py(), slf.get());
+        let shown = tick.extra.as_ref().and_then(|extra| {
+            let (price, symbol) = extra.market.as_ref()?;
+            Some((extra.lot?, *price, symbol.clone_ref(py)))
+        });
+        let Some((lot, price, symbol)) = shown else {
+            let made = py.import("copyreg")?.getattr("__newobj_ex__")?;
+            let (places, named) = tick.__getnewargs_ex__(py)?;
+            return Ok((made, (slf.get_type(), places, named).into_pyobject(py)?));
+        };
+        // What a loop shows knows its symbol and price, and counts in lots.
+        let numbers = (
+            tick.time(),
+            tick.price_ticks(),
+            tick.qty.load(Relaxed),
+            tick.side.load(Relaxed),
+            tick.instrument,
+            tick.quote()
+                .map(|(bid, ask)| (bid.load(Relaxed), ask.load(Relaxed))),
+        );
+        let market = (Grid::of(lot), Grid::of(price), symbol);
+        let made = py.import("tickstep._kernel")?.getattr("shown_tick")?;
+        Ok((made, (numbers, market).into_pyobject(py)?))
+    }
+
     fn __getnewargs_ex__<'py>(
         &self,
         py: Python<'py>,
@@ -273,6 +306,24 @@ impl Tick {
             form: Form::Lots,
         }
     }
+}
+
+/// Whole numbers of a tick: time, price, lots, side, instrument, bid and ask.
+type Numbers = (i64, i64, i64, u8, u32, Option<(i64, i64)>);
+
+/// A tick as a loop shows it, read back: its numbers; lot, step of its price, symbol.
+#[pyfunction]
+pub fn shown_tick(numbers: Numbers, market: (Py<Grid>, Py<Grid>, Py<PyString>)) -> PyResult<Tick> {
+    let (time, price_ticks, lots, side, instrument, quote) = numbers;
+    let (lot, price, symbol) = market;
+    let side = Side::from_number(side).ok_or_else(|| PyTypeError::new_err("no such side"))?;
+    let tick = tickstep::Tick::new(time, price_ticks, lots, side).instrument(instrument);
+    let tick = match quote {
+        None => tick,
+        Some((bid, ask)) => tick.quote(bid, ask),
+    };
+    let market = (price.get().steps(), symbol);
+    Ok(Tick::of_lots(&tick, lot.get().steps(), Some(market)))
 }
 
 impl Reused for Tick {
