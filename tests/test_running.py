@@ -252,6 +252,11 @@ CASES: dict[str, tuple[Any, Any, dict[str, Any]]] = {
     "limits over every tick": (EveryTick, TWO_TICKS, {"risk": RISK, "cash": 900}),
     "cash account": (Busy, TWO_BARS, {"account": "cash", "cash": 3_000, **LOOSE}),
     "function": (rule, bars_of(23), LOOSE),
+    "ticks beside bars": (
+        Longer,
+        {"A": TWO_TICKS["A"].candles("1m"), "B": TWO_TICKS["B"].candles("1m")},
+        {"ticks": TWO_TICKS, **LOOSE},
+    ),
     "by days": (ByDays, days_of(25), LOOSE),
     "weights": (
         ts.Portfolio,
@@ -280,6 +285,10 @@ def made(name: str) -> ts.Run:
 
 def data_of(name: str) -> Any:
     return TEAMS[name][0] if name in TEAMS else CASES[name][1]
+
+
+def ticks_beside(name: str) -> Any:
+    return None if name in TEAMS else CASES[name][2].get("ticks")
 
 
 def cuts_of(name: str, count: int, seed: int) -> list[int]:
@@ -343,7 +352,7 @@ def test_saved_at_every_cut(name: str, whole: Any, tmp_path: Path) -> None:
     run = made(name)
     for cut in cuts_of(name, 12, 2):
         file = run.advance(until=cut).save(tmp_path / "run")
-        other = ts.Run.load(file, data_of(name))
+        other = ts.Run.load(file, data_of(name), ticks_beside(name))
         assert (other.time, other.rows_done) == (run.time, run.rows_done)
         assert_money_adds_up(other)
         # The one that goes on is the one that was read back.
@@ -663,6 +672,17 @@ def test_files_that_are_refused(tmp_path: Path) -> None:
         ts.Run.load(file, TWO_BARS)
     with pytest.raises(FileNotFoundError):
         ts.Run.load(tmp_path / "none", data)
+    ticks = ticks_of(41)
+    with pytest.raises(ts.DataError, match="trades on its data alone"):
+        ts.Run.load(file, data, ticks)
+    bars = ticks.candles("1m")
+    beside = ts.Run(Busy, bars, ticks=ticks).advance(until=MINUTE * 9).save(tmp_path / "beside")
+    with pytest.raises(ts.DataError, match="trades on ticks given beside bars"):
+        ts.Run.load(beside, bars)
+    with pytest.raises(ts.DataError, match="the ticks of ASSET are not those of the saved run"):
+        ts.Run.load(beside, bars, ticks[1:])
+    with pytest.raises(ts.DataError, match="the data of ASSET are not those of the saved run"):
+        ts.Run.load(beside, bars[1:], ticks)
 
 
 class Lean(ts.Strategy):

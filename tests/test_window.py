@@ -281,6 +281,18 @@ def test_a_number_of_bars_needs_bars() -> None:
         ts.backtest(Diary, ticks_of(1), warmup=5)
 
 
+def test_bars_beside_ticks_are_counted_and_known() -> None:
+    ticks = ticks_of(7)
+    bars = ticks.candles("1m")
+    strategy, long = Diary(), Diary()
+    ts.backtest(strategy, bars, ticks=ticks, warmup=20)
+    ts.backtest(long, bars, ticks=ticks)
+    start = int(bars.time[20])
+    assert strategy.started[0] == start
+    assert strategy.known["ASSET", "1m"] == bars.close[:20].tolist()
+    assert strategy.told == [each for each in long.told if each[0] > start]
+
+
 def test_other_rows_before_the_start_are_another_run() -> None:
     one, other = walking(1, 50), walking(1, 50)
     close = other.close_ticks.copy()

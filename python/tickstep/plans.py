@@ -120,7 +120,7 @@ def planned(
     again = copier(made) if alternatives else None
     if risk is not None and not isinstance(risk, RiskManager):
         raise ConfigError(f"risk {risk!r} is no RiskManager", hint="ts.RiskManager(max_position=5)")
-    window = window_of(named, start, stop, warmup)
+    window = window_of(named, start, stop, warmup, bars)
     return Plan(named, config, bar_fill, risk, window, skip_scan, again, bars), made
 
 

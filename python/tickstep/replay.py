@@ -469,6 +469,8 @@ class Replay:
         for symbol, market in self._markets.items():
             found["rows", symbol] = self.rows[symbol]
             found["data", symbol] = self.data[symbol]
+            if symbol in self._beside:
+                found["beside", symbol] = self._beside[symbol]
             for interval, series in market.series.items():
                 found["bars", symbol, interval] = series.bars
         return found

@@ -17,14 +17,15 @@ from dataclasses import replace
 from pathlib import Path
 from typing import Any, Self
 
+from tickstep.bars import Bars
 from tickstep.barticks import BAR_FILLS
 from tickstep.engine import Engine, EngineConfig, Snapshot
 from tickstep.errors import DataError, StateError
-from tickstep.plans import Given, Plan, Runnable, failure_of, planned
+from tickstep.plans import Given, Plan, Runnable, TicksGiven, failure_of, planned
 from tickstep.replay import Replay, market_of
 from tickstep.result import Result
 from tickstep.risk import RiskManager
-from tickstep.settings import Data, data_by_symbol
+from tickstep.settings import Data, data_by_symbol, ticks_at_hand
 from tickstep.strategy import Strategy
 from tickstep.ticks import Number, Progress, Time, to_time
 from tickstep.version import __version__
@@ -73,6 +74,7 @@ class Run:
         strategy: Runnable,
         data: Given,
         *,
+        ticks: TicksGiven | None = None,
         parameters: Mapping[str, Any] | None = None,
         cash: Number | None = None,
         config: EngineConfig | None = None,
@@ -99,6 +101,7 @@ class Run:
             warmup=warmup,
             alternatives=alternatives,
             skip_scan=skip_scan,
+            ticks=ticks,
             settings=settings,
         )
         self._hold(plan, plan.replay(made), progress)
@@ -306,7 +309,8 @@ class Run:
         head = {
             "tickstep": __version__,
             "time": replay.time,
-            "data": {symbol: each.data_digest for symbol, each in self._plan.data.items()},
+            "data": _digests(self._plan.data),
+            "beside": _digests(self._plan.beside),
             "engine_size": len(engine),
         }
         told = json.dumps(head).encode()
@@ -318,7 +322,7 @@ class Run:
         return file
 
     @classmethod
-    def load(cls, path: str | Path, data: Given) -> "Run":
+    def load(cls, path: str | Path, data: Given, ticks: TicksGiven | None = None) -> "Run":
         """Take a saved run up again.
 
         The file is checked against damage, but holds a pickle: **load only what you trust as you would
@@ -330,6 +334,8 @@ class Run:
             What `save` wrote.
         data : Ticks or Bars, a mapping of str to them, or a sequence of them
             The data of the run, all of them; their SHA-256 are compared.
+        ticks : Ticks, a mapping of str to them, or a sequence of them, optional
+            The ticks that the run trades on, where they were given.
 
         Returns
         -------
@@ -346,11 +352,11 @@ class Run:
             When the file cannot be read.
         """
         head, engine, rest = _opened(Path(path))
-        named = _same_data(head, data)
-        parts, replay = _unpickled(rest, Engine.load(engine), named)
+        named, beside = _same_data(head, data, ticks)
+        parts, replay = _unpickled(rest, Engine.load(engine), named, beside)
         replay.restore()
         made = object.__new__(cls)
-        made._hold(Plan(data=named, **parts), replay)
+        made._hold(Plan(data=named, beside=beside, **parts), replay)
         return made
 
     def _plan_parts(self) -> dict[str, Any]:
@@ -433,11 +439,20 @@ class _Pickler(pickle.Pickler):
 class _Unpickler(pickle.Unpickler):
     """Finds by name what the engine and the data are."""
 
-    def __init__(self, file: io.BytesIO, engine: Engine, data: Mapping[str, Data]) -> None:
+    def __init__(
+        self,
+        file: io.BytesIO,
+        engine: Engine,
+        data: Mapping[str, Data],
+        beside: Mapping[str, Bars],
+    ) -> None:
         super().__init__(file)
         self._engine = engine
         self._data = data
-        self._markets = {symbol: market_of(each) for symbol, each in data.items()}
+        self._beside = beside
+        self._markets = {
+            symbol: market_of(each, beside.get(symbol)) for symbol, each in data.items()
+        }
 
     def persistent_load(self, name: Any) -> Any:
         match name:
@@ -445,6 +460,8 @@ class _Unpickler(pickle.Unpickler):
                 return self._engine
             case ("data", symbol):
                 return self._data[symbol]
+            case ("beside", symbol):
+                return self._beside[symbol]
             case ("bars", symbol, interval):
                 return self._markets[symbol].watch(interval).bars
             case ("rows", _):
@@ -459,10 +476,10 @@ def _pickled(held: Any, replay: Replay) -> bytes:
 
 
 def _unpickled(
-    rest: bytes, engine: Engine, data: Mapping[str, Data]
+    rest: bytes, engine: Engine, data: Mapping[str, Data], beside: Mapping[str, Bars]
 ) -> tuple[dict[str, Any], Replay]:
     try:
-        parts, replay = _Unpickler(io.BytesIO(rest), engine, data).load()
+        parts, replay = _Unpickler(io.BytesIO(rest), engine, data, beside).load()
     # What a pickle raises is up to the classes in it.
     except Exception as error:
         raise StateError(
@@ -528,21 +545,43 @@ def _opened(file: Path) -> tuple[dict[str, Any], bytes, bytes]:
     return head, body[stop:rest], body[rest:]
 
 
-def _same_data(head: Mapping[str, Any], data: Given) -> dict[str, Data]:
-    """The data by the symbols of the saved run, if they are those of it."""
-    named, saved = data_by_symbol(data), head["data"]
-    if len(named) == len(saved) == 1:
-        named = dict(zip(saved, named.values(), strict=True))
-    if set(named) != set(saved):
+def _digests(data: Mapping[str, Data]) -> dict[str, str]:
+    return {symbol: each.data_digest for symbol, each in data.items()}
+
+
+def _same_data(
+    head: Mapping[str, Any], data: Given, ticks: TicksGiven | None
+) -> tuple[dict[str, Data], dict[str, Bars]]:
+    """What the saved run trades on, and bars told of beside it, if they are those given."""
+    told = data_by_symbol(data)
+    if bool(head["beside"]) != (ticks is not None):
         raise DataError(
-            f"the data are of {', '.join(named)}, the saved run is over {', '.join(saved)}",
+            "the saved run trades on ticks given beside bars"
+            if head["beside"]
+            else "the saved run trades on its data alone, and ticks are given beside them",
+            hint="give data and ticks as they were given to the run",
+        )
+    if ticks is None:
+        return _compared(head["data"], told, "data"), {}
+    traded = _compared(head["data"], ticks_at_hand(told, ticks), "ticks")
+    beside = _compared(head["beside"], told, "data")
+    return traded, {symbol: each for symbol, each in beside.items() if isinstance(each, Bars)}
+
+
+def _compared(saved: Mapping[str, str], given: dict[str, Data], what: str) -> dict[str, Data]:
+    """The data by the symbols of the saved run."""
+    if len(given) == len(saved) == 1:
+        given = dict(zip(saved, given.values(), strict=True))
+    if set(given) != set(saved):
+        raise DataError(
+            f"the {what} are of {', '.join(given)}, the saved run is over {', '.join(saved)}",
             hint="give the data of the run, by the same symbols",
         )
     for symbol, digest in saved.items():
-        if named[symbol].data_digest != digest:
+        if given[symbol].data_digest != digest:
             raise DataError(
-                f"the data of {symbol} are not those of the saved run: their SHA-256 was {digest}, "
-                f"is {named[symbol].data_digest}",
+                f"the {what} of {symbol} are not those of the saved run: their SHA-256 was {digest}, "
+                f"is {given[symbol].data_digest}",
                 hint="give all data of the run, read in the same way",
             )
-    return {symbol: named[symbol] for symbol in saved}
+    return {symbol: given[symbol] for symbol in saved}

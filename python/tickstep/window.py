@@ -6,6 +6,7 @@ that what is known then is complete, and no order trades in a bar of which a par
 
 import hashlib
 from collections.abc import Mapping
+from types import MappingProxyType
 from typing import Any, NamedTuple
 
 import numpy as np
@@ -71,6 +72,7 @@ def window_of(
     start: Time | None = None,
     stop: Time | None = None,
     warmup: int | str | None = None,
+    beside: Mapping[str, Bars] = MappingProxyType({}),
 ) -> Window:
     """Read the arguments of a run.
 
@@ -83,6 +85,8 @@ def window_of(
     warmup : int or str, optional
         Instead of `start`: so many bars of the first instrument, or a span such as "30d" after the
         first row of all.
+    beside : mapping of str to Bars, optional
+        Bars that are told of where the data are ticks: warmup counts these.
 
     Returns
     -------
@@ -113,7 +117,8 @@ def window_of(
     unit = next(iter(data.values())).time_unit
     first = min(int(each.time[0]) for each in data.values())
     last = max(int(each.time[-1]) for each in data.values())
-    begin = _after_warmup(data, warmup, first, unit) if warmup is not None else None
+    told = beside or data
+    begin = _after_warmup(told, warmup, first, unit) if warmup is not None else None
     if start is not None:
         begin = to_time(start, unit)
     end = None if stop is None else to_time(stop, unit)
