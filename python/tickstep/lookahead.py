@@ -134,7 +134,7 @@ def lookahead(
     rules |= {"start": window.start, "stop": window.stop}
     rules["alternatives"] = False
     true = _events_of(lambda: run(make(named), named, **rules))
-    moments = _moments({symbol: each[window.rows(each)] for symbol, each in named.items()}, cuts)
+    moments = _moments({symbol: window.part(each) for symbol, each in named.items()}, cuts)
     counts, differences = [], []
     for number, moment in enumerate(moments):
         changed = scrambled(named, moment, seed + number)

@@ -126,7 +126,7 @@ class Replay:
         """Make the rows that the engine takes, and bind it to them."""
         self._first = {symbol: self.window.rows(each).start for symbol, each in self.data.items()}
         self.rows = {
-            symbol: _rows_of(_part(each, self.window.rows(each)), scale.lot.step, self.bar_fill)
+            symbol: _rows_of(self.window.part(each), scale.lot.step, self.bar_fill)
             for (symbol, each), scale in zip(
                 self.data.items(), self._scales.instruments, strict=True
             )
@@ -510,7 +510,3 @@ def market_of(data: Data, beside: Bars | None = None) -> Market:
 
 def _rows_of(data: Data, lot: str, bar_fill: str) -> Ticks | BarTicks:
     return BarTicks(data, lot, bar_fill=bar_fill) if isinstance(data, Bars) else data
-
-
-def _part(each: Data, rows: slice) -> Data:
-    return each if (rows.start, rows.stop) == (0, len(each)) else each[rows]

@@ -191,7 +191,7 @@ def _rows_of(
     found: dict[str, Ticks | BarTicks] = {}
     for scale in Scales.of(config).instruments:
         each = named[scale.symbol]
-        each = each[window.rows(each)]
+        each = window.part(each)
         found[scale.symbol] = (
             BarTicks(each, scale.lot.step, bar_fill=bar_fill) if isinstance(each, Bars) else each
         )

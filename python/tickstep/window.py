@@ -49,6 +49,17 @@ class Window(NamedTuple):
             last = int(np.searchsorted(ends, self.stop, side=side))
         return slice(first, max(first, last))
 
+    def part(self, each: Data) -> Data:
+        """Take these rows; all of them are the data themselves.
+
+        Parameters
+        ----------
+        each : Ticks or Bars
+            All there are.
+        """
+        rows = self.rows(each)
+        return each if (rows.start, rows.stop) == (0, len(each)) else each[rows]
+
     def told(self, data: Mapping[str, Data]) -> dict[str, Any] | None:
         """What a record says of it: the times, and digests of the rows that were known before.
 
