@@ -226,6 +226,69 @@ def test_verify_says_what_is_the_same(shell: Shell) -> None:
     assert last_line(answer) == f"digest {shell.record()['digest']}"
 
 
+PARAMETERS_OF_EVERY_TYPE = """
+import datetime
+from decimal import Decimal
+import tickstep as ts
+
+class Typed(ts.Strategy):
+    whole = 5
+    below = -3
+    broken = 0.5
+    exact = Decimal("1.10")
+    none = None
+    text = "x=y=z"
+    is_on = True
+    several = (1, -2.5, "q")
+    money = (Decimal("1"), datetime.date(2024, 1, 2))
+
+    def on_start(self):
+        self.buy(1)
+"""
+
+
+@pytest.mark.parametrize(
+    "given",
+    [
+        [],
+        ["none='5'"],
+        ["none=(1, None)", "whole=1e3", "below=-7", "text=a=b=c", "exact=2.50", "is_on=no"],
+        ["several=('a=b', -1)", "text="],
+    ],
+)
+def test_verify_reads_parameters_of_every_type(given: list[str], shell: Shell) -> None:
+    (shell.folder / "typed.py").write_text(PARAMETERS_OF_EVERY_TYPE, encoding="utf-8")
+    params = [each for text in given for each in ("--param", text)]
+    run = shell("backtest", "typed.py", "trades.csv", "--no-plot", "--out", "run", *params)
+    assert run.code == 0, run.err
+    answer = shell("verify", "run/run.json")
+    assert answer.code == 0, answer.err + answer.out
+    assert answer.out.splitlines()[-1].split()[1] == last_line(run).split()[1]
+
+
+@pytest.mark.parametrize(
+    ("given", "said"),
+    [
+        ("none=abc", "text in quotes"),
+        ("several=(1,", "text in quotes"),
+        ("whole=nan", "of type int"),
+        ("whole=inf", "of type int"),
+        ("whole=", "of type int"),
+    ],
+)
+def test_parameters_that_are_no_values(given: str, said: str, shell: Shell) -> None:
+    (shell.folder / "typed.py").write_text(PARAMETERS_OF_EVERY_TYPE, encoding="utf-8")
+    answer = shell("backtest", "typed.py", "trades.csv", "--param", given)
+    assert answer.code == 2 and said in answer.err
+
+
+def test_report_into_no_folder_is_refused_before_the_run(shell: Shell) -> None:
+    answer = shell.backtest("--report", "nowhere/run.pdf")
+    assert answer.code == 2 and "there is no folder nowhere" in answer.err
+    assert not (shell.folder / "run").exists() and "run:" not in answer.err
+    assert shell.backtest("--report", "run/run.pdf").code == 0
+
+
 def test_verify_works_from_anywhere(shell: Shell, monkeypatch: pytest.MonkeyPatch) -> None:
     shell.backtest()
     monkeypatch.chdir(shell.folder.parent)
@@ -538,7 +601,7 @@ def test_ctrl_c_shows_what_is_done_and_writes_nothing(shell: Shell) -> None:
 def test_plain_lines_tell_what_was_done(shell: Shell) -> None:
     lines = shell.backtest().err.splitlines()
     assert lines[0].startswith("read: 20,000 trades in ")
-    assert lines[1].startswith("run: 20,000 rows, ")
+    assert lines[1].startswith("run: 20,000 ticks, ")
     assert lines[2].startswith("wrote run: run.json, events.npy, fills.csv, equity.csv in ")
 
 

@@ -119,14 +119,14 @@ def main(argv: Sequence[str] | None = None) -> int:
 
 
 def _backtest(arguments: argparse.Namespace) -> int:
-    check_reports(arguments.report)
     strategy = StrategySource.read(arguments.strategy)
+    assert strategy.file is not None, "it was read from a file"
+    folder = arguments.out or Path(f"{strategy.file.stem}-run")
+    check_reports(arguments.report, made=folder)
     values = parameter_values(strategy.kind, _pairs(arguments.param))
     source, data = _read(arguments)
     settings = _settings(arguments) | {"alternatives": arguments.alternatives}
     result = _run(strategy.kind(**values), data, arguments.skip_scan, settings)
-    assert strategy.file is not None, "it was read from a file"
-    folder = arguments.out or Path(f"{strategy.file.stem}-run")
     return _finish(result, folder, arguments, strategy, source)
 
 
@@ -142,11 +142,12 @@ def _read(arguments: argparse.Namespace) -> tuple[DataSource, Any]:
 
 
 def _demo(arguments: argparse.Namespace) -> int:
-    check_reports(arguments.report)
+    folder = arguments.out or Path(DEMO_FOLDER)
+    check_reports(arguments.report, made=folder)
     strategy, source = StrategySource.built_in(), DataSource((), sample_ticks=arguments.ticks)
     settings = {"cash": DEMO_CASH}
     result = _run(strategy.kind(), source.read(), arguments.skip_scan, settings)
-    return _finish(result, arguments.out or Path(DEMO_FOLDER), arguments, strategy, source)
+    return _finish(result, folder, arguments, strategy, source)
 
 
 def _lookahead(arguments: argparse.Namespace) -> int:
@@ -169,7 +170,7 @@ def _verify(arguments: argparse.Namespace) -> int:
 def _run(strategy: Strategy, data: Any, skip_scan: bool, settings: dict[str, Any]) -> Result:
     with ProgressLine("run") as line:
         result = run(strategy, data, skip_scan=skip_scan, progress=line, **settings)
-        line.done(f"{result.account.row_count:,} rows, {len(result.events):,} events")
+        line.done(f"{result.account.rows_told}, {len(result.events):,} events")
     return result
 
 
@@ -184,7 +185,8 @@ def _finish(
         print(result)
         print("stopped: nothing was written", file=sys.stderr)
         return STOPPED
-    record = {"strategy": strategy.record(folder), "data": source.record(folder)}
+    given = _pairs(getattr(arguments, "param", ()))
+    record = {"strategy": strategy.record(folder, given), "data": source.record(folder)}
     with ProgressLine(f"wrote {folder}") as line:
         files = result.write(folder, format=arguments.format, source=record)
         if arguments.plot:

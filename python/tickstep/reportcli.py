@@ -65,7 +65,9 @@ def add_report_options(added: argparse.ArgumentParser) -> None:
     _add_script(added)
 
 
-def check_reports(files: Sequence[Path], *, of_several: bool = False) -> None:
+def check_reports(
+    files: Sequence[Path], *, of_several: bool = False, made: Path | None = None
+) -> None:
     """Refuse reports that could not be written, before anything is run for them.
 
     Parameters
@@ -74,11 +76,13 @@ def check_reports(files: Sequence[Path], *, of_several: bool = False) -> None:
         What was asked for.
     of_several : bool
         Whether they are of several runs, which one sheet cannot show.
+    made : Path, optional
+        A folder that will be made before they are written.
 
     Raises
     ------
     ConfigError
-        For an ending that is not known, or a page without the extra `plot`.
+        For an ending that is not known, a folder that is missing, or a page without the extra `plot`.
 
     Examples
     --------
@@ -88,6 +92,10 @@ def check_reports(files: Sequence[Path], *, of_several: bool = False) -> None:
     """
     for file in files:
         check_ending(file, (PAGE, PAPER) if of_several else (PAGE, PAPER, *PICTURES))
+        if file.parent != made and not file.parent.is_dir():
+            raise ConfigError(
+                f"there is no folder {file.parent} for {file.name}", hint="make it first"
+            )
         if file.suffix == PAGE:
             try:
                 require_charts()

@@ -26,6 +26,7 @@ from tickstep.risk import RiskEntry, RiskManager
 from tickstep.scales import Scales
 from tickstep.settings import data_by_symbol
 from tickstep.sources import StrategySource, parameter_values
+from tickstep.strategy import Strategy
 from tickstep.ticks import Progress, Ticks
 from tickstep.window import Window
 
@@ -76,8 +77,7 @@ def verify(path: str | Path, progress: Progress | None = None) -> Verdict:
     record = _read_record(file)
     config = _config(record, file)
     strategy = StrategySource.recorded(record["strategy"], file.parent)
-    texts = {name: str(text) for name, text in record["strategy"]["parameters"].items()}
-    values = parameter_values(strategy.kind, texts)
+    values = _parameters(strategy.kind, record["strategy"])
     data = DataSource.recorded(record["data"], file.parent).read()
     again = run(
         strategy.kind(**values),
@@ -196,6 +196,16 @@ def _rows_of(
             BarTicks(each, scale.lot.step, bar_fill=bar_fill) if isinstance(each, Bars) else each
         )
     return found
+
+
+def _parameters(kind: type[Strategy], recorded: Mapping[str, Any]) -> dict[str, Any]:
+    """Parameters of a record, read as they were typed where that is what they came to."""
+    texts = {name: str(text) for name, text in recorded["parameters"].items()}
+    typed = recorded.get("given")
+    given = parameter_values(kind, typed if isinstance(typed, dict) else {})
+    kept = {name: value for name, value in given.items() if str(value) == texts.get(name)}
+    others = {name: text for name, text in texts.items() if name not in kept}
+    return kept | parameter_values(kind, others)
 
 
 def _bar_fill(record: Mapping[str, Any]) -> str:

@@ -7,6 +7,7 @@ compiled from the very bytes whose SHA-256 goes into `run.json`.
 import ast
 import hashlib
 import importlib
+import math
 import os
 import sys
 from collections.abc import Callable, Mapping, Sequence
@@ -76,11 +77,15 @@ class StrategySource(NamedTuple):
         """Take the strategy of the demonstration."""
         return cls(demo.Grid)
 
-    def record(self, folder: Path) -> dict[str, Any]:
-        """Write down where it is, seen from a folder, and what it is; call it after the run."""
+    def record(self, folder: Path, given: Mapping[str, str] | None = None) -> dict[str, Any]:
+        """Write down where it is, seen from a folder, what it is, and the parameters as typed.
+
+        Call it after the run.
+        """
         if self.file is None:
             return {"built_in": True}
         return {
+            "given": dict(given or {}),
             "file": path_from(folder, self.file),
             "class": self.kind.__name__,
             "sha256": self.sha256,
@@ -251,12 +256,16 @@ def parameter_values(kind: type[Strategy], texts: Mapping[str, str]) -> dict[str
 
 
 def _value(name: str, text: str, default: Any) -> Any:
+    if text == str(default):  # as records write it down, whatever its type
+        return default
     try:
         return _read_as(default, text)
     except (ValueError, KeyError, TypeError, SyntaxError, InvalidOperation):
+        kind = f"its default is {default!r}, of type {type(default).__name__}"
+        is_quoted = default is None or isinstance(default, tuple)
         raise ConfigError(
             f"{name}={text} is not a value for {name}",
-            hint=f"its default is {default!r}, of type {type(default).__name__}",
+            hint=f"{kind}: write it as Python does, text in quotes" if is_quoted else kind,
         ) from None
 
 
@@ -264,10 +273,20 @@ def _read_as(default: Any, text: str) -> Any:
     if isinstance(default, bool):
         return TRUTHS[text.lower()]
     if isinstance(default, int):
-        return int(text) if text.lstrip("+-").isdigit() else float(text)
+        return _number(text)
     if isinstance(default, (float, Decimal, str)):
         return type(default)(text)
     return ast.literal_eval(text)
+
+
+def _number(text: str) -> int | float:
+    try:
+        return int(text)
+    except ValueError:
+        found = float(text)
+    if not math.isfinite(found):
+        raise ValueError(text)
+    return found
 
 
 def path_from(folder: Path, file: Path) -> str:
