@@ -444,6 +444,21 @@ def test_endings_that_are_not_known(name: str, tmp_path: Path) -> None:
 # --- Several runs. --------------------------------------------------------------------------------
 
 
+def test_runs_of_other_instruments_differ_in_few_rows() -> None:
+    class Idle(ts.Strategy):
+        pass
+
+    def run(count: int, **settings: Any) -> ts.Result:
+        data = {f"S{number}": sample(50) for number in range(count)}
+        return ts.backtest(Idle, data, **settings)
+
+    runs = [run(40), run(41, maker_fee="0.0003")]
+    found = dict(SideBySide(runs, names_of(runs)).differences)
+    assert found["instruments"][0].startswith("40: S0, S1") and len(found) == 3
+    (fees,) = [name for name in found if name.startswith("maker_fee of S0, S1, ")]
+    assert found[fees] == ["0.0001", "0.0003"]
+
+
 def test_runs_beside_each_other(tmp_path: Path) -> None:
     runs = [RUN, grid(8), grid(8, 40_000)]
     seen = SideBySide(runs, names_of(runs))

@@ -86,10 +86,8 @@ class SideBySide:
     @cached_property
     def differences(self) -> list[tuple[str, list[str]]]:
         """Parameters, settings and data that are not the same in all runs, with each run's value."""
-        told = [_told(run) for run in self.runs]
-        names = list(dict.fromkeys(name for each in told for name in each))
-        rows = [(name, [each.get(name, "-") for each in told]) for name in names]
-        return [(name, values) for name, values in rows if len(set(values)) > 1]
+        rows = _differing([_told(run) for run in self.runs])
+        return rows + _differing_instruments([_instruments(run) for run in self.runs])
 
     @property
     def correlation(self) -> Float64Array | None:
@@ -167,12 +165,55 @@ def _milliseconds(times: Int64Array, unit: str) -> Int64Array:
     return times // (NS_PER_UNIT["ms"] // per_unit)
 
 
+def _differing(told: list[dict[str, str]]) -> list[tuple[str, list[str]]]:
+    names = list(dict.fromkeys(name for each in told for name in each))
+    rows = [(name, [each.get(name, "-") for each in told]) for name in names]
+    return [(name, values) for name, values in rows if len(set(values)) > 1]
+
+
+def _instruments(run: ReviewedRun) -> dict[str, dict[str, str]]:
+    """What was set for each instrument."""
+    found: dict[str, dict[str, str]] = {}
+    for each in run.config.canonical()["instruments"]:
+        own = found.setdefault(each["symbol"], {})
+        _flatten({name: value for name, value in each.items() if name != "symbol"}, "", own)
+    return found
+
+
+def _differing_instruments(
+    told: list[dict[str, dict[str, str]]],
+) -> list[tuple[str, list[str]]]:
+    """Settings of instruments that all runs have, a row for all that differ in the same way.
+
+    Where each run has one instrument, they are held against each other whatever their names.
+    """
+    if all(len(each) == 1 for each in told):
+        return _differing([next(iter(each.values())) for each in told])
+    found: dict[tuple[str, tuple[str, ...]], list[str]] = {}
+    for symbol in told[0]:
+        if all(symbol in each for each in told):
+            for name, values in _differing([each[symbol] for each in told]):
+                found.setdefault((name, tuple(values)), []).append(symbol)
+    return [
+        (f"{name} of {_short(', '.join(symbols))}", list(values))
+        for (name, values), symbols in found.items()
+    ]
+
+
+def _short(text: str) -> str:
+    return text if len(text) <= VALUE_WIDTH else f"{text[:VALUE_WIDTH]}…"
+
+
 def _told(run: ReviewedRun) -> dict[str, str]:
     """Everything that was set, flat."""
     found = {f"parameter {name}": str(value) for name, value in run.parameters.items()}
     found["strategy"] = run.strategy
-    found["data"] = f"{run.account.row_count:,} rows, {run.data_digest[:12]}"
-    _flatten(run.config.canonical(), "", found)
+    found["data"] = f"{run.account.rows_told}, {run.data_digest[:12]}"
+    canonical = dict(run.config.canonical())
+    symbols = [each["symbol"] for each in canonical.pop("instruments")]
+    found["instruments"] = f"{len(symbols):,}: {', '.join(symbols)}" if symbols[1:] else symbols[0]
+    found["instruments"] = _short(found["instruments"])
+    _flatten(canonical, "", found)
     return found
 
 
@@ -180,12 +221,8 @@ def _flatten(value: Any, name: str, found: dict[str, str]) -> None:
     if isinstance(value, dict):
         for key, part in value.items():
             _flatten(part, f"{name} {key}".strip(), found)
-    elif isinstance(value, list) and value and isinstance(value[0], dict):
-        for number, part in enumerate(value):
-            _flatten(part, f"{name} {part.get('symbol', number)}", found)
     else:
-        text = value if isinstance(value, str) else json.dumps(value)
-        found[name] = text if len(text) <= VALUE_WIDTH else f"{text[:VALUE_WIDTH]}…"
+        found[name] = _short(value if isinstance(value, str) else json.dumps(value))
 
 
 def _sampled(run: ReviewedRun, interval: str) -> tuple[list[int], Float64Array] | None:
