@@ -207,7 +207,94 @@ def test_numbers_of_a_short_run_are_not_stretched_to_a_year() -> None:
 def test_every_name_has_a_number() -> None:
     assert {*akquant.NAMES, "max_leverage", "min_margin_level"} <= set(METRIC_NAMES)
     found = {name: RUN.metric(name) for name in METRIC_NAMES}
-    assert [name for name, value in found.items() if value is None] == ["min_margin_level"]
+    absent = [name for name, value in found.items() if value is None]
+    assert absent == ["min_track_record", "min_margin_level"]  # it lost
+
+
+def test_more_names_by_their_formulas() -> None:
+    steps = RUN.returns["return"].to_numpy()
+    ratio, skew = steps.mean() / steps.std(ddof=1), metrics.skewness(steps)
+    fat = metrics.kurtosis(steps)
+    assert skew is not None and fat is not None
+    pnl = RUN.trades.filter(~RUN.trades["is_open"])["pnl"].to_numpy()
+    expected = {
+        "psr": metrics.probabilistic_sharpe(ratio, count=len(steps), skew=skew, kurtosis=fat),
+        "kelly_continuous": steps.mean() / steps.var(ddof=1),
+        "sqn_100": min(len(pnl), 100) ** 0.5 * pnl.mean() / pnl.std(ddof=1),
+        "gaussian_var_95": metrics.gaussian_value_at_risk(steps),
+        "cornish_fisher_var_95": metrics.cornish_fisher_value_at_risk(steps),
+    }
+    assert {name: RUN.metric(name) for name in expected} == pytest.approx(expected, rel=1e-9)
+
+
+@pytest.mark.parametrize(("bar_fill", "rows"), [("next_open", 2), ("close", 3), ("path", 4)])
+def test_bars_are_counted_as_bars(bar_fill: str, rows: int) -> None:
+    class Turn(ts.Strategy):
+        def on_bar(self, bar: Any) -> None:
+            self.target(bar.symbol, 1 if bar.start // 300_000 % 2 == 0 else -1)
+
+    bars = sample(5_000).candles("1m")
+    run = ts.backtest(Turn, bars, bar_fill=bar_fill, participation=1, alternatives=False)
+    assert run.account.row_count == rows * len(bars)
+    assert (run.stats["Bars"], run.metric("total_bars")) == (len(bars), len(bars))
+    assert "Ticks" not in run.stats and f" {len(bars)} bars," in repr(run)
+    assert run.metric("avg_trade_bars") == pytest.approx(5, abs=0.05)
+
+
+def test_exact_columns_of_huge_runs_are_written_and_read(tmp_path: Path) -> None:
+    class Much(ts.Strategy):
+        def on_start(self) -> None:
+            self.buy(1_000_000)
+
+    ticks = ts.Ticks.from_arrays(
+        range(2_000), np.linspace(5e5, 6e5, 2_000).round(), [1] * 2_000, [0] * 2_000,
+        tick_size="0.01", lot=1,
+    )  # fmt: skip
+    run = ts.backtest(Much, ticks, cash=10**12)
+    for file in run.to_parquet(tmp_path):
+        assert pl.read_parquet(file).equals(getattr(run, file.stem)), file.stem
+    assert len(run.to_csv(tmp_path)) == len(TABLES)
+    (net,) = run.trades["net_units"].to_list()
+    assert net == run.account.earned_units
+
+
+def test_run_without_money_has_no_contributions() -> None:
+    run = result_without_money()
+    assert run.attribution()["contribution"].to_list() == [None]
+    assert run.stats["Sampling"] == "none: equity fell to 0 or below, or began there"
+    with pytest.raises(ts.ConfigError, match="there are no returns: equity fell to 0"):
+        run.rolling(5)
+
+
+def result_without_money() -> ts.Result:
+    """A purchase on credit, a minute long for each of 40 ticks."""
+
+    class Once(ts.Strategy):
+        def on_start(self) -> None:
+            self.buy(1)
+
+    times = np.arange(40) * 60_000
+    ticks = ts.Ticks.from_arrays(times, times // 60_000 + 5, [1] * 40, [0] * 40, tick_size=1, lot=1)
+    return ts.backtest(Once, ticks, cash=0)
+
+
+def test_digest_takes_parameters_for_what_they_are() -> None:
+    class Held(ts.Strategy):
+        length = 3
+        weights = None
+
+    ticks = sample(1_000)
+
+    def digest(**parameters: Any) -> str:
+        return ts.backtest(Held(**parameters), ticks, alternatives=False).digest
+
+    assert digest(length=np.int64(3)) == digest(length=3) != digest(length=4)
+    assert digest(weights=(np.float64(0.5),)) == digest(weights=(0.5,)) != digest(weights=0.5)
+    column = np.arange(5_000)
+    other = column.copy()
+    other[2_500] = 0
+    assert digest(weights=column) == digest(weights=column.copy()) != digest(weights=other)
+    assert digest(weights=len) == digest(weights=len) != digest(weights=sum)
 
 
 def test_names_give_numbers_in_their_units() -> None:

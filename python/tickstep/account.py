@@ -11,6 +11,7 @@ from typing import Any, Protocol
 import numpy as np
 import numpy.typing as npt
 
+from tickstep.barticks import ROWS_OF_BAR
 from tickstep.drawdowns import DrawdownScan, DrawdownSegments, drawdown_segments
 from tickstep.engine import REASON_BITS, EngineConfig, EventKind, Events
 from tickstep.equity import EquityPath, InstrumentPath, Rows, posted_first
@@ -103,6 +104,28 @@ class Account:
     def row_count(self) -> int:
         """Rows of all instruments."""
         return sum(len(each) for each in self.rows)
+
+    @cached_property
+    def bar_count(self) -> int:
+        """Bars of all instruments; one that the run ended in counts."""
+        return sum(
+            -(-len(each) // rows_of_bar(each)) for each in self.rows if rows_of_bar(each) > 1
+        )
+
+    @cached_property
+    def tick_count(self) -> int:
+        """Rows of all instruments that are no rows of bars."""
+        return sum(len(each) for each in self.rows if rows_of_bar(each) == 1)
+
+    @cached_property
+    def rows_told(self) -> str:
+        """How many bars and ticks there are, in words: "29,996 bars"."""
+        counts = {"bar": self.bar_count, "tick": self.tick_count}
+        return " and ".join(
+            f"{count:,} {name}{'' if count == 1 else 's'}"
+            for name, count in counts.items()
+            if count
+        )
 
     @cached_property
     def span(self) -> Int64Array:
@@ -343,6 +366,12 @@ class Account:
         ordered = self.fills["instrument"][order]
         edges = np.flatnonzero(ordered[1:] != ordered[:-1]) + 1
         return np.split(order, edges) if len(order) else []
+
+
+def rows_of_bar(data: Rows) -> int:
+    """How many rows each bar of the data is made of; 1 for ticks."""
+    bar_fill = getattr(data, "bar_fill", None)
+    return 1 if bar_fill is None else ROWS_OF_BAR[bar_fill][0]
 
 
 def price_ranges(data: Rows) -> tuple[Int64Array, Int64Array]:

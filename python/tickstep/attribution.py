@@ -34,7 +34,7 @@ def attribution_table(account: Account, groups: Mapping[str, str] | None = None)
     polars.DataFrame
         A row for each that had any part, the largest gain first: positions, trading, fees, income as
         in `explain_pnl` over the whole run, their sum `pnl` as money and in exact units, and
-        `contribution`, pnl over the equity at the start.
+        `contribution`, pnl over the equity at the start, null where that is 0.
     """
     import polars as pl
 
@@ -53,7 +53,9 @@ def attribution_table(account: Account, groups: Mapping[str, str] | None = None)
     columns: dict[str, Any] = {"group" if groups else "symbol": [name for name, _ in rows]}
     columns |= {name: amounts(np.array(each, dtype=object)) for name, each in units.items()}
     columns["pnl"] = amounts(np.array(total, dtype=object))
-    columns["contribution"] = np.array(total, dtype=np.float64) / account.scales.cash_units
+    start = account.scales.cash_units
+    shares = [each / start if start else None for each in total]
+    columns["contribution"] = pl.Series(shares, dtype=pl.Float64)
     columns["pnl_units"] = pl.Series(total, dtype=pl.Int128)
     return pl.DataFrame(columns)
 

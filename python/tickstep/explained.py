@@ -19,7 +19,7 @@ from tickstep.account import Account
 from tickstep.engine import Events
 from tickstep.equity import InstrumentPath, posted_first
 from tickstep.scales import rows_of_each
-from tickstep.tables import named
+from tickstep.tables import named, whole
 from tickstep.ticks import Int64Array
 from tickstep.trips import products
 
@@ -134,7 +134,7 @@ def explained_table(account: Account, interval: str, by_instrument: bool) -> "pl
         for name in (*Parts._fields, "change")
     }
     columns |= {name: scales.amounts(units) for name, units in exact.items()}
-    columns |= {f"{name}_units": _whole_series(units) for name, units in exact.items()}
+    columns |= {f"{name}_units": whole(units) for name, units in exact.items()}
     return pl.DataFrame(columns)
 
 
@@ -193,10 +193,3 @@ def _kept(parts: Parts, by_instrument: bool) -> Int64Array:
 
 def _joined(parts: list[Units]) -> Units:
     return np.concatenate(parts) if parts else np.zeros(0, np.int64)
-
-
-def _whole_series(units: Units) -> "pl.Series":
-    import polars as pl
-
-    is_narrow = units.dtype != object
-    return pl.Series(units) if is_narrow else pl.Series(units.tolist(), dtype=pl.Int128)

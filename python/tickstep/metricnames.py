@@ -2,8 +2,14 @@
 
 Formulas and signs are ours, whatever the name: falls and losses of trades are below 0, value at risk is
 a loss above 0, what is not known is None. Names ending in _pct are in percent, other shares and returns
-are fractions, money is in the account's currency, `_bars` are rows of the instrument's data, durations
-are counts of the data's time unit. `tickstep.compat` has the formulas that go with the names elsewhere.
+are fractions, money is in the account's currency, `_bars` are bars of the instrument's data, or ticks,
+durations are counts of the data's time unit. `tickstep.compat` has the formulas that go with the names
+elsewhere.
+
+Numbers that the table has no room for: `psr`, the probability that the true Sharpe ratio is above 0;
+`min_track_record`, how many returns it takes to believe that at 95 %; `kelly_continuous`; `sqn_100`, of
+no more than 100 trades; `downside_deviation`, a year's; `gaussian_var_95`, `gaussian_cvar_95` and
+`cornish_fisher_var_95`.
 """
 
 import re
@@ -14,7 +20,7 @@ from functools import cached_property
 import numpy as np
 
 from tickstep import metrics
-from tickstep.account import Account
+from tickstep.account import Account, rows_of_bar
 from tickstep.errors import ConfigError
 from tickstep.orderlives import STATES
 from tickstep.stats import Stat, Stats
@@ -37,7 +43,7 @@ def metric(account: Account, stats: Stats, name: str) -> Stat:
         Its statistics.
     name : str
         A name of `stats`, the same in snake case ("Win Rate [%]" is "win_rate_pct"), or one of
-        `METRIC_NAMES`: those of AKQuant, pyrust-bt and ag-kernel.
+        `METRIC_NAMES`: those of AKQuant, pyrust-bt and ag-kernel, and more of ours.
 
     Returns
     -------
@@ -95,7 +101,10 @@ class _Numbers:
 
     @cached_property
     def bars(self) -> Float64Array:
-        return (self.closed.exit_index - self.closed.entry_index).astype(np.float64)
+        closed = self.closed
+        lengths = np.array([rows_of_bar(each) for each in self.account.rows])[closed.instrument]
+        exits, entries = closed.exit_index // lengths, closed.entry_index // lengths
+        return np.asarray((exits - entries).astype(np.float64))
 
     @cached_property
     def steps(self) -> Float64Array | None:
@@ -187,6 +196,24 @@ def _line_error(numbers: _Numbers) -> float | None:
     return float(np.sqrt(left / (count - 2))) if count > 2 else None
 
 
+def _significance(numbers: _Numbers, found: Callable[..., float | None]) -> float | None:
+    """A number of the Sharpe ratio of one period, and of the shape of the returns."""
+    steps = numbers.steps
+    ratio = metrics.sharpe(steps, periods_per_year=1)
+    skew, kurtosis = metrics.skewness(steps), metrics.kurtosis(steps)
+    if steps is None or ratio is None or skew is None or kurtosis is None:
+        return None
+    return found(ratio, len(steps), skew, kurtosis)
+
+
+def _probability(ratio: float, count: int, skew: float, kurtosis: float) -> float | None:
+    return metrics.probabilistic_sharpe(ratio, count=count, skew=skew, kurtosis=kurtosis)
+
+
+def _track_record(ratio: float, _: int, skew: float, kurtosis: float) -> float | None:
+    return metrics.min_track_record(ratio, skew=skew, kurtosis=kurtosis)
+
+
 def _leverage(numbers: _Numbers) -> float | None:
     """Highest value of all positions over equity, at the samples of `equity`."""
     account = numbers.account
@@ -206,7 +233,7 @@ _AKQUANT: dict[str, Number] = {
     "start_time": _stat("Start"),
     "end_time": _stat("End"),
     "duration": _length,
-    "total_bars": lambda numbers: numbers.account.row_count,
+    "total_bars": lambda numbers: numbers.account.bar_count + numbers.account.tick_count,
     "trade_count": _stat("# Trades"),
     "initial_market_value": _stat("Equity Start"),
     "end_market_value": _stat("Equity Final"),
@@ -281,7 +308,19 @@ _PYRUST_BT: dict[str, Number] = {
     ),
     "var_5": _AKQUANT["var_95"],
 }
+_OURS: dict[str, Number] = {
+    "psr": lambda numbers: _significance(numbers, _probability),
+    "min_track_record": lambda numbers: _significance(numbers, _track_record),
+    "kelly_continuous": lambda numbers: metrics.kelly_continuous(numbers.steps),
+    "sqn_100": lambda numbers: metrics.sqn(numbers.pnl, cap=metrics.SQN_CAP),
+    "downside_deviation": lambda numbers: metrics.downside_deviation(
+        numbers.steps, periods_per_year=numbers.account.return_periods.per_year
+    ),
+    "gaussian_var_95": lambda numbers: metrics.gaussian_value_at_risk(numbers.steps),
+    "gaussian_cvar_95": lambda numbers: metrics.gaussian_conditional_value_at_risk(numbers.steps),
+    "cornish_fisher_var_95": lambda numbers: metrics.cornish_fisher_value_at_risk(numbers.steps),
+}
 _AG_KERNEL: dict[str, Number] = {"avg_trade": _average_trade}
 
-_NUMBERS = {**_AKQUANT, **_PYRUST_BT, **_AG_KERNEL}
+_NUMBERS = {**_OURS, **_AKQUANT, **_PYRUST_BT, **_AG_KERNEL}
 METRIC_NAMES = tuple(_NUMBERS)

@@ -30,7 +30,7 @@ from tickstep.explained import explained_table
 from tickstep.metricnames import metric
 from tickstep.metrics import depths
 from tickstep.notebook import run_html
-from tickstep.provenance import source_digest
+from tickstep.provenance import parameter_text, source_digest
 from tickstep.report import draw
 from tickstep.reports import RunComparison, write_report
 from tickstep.review import Review
@@ -174,7 +174,9 @@ class Result:
     @cached_property
     def digest(self) -> str:
         """SHA-256 of configuration, strategy, its source and parameters, data and events."""
-        parameters = [f"{name}={value!r}" for name, value in sorted(self.parameters.items())]
+        parameters = [
+            f"{name}={parameter_text(value)}" for name, value in sorted(self.parameters.items())
+        ]
         told = {
             "config": self.config.canonical(),
             "strategy": self.strategy,
@@ -816,7 +818,7 @@ class Result:
         return "\n".join((title, self.headline, line, *told, *digests))
 
     def __repr__(self) -> str:
-        rows = f"{self.account.row_count:,} ticks"
+        rows = self.account.rows_told
         return f"Result({self._called}, {rows}, digest {self.digest[:16]}…)"
 
     def _repr_html_(self) -> str:

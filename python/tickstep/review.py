@@ -346,7 +346,7 @@ class Review:
         told = self.sampling_told
         if told.startswith("none: "):
             return f"There are no ratios: {told.removeprefix('none: ')}."
-        return f"Ratios are of returns of {told}; none is free of risk."
+        return f"Ratios are of returns of {told}; the risk-free rate is 0."
 
     @property
     def sampling_told(self) -> str:

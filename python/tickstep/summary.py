@@ -291,13 +291,23 @@ def _risks(account: Account) -> dict[str, Stat]:
         "Omega Ratio": metrics.omega(steps),
         "Tail Ratio": metrics.tail_ratio(steps),
         "Gross Exposure": metrics.gross_exposure(gross, account.sampled_equity),
-        "Sampling": periods.told() if account.has_returns else _too_few(periods),
-        "Ticks": account.row_count,
+        "Sampling": _sampling(account),
+        **_rows(account),
     }
 
 
-def _too_few(periods: Periods) -> str:
-    return f"none: {periods.total} returns of {periods.interval} are fewer than {RETURNS_MIN}"
+def _sampling(account: Account) -> str:
+    periods = account.return_periods
+    if not account.has_returns:
+        return f"none: {periods.total} returns of {periods.interval} are fewer than {RETURNS_MIN}"
+    if account.returns is None:
+        return "none: equity fell to 0 or below, or began there"
+    return periods.told()
+
+
+def _rows(account: Account) -> dict[str, Stat]:
+    counts = {"Bars": account.bar_count, "Ticks": account.tick_count}
+    return {name: count for name, count in counts.items() if count}
 
 
 def _geometric_mean(returns: Float64Array) -> float | None:

@@ -44,6 +44,7 @@ __all__ = [
     "risk_table",
     "rolling_table",
     "trades_table",
+    "whole",
     "yearly_returns_table",
 ]
 
@@ -180,7 +181,7 @@ def trades_table(account: Account) -> "pl.DataFrame":
             "exit_tag": _taken(fills["tag"], trips.exit_fill),
             "entry_index": trips.entry_index,
             "exit_index": trips.exit_index,
-            "net_units": trips.net_units,
+            "net_units": whole(trips.net_units),
         }
     )
 
@@ -207,7 +208,7 @@ def equity_table(account: Account) -> "pl.DataFrame":
             "gross": scales.amounts(gross),
             "fees": scales.amounts(_fees_before(account, times)),
             "drawdown": 0.0 - depths(account.earned.at(times), scales.cash_units),
-            "equity_units": units,
+            "equity_units": whole(units),
         }
     )
 
@@ -313,6 +314,11 @@ def rolling_table(account: Account, window: int) -> "pl.DataFrame":
 
     periods, steps = account.return_periods, account.returns
     count = 0 if steps is None else len(steps)
+    if steps is None:
+        raise ConfigError(
+            "there are no returns: equity fell to 0 or below, or began there",
+            hint="see the warnings of the run",
+        )
     if not 2 <= window <= count:
         raise ConfigError(
             f"window is {window}: the run has {count} returns ({periods.told()})",
@@ -344,6 +350,22 @@ def named(names: Sequence[str | None], numbers: npt.NDArray[Any]) -> "pl.Series"
     import polars as pl
 
     return pl.Series(names, dtype=pl.String).gather(numbers.astype(np.int64))
+
+
+def whole(units: npt.NDArray[Any]) -> "pl.Series":
+    """A column of exact integers: Int64, and Int128 where they may be larger.
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> from tickstep.tables import whole
+    >>> whole(np.array([2**70], dtype=object)).to_list() == [2**70]
+    True
+    """
+    import polars as pl
+
+    is_narrow = units.dtype != object
+    return pl.Series(units) if is_narrow else pl.Series(units.tolist(), dtype=pl.Int128)
 
 
 # --- Parts. ---------------------------------------------------------------------------------------

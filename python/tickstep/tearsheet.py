@@ -178,7 +178,7 @@ def _head(figure: "Figure", review: Review, title_at: float, note_at: float) -> 
     title = _shortened(review.headline, 90)
     figure.text(LEFT, title_at, title, size=14, weight="bold", parse_math=False)
     given = ", ".join(f"{name} {value}" for name, value in review.run.parameters.items())
-    when = f"{stats['Start']} to {stats['End']}   ·   {review.account.row_count:,} rows"
+    when = f"{stats['Start']} to {stats['End']}   ·   {review.account.rows_told}"
     text = _shortened(f"{given}   ·   {when}" if given else when, 150)
     figure.text(LEFT, note_at, text, size=9, color=MUTED, parse_math=False)
 

@@ -227,7 +227,7 @@ def _list(kind: str, heading: str, lines: Sequence[str]) -> str:
 
 def _subtitle(review: Review) -> str:
     stats = review.run.stats
-    return f"{stats['Start']} to {stats['End']} · {review.account.row_count:,} rows"
+    return f"{stats['Start']} to {stats['End']} · {review.account.rows_told}"
 
 
 def _summary(review: Review) -> str:
