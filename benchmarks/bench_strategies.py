@@ -319,7 +319,7 @@ def strategy_rows(bars: int, ticks: int, pairs: int) -> list[dict[str, object]]:
             worker.close()
     rows.append(alerts_row(ticks, pairs))
     if importlib.util.find_spec("akquant") is not None:
-        rows.append(portfolio_row(4_000, 100, 500, pairs))
+        rows.append(portfolio_row(max(bars // 125, 10), max(bars // 5_000, 2), 500, pairs))
     return rows
 
 

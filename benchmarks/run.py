@@ -25,6 +25,7 @@ from bench_analytics import analytics_rows
 from bench_files import file_rows
 from bench_portfolio import FEW, portfolio_rows
 from bench_readers import reader_rows
+from bench_strategies import strategy_rows
 from bench_styles import style_rows
 from measuring import compared
 from tickstep import _kernel
@@ -33,6 +34,7 @@ from tickstep.pictures import overview_of
 ROOT = Path(__file__).parent.parent
 ROWS = 10_000_000
 BLOCK = 2_000
+PAIRS_OF_PEERS = 3  # a peer takes many seconds for what takes us a few tenths of one
 
 Columns = tuple[
     npt.NDArray[np.int64], npt.NDArray[np.int64], npt.NDArray[np.int64], npt.NDArray[np.uint8]
@@ -60,6 +62,7 @@ def main() -> None:
     rows += file_rows(options.rows * 10, options.pairs)
     rows += portfolio_rows(max(FEW, options.rows // 2_500), options.pairs)
     rows += style_rows(options.rows // 2, options.pairs)
+    rows += strategy_rows(options.rows // 20, options.rows, min(options.pairs, PAIRS_OF_PEERS))
     rows.append(picture_row(data["walk"], options.pairs))
     rows.append(memory_row(data["walk"]))
     write(options.out, rows)

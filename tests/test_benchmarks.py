@@ -16,6 +16,6 @@ def test_benchmarks_run_small(tmp_path: Path) -> None:
     options = ["--rows", "30000", "--pairs", "1", "--out", str(out)]
     subprocess.run([*command, *options], check=True, capture_output=True)
     rows = json.loads(out.read_text(encoding="utf-8"))["rows"]
-    parts = {"walk", "python", "readers", "analytics", "files", "bars", "styles"}
+    parts = {"walk", "python", "readers", "analytics", "files", "bars", "styles", "strategies"}
     assert parts == {row["data"] for row in rows}
     assert len(rows) > 12
