@@ -317,7 +317,7 @@ def told_row_by_row(strategy: ts.Strategy, data: dict[str, ts.Bars], bar_fill: s
                 series = markets[symbol].series
                 starts = {"5m": ends.get(stop), "1m": int(bars.time[bar])}
                 for interval, start in starts.items():
-                    told = None if start is None else series[interval].tell(start, symbol, stop)
+                    told = None if start is None else series[interval]._tell(start, symbol, stop)
                     if told is not None:
                         session.bar(told)
     session.stop()

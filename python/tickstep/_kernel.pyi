@@ -52,6 +52,7 @@ __all__ = [
     "Tick",
     "TickColumns",
     "TickCursor",
+    "Times",
     "TradesParser",
     "VolatilityState",
     "VwapState",
@@ -834,6 +835,7 @@ class Line:
     def __float__(self) -> float: ...
     def __len__(self) -> int: ...
     def __getitem__(self, place: int, /) -> float: ...
+    def __iter__(self) -> Iterator[float]: ...
     def __array__(
         self, dtype: npt.DTypeLike | None = None, copy: bool | None = None
     ) -> npt.NDArray[Any]: ...
@@ -844,6 +846,14 @@ class Line:
     def __gt__(self, other: Line | float, /) -> bool: ...
     def __ge__(self, other: Line | float, /) -> bool: ...
     __hash__: ClassVar[None]  # type: ignore[assignment]
+
+@final
+class Times:
+    """Times of which those up to now can be read."""
+
+    def __new__(cls, values: _Int64Array, counter: Counter) -> Self: ...
+    def known(self) -> _Int64Array:
+        """Tell those up to now, read-only; nothing beyond can be reached from the array."""
 
 @final
 class Bar:

@@ -9,12 +9,15 @@ from typing import Any
 
 import numpy as np
 
-from tickstep._kernel import Bar, Counter, Line
+from tickstep._kernel import Bar, Counter, Line, Times
 from tickstep.bars import Bars
 from tickstep.errors import ConfigError
 from tickstep.ticks import Float64Array, Int64Array
 
 __all__ = ["BarSeries", "restored_line"]
+
+# Each new function is a new line over all bars: more of them is a function made anew at every bar.
+LINES_MAX = 1000
 
 
 class BarSeries:
@@ -40,21 +43,19 @@ class BarSeries:
     2 [1.0, 2.0] 1.5
     """
 
-    __slots__ = ("_bars", "_floats", "_lines", "_tick", "counter", "interval")
+    __slots__ = ("_bars", "_columns", "_counter", "_lines", "_times", "interval")
 
     def __init__(self, bars: Bars, interval: str) -> None:
         self._bars = bars
         self.interval = interval
-        self.counter = Counter()
-        self._floats: dict[str, Float64Array] = {}
+        self._counter = Counter()
+        self._times: Times | None = None
+        self._columns: dict[str, Line] = {}
         self._lines: dict[tuple[Any, ...], Line] = {}
 
-    @property
-    def bars(self) -> Bars:
-        """All there will ever be; strategies look back by the other names."""
-        return self._bars
+    # What leads beyond now is the driver's alone: `_bars`, `_counter`, `_know`, `_tell`.
 
-    def know(self, time: int) -> None:
+    def _know(self, time: int) -> None:
         """Count the bars that are over at a time, none of which was told of.
 
         Parameters
@@ -63,24 +64,26 @@ class BarSeries:
             Now.
         """
         if len(self._bars) and int(self._bars.time[0]) < time:
-            self.counter.set(int(np.searchsorted(self._bars.end_time, time, side="right")))
+            self._counter.set(int(np.searchsorted(self._bars.end_time, time, side="right")))
 
     # A copy shares bars and values, and counts by itself. Lines found by functions are reckoned anew.
     def __getstate__(self) -> tuple[Bars, str, Counter, dict[tuple[Any, ...], Line]]:
         lines = {key: line for key, line in self._lines.items() if not any(map(callable, key))}
-        return self._bars, self.interval, self.counter, lines
+        return self._bars, self.interval, self._counter, lines
 
     def __setstate__(self, state: tuple[Bars, str, Counter, dict[tuple[Any, ...], Line]]) -> None:
-        self._bars, self.interval, self.counter, self._lines = state
-        self._floats = {}
+        self._bars, self.interval, self._counter, self._lines = state
+        self._times, self._columns = None, {}
 
     def __len__(self) -> int:
-        return self.counter.rows
+        return self._counter.rows
 
     @property
     def time(self) -> Int64Array:
         """Starts of the bars up to now, in the data's time unit, read-only."""
-        return self._bars.time[: self.counter.rows]
+        if self._times is None:
+            self._times = Times(self._bars.time, self._counter)
+        return self._times.known()
 
     @property
     def open(self) -> Float64Array:
@@ -146,21 +149,38 @@ class BarSeries:
         found = self._lines.get(key)
         if found is not None:
             return found
-        values = np.array(reckon(self._bars), dtype=np.float64)
+        if len(self._lines) == LINES_MAX:
+            raise ConfigError(
+                f"{LINES_MAX:,} lines are reckoned already, each over all bars",
+                hint="make lines in on_start and keep them: self.fast = self.line(...)",
+            )
+        if not callable(reckon):
+            raise ConfigError(
+                f"{reckon!r} cannot be called",
+                hint="self.line(lambda bars: numpy.diff(bars.close))",
+            )
+        given = reckon(self._bars)
+        try:
+            values = np.array(given, dtype=np.float64)
+        except (TypeError, ValueError):
+            raise ConfigError(
+                f"the line {key} is of {type(given).__name__}, and has values that are no floats",
+                hint="give one float for each bar, NaN where there is none",
+            ) from None
         if values.shape != (len(self._bars),):
             raise ConfigError(
                 f"the line {key} has the shape {values.shape}, there are {len(self._bars)} bars",
                 hint="give one value for each bar, NaN where there is none",
             )
         values.flags.writeable = False
-        return self._lines.setdefault(key, Line(values, self.counter))
+        return self._lines.setdefault(key, Line(values, self._counter))
 
-    def tell(self, start: int, symbol: str, stop: int) -> Bar | None:
+    def _tell(self, start: int, symbol: str, stop: int) -> Bar | None:
         """Count the next bar if it starts at this time, and give it; None without one."""
-        bars, row = self._bars, self.counter.rows
+        bars, row = self._bars, self._counter.rows
         if row == len(bars) or int(bars.time[row]) != start:
             return None
-        self.counter.set(row + 1)
+        self._counter.set(row + 1)
         count = bars.trade_count
         return Bar(
             symbol,
@@ -178,11 +198,13 @@ class BarSeries:
         )
 
     def _known(self, name: str) -> Float64Array:
-        column = self._floats.get(name)
+        column = self._columns.get(name)
         if column is None:
-            column = self._floats.setdefault(name, getattr(self._bars, name))
-            column.flags.writeable = False
-        return column[: self.counter.rows]
+            values = getattr(self._bars, name)
+            values.flags.writeable = False
+            column = self._columns.setdefault(name, Line(values, self._counter))
+        # Not a slice: what that is a view of holds the future.
+        return column.__array__()
 
     def __repr__(self) -> str:
         return f"BarSeries({self._bars.symbol}, {self.interval}, {len(self)} bars)"

@@ -311,7 +311,7 @@ class Replay:
                 length = None if interval == market.own else interval_length(interval, unit)
                 cut = None if length is None else (length, phase_of(length, unit))
                 partial = None if cut is None else self._partial(symbol, *cut)
-                wanted.append((feed, interval, cut, series.counter, partial))
+                wanted.append((feed, interval, cut, series._counter, partial))
         return wanted
 
     def _partial(self, symbol: str, length: int, phase: int) -> tuple[int, ...] | None:
@@ -472,7 +472,7 @@ class Replay:
             if symbol in self._beside:
                 found["beside", symbol] = self._beside[symbol]
             for interval, series in market.series.items():
-                found["bars", symbol, interval] = series.bars
+                found["bars", symbol, interval] = series._bars
         return found
 
     def restore(self) -> None:

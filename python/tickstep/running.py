@@ -102,6 +102,7 @@ class Run:
             alternatives=alternatives,
             skip_scan=skip_scan,
             ticks=ticks,
+            progress=progress,
             settings=settings,
         )
         self._hold(plan, plan.replay(made), progress)
@@ -463,7 +464,7 @@ class _Unpickler(pickle.Unpickler):
             case ("beside", symbol):
                 return self._beside[symbol]
             case ("bars", symbol, interval):
-                return self._markets[symbol].watch(interval).bars
+                return self._markets[symbol].watch(interval)._bars
             case ("rows", _):
                 return None  # they are made anew
         raise pickle.UnpicklingError(f"there is no {name!r}")

@@ -49,7 +49,7 @@ mod _kernel {
         convert::{Grid, default_lot_and_unit, units_per_tick_lot},
         cursor::TickCursor,
         engine::Engine,
-        line::{Counter, Line},
+        line::{Counter, Line, Times},
         order::{OpenOrder, Order},
         pertick::desk_terms,
         reason_message, reason_name,

@@ -7,7 +7,7 @@ use numpy::PyArray1;
 use pyo3::class::basic::CompareOp;
 use pyo3::exceptions::{PyIndexError, PyTypeError};
 use pyo3::prelude::*;
-use pyo3::types::{PyDict, PyFloat, PyType};
+use pyo3::types::{PyDict, PyFloat, PyIterator, PyList, PyType};
 
 use crate::ticks::{Column, borrowed};
 
@@ -116,6 +116,11 @@ impl Line {
         })
     }
 
+    /// The values up to now, the oldest first.
+    fn __iter__<'py>(&self, py: Python<'py>) -> PyResult<Bound<'py, PyIterator>> {
+        PyList::new(py, self.known())?.try_iter()
+    }
+
     /// The values up to now, read-only and in place.
     #[pyo3(signature = (dtype=None, copy=None))]
     fn __array__<'py>(
@@ -181,6 +186,33 @@ impl Line {
 
 /// What a line is made of.
 type LineParts = (Py<PyArray1<f64>>, Py<Counter>);
+
+/// Times of which those up to now can be read.
+#[pyclass(frozen, module = "tickstep._kernel")]
+pub struct Times {
+    values: Column<i64>,
+    counter: Counter,
+}
+
+#[pymethods]
+impl Times {
+    #[new]
+    fn new(values: &Bound<'_, PyAny>, counter: &Counter) -> PyResult<Times> {
+        Ok(Times {
+            values: Column::new(values, "values")?,
+            counter: counter.clone(),
+        })
+    }
+
+    /// Those up to now, read-only and in place; nothing beyond can be reached from the array.
+    fn known<'py>(slf: &Bound<'py, Self>) -> PyResult<Bound<'py, PyArray1<i64>>> {
+        let times = slf.get();
+        let values = times.values.as_slice();
+        let known = &values[..times.counter.rows().min(values.len())];
+        // SAFETY: the values stay where they are as long as this, which the array keeps.
+        unsafe { borrowed(known, slf.clone().into_any()) }
+    }
+}
 
 /// A number, or what a line said so many rows ago.
 fn reading(value: &Bound<'_, PyAny>, rows: usize) -> PyResult<f64> {
