@@ -6,8 +6,10 @@ cash that these brought.
 """
 
 from collections.abc import Mapping
-from decimal import ROUND_DOWN, Decimal
+from decimal import ROUND_DOWN, Decimal, InvalidOperation
 from typing import Protocol
+
+import numpy as np
 
 from tickstep.engine import OpenOrder, Order
 from tickstep.errors import OrderError, nearest
@@ -15,6 +17,10 @@ from tickstep.scales import Scales
 from tickstep.ticks import Number
 
 __all__ = ["Dealer", "Targets"]
+
+NOTHING = Decimal(0)
+ROUNDING = Decimal("1e-12")  # what floats lose of a share, many times over
+LOTS_END = 1 << 61
 
 
 class Dealer(Protocol):
@@ -39,6 +45,18 @@ class Dealer(Protocol):
         """Cancel an order; False when it had already ended."""
 
 
+def _decimal(number: Number, name: str) -> Decimal:
+    """A number as the decimal that people see; NaN, truths and whatever else is none are refused."""
+    text = None if isinstance(number, bool | np.bool_) else str(number)
+    try:
+        value = None if text is None else Decimal(text)
+    except InvalidOperation:
+        value = None
+    if value is None or not value.is_finite():
+        raise OrderError(f"{name} {number!r} is no finite number", hint="0.5 is a half")
+    return value
+
+
 class Targets:
     """Targets of one strategy.
 
@@ -56,7 +74,7 @@ class Targets:
         self._by_symbol = {each.symbol: each for each in scales.instruments}
         self._placed: dict[str, int] = {}  # the orders placed last
         self._sells: list[int] = []  # what the buys of a portfolio wait for
-        self._wanted: dict[str, float] = {}  # shares of the equity that they are for
+        self._wanted: dict[str, Decimal] = {}  # shares of the equity that they are for
 
     @property
     def is_waiting(self) -> bool:
@@ -84,11 +102,16 @@ class Targets:
     def value(self, symbol: str | None, value: Number) -> int | None:
         """Trade so as to hold a value at the last price; None where no board lot is missing."""
         symbol = self.named(symbol)
-        return self._trade(symbol, self._worth(symbol, value) - self._held(symbol))
+        return self._trade_towards(symbol, _decimal(value, "value"))
+
+    def share(self, symbol: str | None, fraction: Number) -> int | None:
+        """Trade so as to hold a share of the equity; None where no board lot is missing."""
+        symbol = self.named(symbol)
+        return self._trade_towards(symbol, self._equity() * _decimal(fraction, "fraction"))
 
     def weights(self, weights: Mapping[str, Number]) -> list[int]:
         """Trade so as to hold shares of the equity and nothing else, sells before buys."""
-        shares = {self.named(symbol): float(weight) for symbol, weight in weights.items()}
+        shares = self._shares(weights)
         missing = self._missing(shares, self._scales.symbols)
         sells = {symbol: lots for symbol, lots in missing.items() if lots <= 0}
         buys = {symbol: lots for symbol, lots in missing.items() if lots > 0}
@@ -108,21 +131,52 @@ class Targets:
         buys = {symbol: lots for symbol, lots in missing.items() if lots > 0}
         self._trade_all(self._affordable(buys))
 
-    def _missing(self, shares: Mapping[str, float], symbols: tuple[str, ...]) -> dict[str, int]:
-        equity = self._dealer.equity()
+    def _shares(self, weights: Mapping[str, Number]) -> dict[str, Decimal]:
+        if not isinstance(weights, Mapping):
+            raise OrderError(
+                f"the weights {weights!r} are no mapping", hint='rebalance({"A": 0.5, "B": 0.5})'
+            )
+        shares: dict[str, Decimal] = {}
+        for symbol, weight in weights.items():
+            named = self.named(symbol)
+            if named in shares:
+                raise OrderError(f"{named} has two weights", hint="give one for each instrument")
+            shares[named] = _decimal(weight, f"the weight of {named}")
+        return shares
+
+    def _equity(self) -> Decimal:
+        return Decimal(str(self._dealer.equity()))
+
+    def _trade_towards(self, symbol: str, value: Decimal) -> int | None:
+        """Trade so as to hold a value, or as much of it as there is cash for."""
+        lots = self._worth(symbol, value) - self._held(symbol)
+        if lots > 0:
+            lots = self._affordable({symbol: lots}, self._reserved(symbol))[symbol]
+        return self._trade(symbol, lots)
+
+    def _reserved(self, symbol: str) -> Decimal:
+        """Cash that comes free when what an earlier target still waits for is cancelled."""
+        waiting = self._dealer.order(self._placed[symbol]) if symbol in self._placed else None
+        if waiting is None or waiting.side != "BUY":
+            return Decimal(0)
+        return (waiting.qty_lots - waiting.filled_lots) * self._cost_of_lot(symbol)
+
+    def _missing(self, shares: Mapping[str, Decimal], symbols: tuple[str, ...]) -> dict[str, int]:
+        equity = self._equity()
         missing = {}
         for symbol in symbols:
-            value = equity * shares.get(symbol, 0.0)
+            value = equity * shares.get(symbol, Decimal(0))
             wanted = self._worth(symbol, value) if value else 0
             missing[symbol] = wanted - self._held(symbol)
         return missing
 
-    def _affordable(self, buys: dict[str, int]) -> dict[str, int]:
+    def _affordable(self, buys: dict[str, int], more: Decimal = NOTHING) -> dict[str, int]:
         """Buys in the same proportions as there is cash for them, where cash is all there is."""
         if not self._scales.is_cash_account or not buys:
             return buys
         costs = {symbol: lots * self._cost_of_lot(symbol) for symbol, lots in buys.items()}
-        cash, total = Decimal(str(self._dealer.free_cash())), sum(costs.values(), Decimal(0))
+        cash = Decimal(str(self._dealer.free_cash())) + more
+        total = sum(costs.values(), NOTHING)
         if total <= cash:
             return buys
         share = max(cash / total, Decimal(0))
@@ -141,7 +195,7 @@ class Targets:
         """The position in lots."""
         return self._dealer.holding(symbol)[2]
 
-    def _worth(self, symbol: str, value: Number) -> int:
+    def _worth(self, symbol: str, value: Decimal) -> int:
         """Lots of a value at the last price, in whole board lots."""
         scale = self._by_symbol[symbol]
         tick_index, price_ticks, _ = self._dealer.holding(symbol)
@@ -151,7 +205,15 @@ class Targets:
                 hint="act in on_bar or later, or give a quantity",
             )
         one = price_ticks * Decimal(scale.tick.step) * scale.multiplier
-        return self._whole(symbol, Decimal(str(value)) / one / Decimal(scale.lot.step))
+        lots = value / one / Decimal(scale.lot.step)
+        if abs(lots) >= LOTS_END:
+            raise OrderError(
+                f"a value of {value} is {lots:.6g} lots of {symbol}: more than can be counted",
+                hint="give a smaller value",
+            )
+        # 0.29 of 100 is 29, and a third of 300 is 100, whatever their floats make of it.
+        near = self._whole(symbol, lots * (1 + ROUNDING))
+        return near if abs(near - lots) <= abs(lots) * ROUNDING else self._whole(symbol, lots)
 
     def _whole(self, symbol: str, lots: Decimal) -> int:
         """Lots rounded towards 0 to whole board lots."""
