@@ -408,6 +408,7 @@ def test_cancelled_waits_are_not_heard_of() -> None:
     class Cancels(Told):
         def on_start(self) -> None:
             super().on_start()
+            self.every("1d")
             assert self.cancel(self.at(1000))
             assert self.cancel(self.alert_price(12, when="above"))
 

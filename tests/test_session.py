@@ -343,7 +343,7 @@ def test_a_loop_without_an_end_is_cut(monkeypatch: pytest.MonkeyPatch) -> None:
                 self.buy(1, limit=1)
 
     with pytest.raises(
-        ts.StrategyError, match="more than 1,000 orders are placed at the time 59999"
+        ts.StrategyError, match="more than 1,000 orders and amendments are given at the time 59999"
     ):
         ts.backtest(Endless, bars_of([5]))
 

@@ -1,5 +1,6 @@
 """What the numbers of a run rest on, and what in them to mistrust, in words."""
 
+from collections import Counter
 from collections.abc import Callable, Mapping
 from decimal import Decimal
 from typing import Any
@@ -8,7 +9,8 @@ import numpy as np
 
 from tickstep.account import Account
 from tickstep.barticks import BarTicks
-from tickstep.engine import EngineConfig, Events
+from tickstep.engine import EngineConfig, Events, Reason
+from tickstep.orderlives import STATES
 from tickstep.scales import rows_of_each
 
 __all__ = ["assumptions_of", "warnings_of"]
@@ -143,8 +145,23 @@ def warnings_of(account: Account) -> list[str]:
     >>> ts.backtest(Large, ticks).warnings[0][:38]
     '1 of 1 fills is larger than the tick i'
     """
-    told = [_larger_than_ticks(account), _ruin(account)]
+    told = [_nothing_traded(account), _larger_than_ticks(account), _ruin(account)]
     return [each for each in told if each is not None]
+
+
+def _nothing_traded(account: Account) -> str | None:
+    """Of a run without fills, what became of its orders."""
+    if len(account.fills):
+        return None
+    lives = account.lives
+    if not len(lives):
+        return "no order was given"
+    ends: Counter[str] = Counter()
+    for state, reason in zip(lives.state.tolist(), lives.reason.tolist(), strict=True):
+        why = f" ({Reason(reason).name})" if reason else ""
+        ends["open at the end" if STATES[state] == "OPEN" else STATES[state].lower() + why] += 1
+    told = ", ".join(f"{count:,} {end}" for end, count in ends.most_common())
+    return f"none of {len(lives):,} orders traded: {told}"
 
 
 def _larger_than_ticks(account: Account) -> str | None:

@@ -135,6 +135,7 @@ def run(
         alternatives=alternatives,
         skip_scan=skip_scan,
         ticks=ticks,
+        progress=progress,
         settings=settings,
     )
     return plan.put_alternatives(finished(plan.replay(made), progress))

@@ -670,6 +670,8 @@ def _instrument_numbers(instrument: Instrument, lot: str, money: Grid) -> dict[s
     defaults = {"participation": 0, "qty_step": 1, "qty_min": 1}
     for name, rule in _RULES.items():
         value = getattr(instrument, name)
+        if value is None and name not in defaults:
+            raise ConfigError(f"{name} is None", hint="leave it out for what it is by default")
         found = defaults[name] if value is None else _applied(rule, name, instrument, value, grids)
         numbers[rule.kernel_name] = found
     return numbers

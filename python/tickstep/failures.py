@@ -5,7 +5,7 @@ import traceback
 from collections.abc import Sequence
 from functools import cache
 from pathlib import Path
-from types import TracebackType
+from types import CodeType, TracebackType
 from typing import Any
 
 import numpy as np
@@ -36,6 +36,9 @@ def strategy_error(
     StrategyError or None
         To be raised from `error`; None where no strategy's method was under way.
     """
+    # The loop around a strategy is a generator, which turns this one into another.
+    if isinstance(error.__cause__, StopIteration):
+        error = error.__cause__
     called = _called(error.__traceback__, strategies)
     if called is None:
         return None
@@ -74,8 +77,11 @@ def place_in_strategy(error: BaseException) -> traceback.FrameSummary | None:
 
 def _called(tracebacks: TracebackType | None, strategies: Sequence[Any]) -> tuple[Any, str] | None:
     """The outermost method of a strategy on the way to the error."""
+    events = _codes_of(strategies)
     while tracebacks is not None:
         frame = tracebacks.tb_frame
+        if frame.f_code in events:
+            return events[frame.f_code]
         # The first argument, whatever it is called.
         names = frame.f_code.co_varnames[: frame.f_code.co_argcount]
         first = frame.f_locals.get(names[0]) if names else None
@@ -84,6 +90,18 @@ def _called(tracebacks: TracebackType | None, strategies: Sequence[Any]) -> tupl
             return first, frame.f_code.co_name
         tracebacks = tracebacks.tb_next
     return None
+
+
+def _codes_of(strategies: Sequence[Any]) -> dict[CodeType, tuple[Any, str]]:
+    """The events of strategies by their code, which may go by any other name."""
+    codes = {}
+    for each in strategies:
+        for name in (name for name in dir(each) if name.startswith("on_")):
+            method = getattr(each, name)
+            code = getattr(getattr(method, "__func__", method), "__code__", None)
+            if isinstance(code, CodeType) and not code.co_name.startswith("on_"):
+                codes[code] = (each, name)
+    return codes
 
 
 @cache

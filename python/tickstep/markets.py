@@ -2,9 +2,10 @@
 
 from typing import Protocol
 
-from tickstep.bars import Bars
+from tickstep.bars import MONTH, Bars
 from tickstep.errors import ConfigError
 from tickstep.history import BarSeries
+from tickstep.intervals import interval_length
 from tickstep.ticks import Ticks
 
 __all__ = ["BarsMarket", "Market", "TicksMarket"]
@@ -41,7 +42,7 @@ class TicksMarket:
     >>> from tickstep.markets import TicksMarket
     >>> prices, qtys = [5.0, 7.0, 6.0, 9.0], [1.0, 2.0, 1.0, 1.0]
     >>> ticks = ts.Ticks.from_arrays([0, 400, 900, 1000], prices, qtys, [0, 0, 1, 0], tick_size=1)
-    >>> bar = TicksMarket(ticks).watch("1s").tell(0, "X", 1000)
+    >>> bar = TicksMarket(ticks).watch("1s")._tell(0, "X", 1000)
     >>> bar.open, bar.high, bar.low, bar.close, bar.volume, bar.trades
     (5.0, 7.0, 5.0, 6.0, 4.0, 3)
     """
@@ -85,7 +86,10 @@ class TicksMarket:
     def _cut(self, interval: str) -> Bars:
         if self._bars is None:
             return self._ticks.candles(interval)
-        return self._bars if interval == self.unasked else self._bars.resample(interval)
+        if interval == self.unasked:
+            return self._bars
+        _check_multiple(interval, self._bars)
+        return self._bars.resample(interval)
 
 
 class BarsMarket:
@@ -124,6 +128,20 @@ class BarsMarket:
         interval = str(self._bars.interval) if interval is None else interval
         if interval not in self.series:
             is_own = interval == self.own
+            if not is_own:
+                _check_multiple(interval, self._bars)
             bars = self._bars if is_own else self._bars.resample(interval)
             self.series[interval] = BarSeries(bars, interval)
         return self.series[interval]
+
+
+def _check_multiple(interval: str, bars: Bars) -> None:
+    own = str(bars.interval)
+    if MONTH in (interval, own):
+        return
+    length, step = (interval_length(each, bars.time_unit) for each in (interval, own))
+    if length % step:
+        raise ConfigError(
+            f"bars of {interval} cannot be made of bars of {own}",
+            hint="ask for a multiple, or give the ticks",
+        )

@@ -94,6 +94,7 @@ def planned(
     warmup: int | str | None,
     alternatives: bool,
     skip_scan: bool,
+    progress: Progress | None = None,
     ticks: TicksGiven | None = None,
     settings: dict[str, Any],
 ) -> tuple[Plan, Strategy]:
@@ -110,6 +111,12 @@ def planned(
     told: dict[str, Data] = {}
     if ticks is not None:
         told, named = named, ticks_at_hand(named, ticks)
+    _check_kind("parameters", parameters, Mapping, "give a mapping: {'fast': 5}")
+    _check_kind("config", config, EngineConfig, "give an EngineConfig, or cash= and settings")
+    for name, value in (("alternatives", alternatives), ("skip_scan", skip_scan)):
+        _check_kind(name, value, bool, "True or False")
+    if progress is not None and not callable(progress):
+        raise ConfigError(f"progress {progress!r} cannot be called", hint="progress=print")
     made = _made(strategy, parameters)
     if config is None:
         settings = made._settings(CASH_DEFAULT if cash is None else cash, settings) | settings
@@ -122,6 +129,11 @@ def planned(
         raise ConfigError(f"risk {risk!r} is no RiskManager", hint="ts.RiskManager(max_position=5)")
     window = window_of(named, start, stop, warmup, bars)
     return Plan(named, config, bar_fill, risk, window, skip_scan, again, bars), made
+
+
+def _check_kind(name: str, value: object, kind: type, hint: str) -> None:
+    if value is not None and not isinstance(value, kind):
+        raise ConfigError(f"{name} {value!r} is no {kind.__name__}", hint=hint)
 
 
 def as_configured(named: dict[str, Data], config: EngineConfig) -> dict[str, Data]:
@@ -187,5 +199,5 @@ def _made(strategy: Runnable, parameters: Mapping[str, Any] | None = None) -> St
             f"{strategy!r} is not a Strategy",
             hint="derive the class from ts.Strategy and give the class or an instance",
         )
-    check_events(type(made))
+    check_events(made)
     return made

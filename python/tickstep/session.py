@@ -11,6 +11,7 @@ record's ticks meets it again on the same tick. Over bars the data themselves sa
 """
 
 from collections.abc import Callable, Mapping, Sequence
+from numbers import Integral
 from typing import Any
 
 from tickstep._kernel import ORDER_TYPES, EventMask
@@ -71,7 +72,7 @@ REASONED = ("REJECTED", "CANCELLED", "EXPIRED", "AMENDED")
 
 GROUPS_START = 1 << 40  # numbers of groups beyond those that people choose
 
-# Orders placed within one moment: more is a loop without an end rather than a strategy.
+# Orders and amendments given within one moment: more is a loop without an end rather than a strategy.
 ORDERS_AT_ONCE_MAX = 1_000_000
 
 
@@ -164,7 +165,8 @@ class Session:
         self._watch = watch
         # Of several instruments the rows of one time count together.
         self._looks_at_once = len(self.symbols) == 1
-        strategy._desk = self
+        # Not by assignment: a frozen dataclass refuses that.
+        object.__setattr__(strategy, "_desk", self)
         self.seat()
 
     def _ask_venue(self) -> None:
@@ -208,14 +210,33 @@ class Session:
         for symbol, market in self._markets.items():
             if market.unasked is not None and not market.series:
                 self.every(market.unasked, symbol)
+        self._check_wakes()
         self._is_running = True
+
+    def _check_wakes(self) -> None:
+        """See that a strategy that hears bars has them, or will be called and can ask for them."""
+        if any(market.series for market in self._markets.values()) or self.hears_ticks:
+            return
+        members = self.strategy._members()
+        if self._waits or self._venue.open_orders():
+            wakes = ("on_alert", "on_timer", "on_session", "on_fill", "on_order")
+            if any(_overrides(each, name) for each in members for name in wakes):
+                return
+        for each in members:
+            for name in ("on_bar", "on_bars"):
+                if _overrides(each, name):
+                    raise ConfigError(
+                        f"{type(each).__name__}.{name} would never be called: ticks have no bars of "
+                        "their own",
+                        hint='ask in on_start: self.every("1m")',
+                    )
 
     def _watched(self, market: Market, interval: str | None) -> BarSeries:
         """Keep bars; those that are over when they are first asked for are known."""
         count = len(market.series)
         series = market.watch(interval)
         if len(market.series) > count:
-            series.know(self.now)
+            series._know(self.now)
         return series
 
     def take(self, events: Events) -> None:
@@ -352,6 +373,7 @@ class Session:
 
     def place(self, order: Order) -> int:
         """Place an order or an alert and return its id."""
+        _check_order(order)
         if order.symbol is not None:
             self._targets.named(order.symbol)
         self._count_order()
@@ -385,6 +407,7 @@ class Session:
 
     def cancel(self, order_id: int) -> bool:
         """Cancel an order or an alert; False when it had already ended."""
+        _check_id(order_id)
         if self._watch is not None:
             if self._watch.owns(order_id):
                 return False
@@ -402,6 +425,9 @@ class Session:
 
     def amend(self, order_id: int, changes: Mapping[str, Number]) -> bool:
         """Change an order; False when it had already ended."""
+        _check_id(order_id)
+        # Counted like an order: a strategy that amends whenever it hears of it would never end.
+        self._count_order()
         order = None if self._watch is None else self._venue.order(order_id)
         if self._watch is None or order is None or order.order_type in ALERTS or not changes:
             return self._venue.amend_order(order_id, **changes)
@@ -432,6 +458,10 @@ class Session:
     def target_value(self, symbol: str | None, value: Number) -> int | None:
         """Trade at the market so as to hold a value."""
         return self._targets.value(symbol, value)
+
+    def target_percent(self, symbol: str | None, fraction: Number) -> int | None:
+        """Trade at the market so as to hold a share of the equity."""
+        return self._targets.share(symbol, fraction)
 
     def rebalance(self, weights: Mapping[str, Number]) -> list[int]:
         """Trade at the market so as to hold shares of the equity."""
@@ -476,6 +506,10 @@ class Session:
 
     def sessions(self, calendar: Sessions) -> None:
         """Ask to be woken when trading days begin and end."""
+        if not hasattr(calendar, "next_open"):
+            raise ConfigError(
+                f"{calendar!r} is no calendar", hint='self.sessions(ts.calendar("SSE"))'
+            )
         if calendar.time_unit != self._scales.time_unit:
             raise ConfigError(
                 f"the calendar counts time in {calendar.time_unit}, the data in "
@@ -487,7 +521,7 @@ class Session:
     def bracket(self, entry: Order, take_profit: Number | None, stop_loss: Number | None) -> int:
         """Place an order whose fills are closed by a limit or a stop."""
         exits = Exits(take_profit, stop_loss)
-        exits.check(entry.side)
+        exits.check(entry.side, self._by_symbol[self._targets.named(entry.symbol)].tick)
         order_id = self.place(entry)
         self._brackets[order_id] = exits
         self._hears_fills = True
@@ -496,10 +530,14 @@ class Session:
 
     def oco(self, orders: Sequence[Order]) -> list[int]:
         """Place orders of which one fill cancels the others."""
+        if len(orders) == 1 and not isinstance(orders[0], Order):
+            _check_order(orders[0])
         if len(orders) < 2:
             raise OrderError(
                 f"{len(orders)} orders cannot cancel each other", hint="give at least two"
             )
+        for order in orders:
+            _check_order(order)
         group = self._new_group()
         return [self.place(in_group(order, group)) for order in orders]
 
@@ -590,7 +628,7 @@ class Session:
 
     def _end_bar(self, ended: Interval) -> None:
         series = self._markets[ended.symbol].series[ended.text]
-        bar = series.tell(ended.stop - ended.length, ended.symbol, ended.stop)
+        bar = series._tell(ended.stop - ended.length, ended.symbol, ended.stop)
         # Set before the strategy is called: an error of its own must not end the bars.
         self._wait_for_bar(ended.symbol, ended.text, ended.length)
         if bar is not None:
@@ -634,9 +672,24 @@ class Session:
         self._placed_at = (now, count)
         if count > ORDERS_AT_ONCE_MAX:
             raise StateError(
-                f"more than {ORDERS_AT_ONCE_MAX:,} orders are placed at the time {now}",
-                hint="a loop without an end? place what you need and return",
+                f"more than {ORDERS_AT_ONCE_MAX:,} orders and amendments are given at the time {now}",
+                hint="a loop without an end? order what you need and return",
             )
+
+
+def _check_order(order: object) -> None:
+    if not isinstance(order, Order):
+        raise OrderError(
+            f"{order!r} is no order", hint='ts.Order("LIMIT", "BUY", 1, price=99.5) is one'
+        )
+
+
+def _check_id(order_id: object) -> None:
+    if isinstance(order_id, bool) or not isinstance(order_id, Integral):
+        raise OrderError(
+            f"{order_id!r} is not the id of an order",
+            hint="ids are what buy, sell and order return",
+        )
 
 
 def _overrides(strategy: Strategy, name: str) -> bool:

@@ -20,6 +20,7 @@ Data = Ticks | Bars
 CASH_DEFAULT = 100_000
 LATENCY_DEFAULT = 1  # in the data's unit: live from a strictly later time
 PARTICIPATION_OF_BARS = "0.1"
+WORDS_MAX = 60
 OF_EACH = ("quantity", "participation")  # what bars and ticks have defaults of their own for
 
 # What the data decides is not a setting.
@@ -52,9 +53,19 @@ def data_by_symbol(data: Data | Mapping[str, Data] | Sequence[Data]) -> dict[str
     elif isinstance(data, Mapping):
         named = dict(data)
     else:
+        if isinstance(data, str) or not isinstance(data, Sequence):
+            raise DataError(
+                f"{_short(data)} is neither Ticks nor Bars",
+                hint="ts.read_trades and ts.read_bars read files, Ticks.from_frame and "
+                "Bars.from_frame take frames",
+            )
         named = {}
         for each in data:
-            symbol = each.symbol if isinstance(each, Ticks | Bars) else None
+            if not isinstance(each, Ticks | Bars):
+                raise DataError(
+                    f"{_short(each)} is neither Ticks nor Bars", hint="give a sequence of them"
+                )
+            symbol = each.symbol
             if symbol is None or symbol in named:
                 raise DataError(
                     f"{each!r} has no symbol of its own",
@@ -176,7 +187,7 @@ def _made(
 ) -> EngineConfig:
     unknown = [name for name in settings if name not in SETTINGS]
     if unknown:
-        raise ConfigError(f"there is no setting {unknown[0]!r}", hint=nearest(unknown[0], SETTINGS))
+        raise ConfigError(f"there is no setting {unknown[0]!r}", hint=_mend_of(unknown[0]))
     units = {each.time_unit for each in data.values()}
     if len(units) > 1:
         raise ConfigError(
@@ -196,6 +207,20 @@ def _made(
         instruments=None if is_unnamed else _instruments(data, shares),
         **(shares[SYMBOL_DEFAULT] if is_unnamed else _without(rules, OF_EACH)),
     )
+
+
+def _mend_of(name: str) -> str:
+    if name == "initial_cash":
+        return "it is called cash here: cash=10_000"
+    if name in SETTINGS_TAKEN:
+        return "the data say that: give it when they are read, or give a whole config="
+    return nearest(name, SETTINGS)
+
+
+def _short(data: object) -> str:
+    """A value in an error: what it is, where its words would be many."""
+    words = repr(data)
+    return words if len(words) <= WORDS_MAX and "\n" not in words else type(data).__name__
 
 
 def _without(settings: Mapping[str, Any], names: Sequence[str]) -> dict[str, Any]:

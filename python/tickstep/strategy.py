@@ -6,9 +6,14 @@ wake-up belongs to a tick: the strategy is called after that tick is done, knows
 what it orders is live from the next tick on.
 """
 
+import copy
+import inspect
+from collections import deque
 from collections.abc import Callable, Mapping, Sequence
 from decimal import Decimal
-from typing import Any, Literal, NamedTuple, Protocol
+from typing import Any, Literal, NamedTuple, Protocol, Self
+
+import numpy as np
 
 from tickstep._kernel import Bar, Line, StrategyBase
 from tickstep.bars import Bars
@@ -44,6 +49,7 @@ ORDER_OPTIONS = (
     "offset",
 )
 PARAMETER_TYPES = (bool, int, float, str, Decimal, tuple, type(None))
+CONTAINERS = (list, dict, set, deque, np.ndarray)
 
 
 class Fill(NamedTuple):
@@ -171,6 +177,9 @@ class Desk(Protocol):
     def target_value(self, symbol: str | None, value: Number) -> int | None:
         """Trade at the market so as to hold a value."""
 
+    def target_percent(self, symbol: str | None, fraction: Number) -> int | None:
+        """Trade at the market so as to hold a share of the equity."""
+
     def rebalance(self, weights: Mapping[str, Number]) -> list[int]:
         """Trade at the market so as to hold shares of the equity."""
 
@@ -200,6 +209,8 @@ class Strategy(StrategyBase):
     """Base class of strategies: override what you want to hear about, call the verbs to trade.
 
     Class attributes are the parameters: `Grid(step=5)` overrides one, an unknown name is an error.
+    Numbers, text, truths, tuples and None are; lists, dicts, sets and arrays of a class are no
+    parameters, and each strategy that is made has copies of its own.
     A strategy runs in one session; make a new one for each run.
 
     Parameters
@@ -237,11 +248,17 @@ class Strategy(StrategyBase):
 
     _desk: Desk | None = None
 
+    def __new__(cls, *args: Any, **kwargs: Any) -> Self:
+        made = super().__new__(cls, *args, **kwargs)
+        # What one run appends to a list of the class, the next must not find there.
+        vars(made).update(_containers_of(cls))
+        return made
+
     def __init__(self, **parameters: Any) -> None:
         known = parameters_of(type(self))
         for name, value in parameters.items():
             if name not in known:
-                raise _no_parameter(type(self).__name__, name, known)
+                raise _no_parameter(type(self), name, known)
             setattr(self, name, value)
 
     # What you override.
@@ -677,7 +694,7 @@ class Strategy(StrategyBase):
         int or None
             Id of the order; None without a position. Open orders stay; see `cancel_all`.
         """
-        return self.target(symbol, 0)
+        return self._running.target(symbol, 0)
 
     def target(self, symbol: str | None, qty: Number) -> int | None:
         """Trade at the market so as to hold a quantity.
@@ -707,7 +724,8 @@ class Strategy(StrategyBase):
         symbol : str or None
             The instrument; None where there is one.
         value : number, money
-            Short below 0; rounded towards 0 to whole board lots.
+            Short below 0; rounded towards 0 to whole board lots, and in a cash account to what the
+            free cash pays for.
 
         Returns
         -------
@@ -729,7 +747,7 @@ class Strategy(StrategyBase):
         symbol : str or None
             The instrument; None where there is one.
         fraction : number
-            0.9 is nine tenths; short below 0.
+            0.9 is nine tenths; short below 0. Rounded as for `target_value`.
 
         Returns
         -------
@@ -743,7 +761,7 @@ class Strategy(StrategyBase):
         ...     def on_bar(self, bar):
         ...         self.target_percent(bar.symbol, 0.5)
         """
-        return self._running.target_value(symbol, self.equity * float(fraction))
+        return self._running.target_percent(symbol, fraction)
 
     def rebalance(self, weights: Mapping[str, Number]) -> list[int]:
         """Trade at the market so as to hold shares of the equity, and nothing else.
@@ -897,7 +915,7 @@ class Strategy(StrategyBase):
     def _set_parameter(self, name: str, value: Any) -> None:
         known = parameters_of(type(self))
         if name not in known:
-            raise _no_parameter(type(self).__name__, name, known)
+            raise _no_parameter(type(self), name, known)
         setattr(self, name, value)
 
     def _members(self) -> "Sequence[Strategy]":
@@ -921,20 +939,66 @@ class Strategy(StrategyBase):
         return self._desk
 
     def _far_side(self, price: Number, symbol: str | None) -> str:
-        last = self.price_of(symbol)
+        last = self._running.price(symbol)
         if last is None:
             raise OrderError(
                 f"there is no price yet to tell from which side {price} will be reached",
                 hint="alert_price(price, when='above') or when='below'",
             )
-        return "above" if float(price) > last else "below"
+        scales = self._running.scales
+        place = 0 if symbol is None else scales.symbols.index(symbol)
+        tick = scales.instruments[place].tick
+        reached = tick.index(price, "price", OrderError)
+        return "above" if reached > tick.index(last, "price", OrderError) else "below"
 
 
-def _no_parameter(kind: str, name: str, known: Mapping[str, Any]) -> ConfigError:
+def _no_parameter(kind: type[Strategy], name: str, known: Mapping[str, Any]) -> ConfigError:
+    value = getattr(kind, name, None)
+    if value is not None and name in _plain_names(kind):
+        return ConfigError(
+            f"{kind.__name__}.{name} is a {type(value).__name__}, and parameters are plain values",
+            hint="a number, text, a truth, a tuple or None as class attribute is a parameter",
+        )
     return ConfigError(
-        f"{kind} has no parameter {name!r}",
+        f"{kind.__name__} has no parameter {name!r}",
         hint=f"{nearest(name, known)}; class attributes are parameters",
     )
+
+
+def _plain_names(kind: type[Strategy]) -> list[str]:
+    """Names of what a user's classes keep besides methods and properties."""
+    return [
+        name
+        for each in own_classes(kind)
+        for name, value in vars(each).items()
+        if not name.startswith("_") and not callable(value) and not hasattr(value, "__get__")
+    ]
+
+
+def _containers_of(kind: type[Strategy]) -> dict[str, Any]:
+    """Copies of the lists and the like that a class keeps."""
+    kept: dict[str, Any] = {}
+    for each in own_classes(kind):
+        kept.update(vars(each))
+    return {
+        name: _fresh(value)
+        for name, value in kept.items()
+        if isinstance(value, CONTAINERS) and not name.startswith("__")
+    }
+
+
+def _fresh(value: Any) -> Any:
+    """A copy of containers and of those in them; what else they hold is the same."""
+    if not isinstance(value, CONTAINERS):
+        return value
+    made = copy.copy(value)
+    if isinstance(made, dict):
+        for key in made:
+            made[key] = _fresh(made[key])
+    elif isinstance(made, list | deque):
+        for place, each in enumerate(made):
+            made[place] = _fresh(each)
+    return made
 
 
 def parameters_of(strategy: Strategy | type[Strategy]) -> dict[str, Any]:
@@ -974,15 +1038,20 @@ def own_classes(kind: type[Strategy]) -> list[type[Strategy]]:
     return [each for each in reversed(kind.__mro__) if issubclass(each, Strategy)][1:]
 
 
-def check_events(kind: type[Strategy]) -> None:
-    """Check that every method of a strategy called like an event is one.
+def check_events(strategy: Strategy) -> None:
+    """Check that every method of a strategy called like an event is one, and can be called as one.
 
     Raises
     ------
     ConfigError
-        When it would never be called; it names the nearest.
+        When it would never be called, and names the nearest; when it cannot be called as it will be;
+        when an attribute has taken the place of a method.
     """
+    kind = type(strategy)
     known = [name for name in vars(Strategy) if name.startswith("on_")]
+    _check_places(kind)
+    for name in known:
+        _check_event(strategy, name)
     for each in own_classes(kind):
         for name, value in vars(each).items():
             if name.startswith("on_") and name not in known and callable(value):
@@ -990,6 +1059,47 @@ def check_events(kind: type[Strategy]) -> None:
                     f"{each.__name__}.{name} would never be called: there is no such event",
                     hint=nearest(name, known),
                 )
+
+
+def _check_places(kind: type[Strategy]) -> None:
+    """See that no plain value stands where a verb or an event of a base class is expected."""
+    for each in own_classes(kind):
+        bases = [base for base in each.__mro__[1:] if base is not object]
+        for name, value in vars(each).items():
+            if name.startswith("_") or callable(value) or hasattr(value, "__get__"):
+                continue
+            taken = next((vars(base)[name] for base in bases if name in vars(base)), None)
+            if callable(taken) or hasattr(taken, "__get__"):
+                raise ConfigError(
+                    f"{each.__name__}.{name} is {value!r}, and a strategy has a {name} of its own",
+                    hint="give it another name",
+                )
+
+
+def _check_event(strategy: Strategy, name: str) -> None:
+    method = getattr(strategy, name)
+    if getattr(method, "__func__", None) is getattr(Strategy, name):
+        return
+    called = f"{type(strategy).__name__}.{name}"
+    if not callable(method):
+        raise ConfigError(f"{called} is {method!r}, and will be called", hint="make it a method")
+    inner = inspect.unwrap(method)
+    if inspect.iscoroutinefunction(inner) or inspect.isasyncgenfunction(inner):
+        raise ConfigError(f"{called} is async, and nothing awaits it", hint="leave async out")
+    if inspect.isgeneratorfunction(inner):
+        raise ConfigError(f"{called} is a generator: calling it does nothing", hint="do not yield")
+    told = list(inspect.signature(getattr(Strategy, name)).parameters)[1:]
+    try:
+        inspect.signature(method).bind(*told)
+    except TypeError as error:
+        takes = ", ".join(["self", *told])
+        raise ConfigError(
+            f"{called} takes other arguments than it is called with: {error}",
+            hint=f"def {name}({takes}): ...",
+        ) from None
+    # What is written in C or made otherwise has no signature to look at.
+    except ValueError:
+        return
 
 
 def _order(

@@ -13,7 +13,6 @@ from tickstep.session import Session
 from tickstep.strategy import (
     Alert,
     Bar,
-    Desk,
     Fill,
     OrderUpdate,
     Sessions,
@@ -131,7 +130,7 @@ class Team(Strategy):
                     f"this {type(member).__name__} has run already, and what it kept would go on",
                     hint=f"make a new one for each run: {type(member).__name__}()",
                 )
-            member._desk = cast("Desk", seat)
+            object.__setattr__(member, "_desk", seat)
             member._take_seat(None)
             session.owner = seat.number
             member.on_start()
@@ -301,6 +300,10 @@ class _Seat:
     def target_value(self, symbol: str | None, value: Number) -> int | None:
         """Trade so that the member holds a value."""
         return self._targets.value(symbol, value)
+
+    def target_percent(self, symbol: str | None, fraction: Number) -> int | None:
+        """Trade so that the member holds a share of the account's equity."""
+        return self._targets.share(symbol, fraction)
 
     def rebalance(self, weights: Mapping[str, Number]) -> list[int]:
         """Trade so that the member holds shares of the account's equity."""

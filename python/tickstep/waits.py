@@ -4,6 +4,7 @@ from collections.abc import Iterator
 from decimal import Decimal
 from typing import Any, NamedTuple
 
+from tickstep._kernel import Grid
 from tickstep.engine import Order
 from tickstep.errors import DataError, OrderError
 from tickstep.strategy import Sessions, SessionUpdate
@@ -44,17 +45,19 @@ class Exits(NamedTuple):
     take_profit: Number | None
     stop_loss: Number | None
 
-    def check(self, side: str) -> None:
+    def check(self, side: str, tick: Grid) -> None:
+        """See now that the exits can be placed, and not when the entry is filled."""
         profit, loss = self
         if profit is None and loss is None:
             raise OrderError(
                 "a bracket without take_profit and stop_loss has no exit",
                 hint="give one of them, or use buy and sell",
             )
-        if profit is None or loss is None:
+        at_profit = None if profit is None else tick.index(profit, "take_profit", OrderError)
+        at_loss = None if loss is None else tick.index(loss, "stop_loss", OrderError)
+        if at_profit is None or at_loss is None:
             return
-        is_above = Decimal(str(profit)) > Decimal(str(loss))
-        if is_above != (side == "BUY"):
+        if at_profit == at_loss or (at_profit > at_loss) != (side == "BUY"):
             where = "above" if side == "BUY" else "below"
             raise OrderError(
                 f"take_profit {profit} is not {where} stop_loss {loss}",
