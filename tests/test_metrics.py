@@ -567,3 +567,42 @@ def test_exposure_counts_only_the_time_that_counts() -> None:
     times, positions = np.array([-50, 40, 60, 300]), np.array([3, 0, -1, 0])
     assert metrics.exposure_time(times, positions, start=0, end=100) == 0.8
     assert metrics.exposure_time(times[:0], positions[:0], start=0, end=100) == 0.0
+
+
+# --- Numbers out of the range of floats, and columns that are none. -------------------------------
+
+
+@pytest.mark.parametrize("scale", [1e-300, 1e-200, 1e-100, 1e100, 1e200, 1e300])
+def test_returns_of_any_size_have_numbers_or_none(scale: float) -> None:
+    steps = np.array([1.0, 2.0, -1.0, 0.5]) * scale
+    ratios = {
+        "sharpe": metrics.sharpe(steps, periods_per_year=252),
+        "sortino": metrics.sortino(steps, periods_per_year=252),
+        "volatility": metrics.volatility(steps, periods_per_year=252),
+        "downside": metrics.downside_deviation(steps, periods_per_year=252),
+        "sqn": metrics.sqn(steps),
+        "skewness": metrics.skewness(steps),
+        "kurtosis": metrics.kurtosis(steps),
+        "kelly": metrics.kelly_continuous(steps),
+    }
+    assert all(value is None or math.isfinite(value) for value in ratios.values()), ratios
+    whole = np.array([1.0, 2.0, -1.0, 0.5])
+    if 1e-150 < scale < 1e150:
+        assert ratios["skewness"] == pytest.approx(metrics.skewness(whole), rel=1e-12)
+        assert ratios["kurtosis"] == pytest.approx(metrics.kurtosis(whole), rel=1e-12)
+        assert ratios["sharpe"] == pytest.approx(
+            metrics.sharpe(whole, periods_per_year=252), rel=1e-12
+        )
+
+
+def test_wrong_numbers_are_named() -> None:
+    with pytest.raises(ts.DataError, match="returns are no column of numbers"):
+        metrics.volatility(np.array(["a", "b"]), periods_per_year=252)
+    with pytest.raises(ts.ConfigError, match="cap is 0"):
+        metrics.sqn([1, 2, 3], cap=0)
+    with pytest.raises(ts.DataError, match="sharpe must be a finite number"):
+        metrics.probabilistic_sharpe(math.nan, count=9, skew=0, kurtosis=3)
+    with pytest.raises(ts.ConfigError, match="level is 2"):
+        metrics.min_track_record(0.1, skew=0, kurtosis=3, level=2)
+    with pytest.raises(ts.ConfigError, match="nan trials"):
+        metrics.expected_best_sharpe(math.nan, 1.0)

@@ -9,6 +9,7 @@ from typing import NamedTuple
 
 import numpy as np
 
+from tickstep.errors import ConfigError
 from tickstep.series import Series, checked, checked_pair, varies
 from tickstep.ticks import Int64Array
 
@@ -151,6 +152,8 @@ def sqn(pnl: Series, *, cap: int | None = None) -> float | None:
     1.095445
     """
     trades = checked(pnl, "pnl")
+    if cap is not None and cap < 1:
+        raise ConfigError(f"cap is {cap}: at least one trade counts", hint="100 is Tharp's")
     if not varies(trades):
         return None
     count = len(trades) if cap is None else min(len(trades), cap)

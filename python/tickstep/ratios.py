@@ -59,9 +59,12 @@ def volatility(returns: Series, *, periods_per_year: float) -> float | None:
     0.242487
     """
     steps = checked(returns, "returns")
+    periods = checked_periods(periods_per_year)
     if len(steps) < 2:
         return None
-    return float(steps.std(ddof=1)) * math.sqrt(checked_periods(periods_per_year))
+    with np.errstate(over="ignore"):
+        found = float(steps.std(ddof=1)) * math.sqrt(periods)
+    return found if math.isfinite(found) else None
 
 
 def sharpe(returns: Series, *, periods_per_year: float, risk_free: float = 0.0) -> float | None:
@@ -128,7 +131,9 @@ def downside_deviation(
     short = np.minimum(steps - risk_free_per_period(target, periods_per_year), 0.0)
     if len(steps) == 0:
         return None
-    return math.sqrt(float(np.mean(short**2))) * math.sqrt(periods_per_year)
+    with np.errstate(over="ignore"):
+        found = math.sqrt(float(np.mean(short**2))) * math.sqrt(periods_per_year)
+    return found if math.isfinite(found) else None
 
 
 def sortino(returns: Series, *, periods_per_year: float, target: float = 0.0) -> float | None:
@@ -493,4 +498,6 @@ def _standard_moment(steps: Float64Array, order: int) -> float | None:
     if not varies(steps):
         return None
     distance = steps - steps.mean()
+    # By a power of two, which changes no digit: powers of small numbers would vanish.
+    distance = np.ldexp(distance, -math.frexp(float(np.abs(distance).max()))[1])
     return float(np.mean(distance**order) / np.mean(distance**2) ** (order / 2))

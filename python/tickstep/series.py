@@ -23,7 +23,12 @@ def checked(values: Series, name: str) -> Float64Array:
     DataError
         For several dimensions, or a value that is not a finite number; it names the row.
     """
-    column = np.asarray([] if values is None else values, dtype=np.float64)
+    try:
+        column = np.asarray([] if values is None else values, dtype=np.float64)
+    except (TypeError, ValueError) as error:
+        raise DataError(
+            f"{name} are no column of numbers: {error}", hint="give an array or a list of floats"
+        ) from None
     if column.ndim != 1:
         raise DataError(
             f"{name} must have one dimension, was an array of shape {column.shape}",
@@ -61,5 +66,9 @@ def checked_share(share: float, name: str) -> Fraction:
 
 
 def varies(values: Float64Array) -> bool:
-    """Whether there is a deviation to divide by: two rows at least, and not all of them equal."""
-    return len(values) > 1 and bool(values.min() != values.max())
+    """Whether there is a deviation to divide by: two rows at least, not all equal."""
+    if len(values) < 2 or values.min() == values.max():
+        return False
+    # Squares of what is too small are 0, of what is too large infinite.
+    with np.errstate(over="ignore"):
+        return 0.0 < float(values.std(ddof=1)) < np.inf

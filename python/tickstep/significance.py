@@ -12,6 +12,7 @@ import numpy as np
 import numpy.typing as npt
 
 from tickstep.errors import ConfigError, DataError
+from tickstep.series import checked_share
 from tickstep.ticks import Float64Array, Int64Array
 
 __all__ = [
@@ -75,7 +76,7 @@ def probabilistic_sharpe(
     0.937321
     """
     variance = _variance(sharpe, skew, kurtosis)
-    if count < 2 or variance <= 0:
+    if count < 2 or variance <= 0 or not math.isfinite(target):
         return None
     return NORMAL.cdf((sharpe - target) * math.sqrt(count - 1) / math.sqrt(variance))
 
@@ -108,7 +109,7 @@ def expected_best_sharpe(trials: float, variance: float) -> float:
     >>> round(expected_best_sharpe(100, 1.0), 4)
     2.5306
     """
-    if trials < 1 or variance < 0:
+    if not (trials >= 1 and variance >= 0):
         raise ConfigError(
             f"{trials} trials of variance {variance}: there is at least one, and none is below 0",
             hint="count every set of parameters that was tried",
@@ -185,10 +186,11 @@ def min_track_record(
     >>> round(min_track_record(0.1, skew=-0.5, kurtosis=5), 2)
     287.79
     """
+    share = float(checked_share(level, "level"))
     variance = _variance(sharpe, skew, kurtosis)
-    if sharpe <= target or variance <= 0:
+    if sharpe <= target or variance <= 0 or not math.isfinite(target):
         return None
-    return 1 + variance * (NORMAL.inv_cdf(1 - level) / (sharpe - target)) ** 2
+    return 1 + variance * (NORMAL.inv_cdf(1 - share) / (sharpe - target)) ** 2
 
 
 def effective_trials(returns: npt.ArrayLike) -> float | None:
@@ -337,6 +339,11 @@ def _logits(sums: _Blocks, taken: Int64Array, blocks: int) -> Float64Array:
 
 
 def _variance(sharpe: float, skew: float, kurtosis: float) -> float:
+    for name, value in (("sharpe", sharpe), ("skew", skew), ("kurtosis", kurtosis)):
+        if not math.isfinite(value):
+            raise DataError(
+                f"{name} must be a finite number, was {value}", hint="see what it was made of"
+            )
     return 1 - skew * sharpe + (kurtosis - 1) / 4 * sharpe**2
 
 
