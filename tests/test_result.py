@@ -25,6 +25,8 @@ from tickstep.strategy import Fill
 DAY = 86_400
 LONG = sample(60_000)
 RUN = ts.backtest(Grid, LONG, cash=10_000)
+ANY_RUN: Any = RUN  # for what the types forbid
+any_report: Any = ts.report
 
 Orders = dict[int, list[tuple[str, str, int]]]  # before which round: instrument, side, lots
 
@@ -295,6 +297,34 @@ def test_digest_takes_parameters_for_what_they_are() -> None:
     other[2_500] = 0
     assert digest(weights=column) == digest(weights=column.copy()) != digest(weights=other)
     assert digest(weights=len) == digest(weights=len) != digest(weights=sum)
+
+
+@pytest.mark.parametrize(
+    ("wrong", "said"),
+    [
+        (lambda: ANY_RUN.rolling(2.5), "window is 2.5"),
+        (lambda: ANY_RUN.rolling("20"), "window is '20'"),
+        (lambda: ANY_RUN.rolling(None), "window is None"),
+        (lambda: ANY_RUN.metric(5), "a metric's name is text, was 5"),
+        (lambda: ANY_RUN.compare(5), "int is no result of a run"),
+        (lambda: ANY_RUN.compare([RUN]), "list is no result of a run"),
+        (lambda: ANY_RUN.explain("run.json"), "str is no result of a run"),
+        (lambda: any_report([RUN, None], "both.html"), "NoneType is no result of a run"),
+        (lambda: any_report(5, "run.html"), "int is no result of a run"),
+        (lambda: ANY_RUN.positions_at("1ms"), "the interval 1ms has .* periods"),
+        (lambda: ANY_RUN.sampled("1ms"), "the interval 1ms has .* periods"),
+        (lambda: ANY_RUN.explain_pnl("1ms"), "the interval 1ms has .* periods"),
+    ],
+)
+def test_wrong_arguments_are_named(wrong: Callable[[], object], said: str) -> None:
+    with pytest.raises(ts.ConfigError, match=said):
+        wrong()
+
+
+def test_name_that_is_no_number_tells_the_nearest() -> None:
+    with pytest.raises(KeyError, match="did you mean 'Sharpe Ratio'|Sharpe Ratio"):
+        RUN.stats["Sharp Ratio"]
+    assert RUN.stats.get("Sharp Ratio") is None
 
 
 def test_names_give_numbers_in_their_units() -> None:

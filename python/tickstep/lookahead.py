@@ -54,6 +54,8 @@ class Lookahead:
     def __str__(self) -> str:
         if self.differences:
             return "\n\n".join(self.differences)
+        if not max(self.events):
+            return "nothing was compared: no event lies before the changes of the future"
         return (
             f"no look-ahead found: the future was changed from {len(self.cuts)} moments on, and the "
             f"{max(self.events):,} events before them stayed as they were"

@@ -61,6 +61,8 @@ def metric(account: Account, stats: Stats, name: str) -> Stat:
     >>> "sharpe_ratio" in METRIC_NAMES, "max_dd_duration" in METRIC_NAMES
     (True, True)
     """
+    if not isinstance(name, str):
+        raise ConfigError(f"a metric's name is text, was {name!r}", hint='"sharpe_ratio"')
     if name in stats:
         return stats[name]
     if name in _NUMBERS:

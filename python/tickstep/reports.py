@@ -11,7 +11,7 @@ from tickstep.notebook import comparison_html
 from tickstep.review import Review, ReviewedRun
 from tickstep.sidebyside import SideBySide, names_of
 
-__all__ = ["RunComparison", "report", "write_report"]
+__all__ = ["RunComparison", "checked_runs", "report", "write_report"]
 
 PAGE, PAPER = ".html", ".pdf"
 PICTURES = (".png", ".svg")
@@ -54,6 +54,16 @@ def write_report(
     from tickstep.tearsheet import draw_sheet, write_pages
 
     return write_pages(review, file) if file.suffix == PAPER else draw_sheet(review, file)
+
+
+def checked_runs(runs: Sequence[Any]) -> None:
+    """Raise a `ConfigError` when one of these is no result of a run."""
+    for each in runs:
+        if not hasattr(each, "account"):
+            raise ConfigError(
+                f"{type(each).__name__} is no result of a run",
+                hint="give what ts.backtest returns, each by itself",
+            )
 
 
 def report(
@@ -100,6 +110,7 @@ def report(
     ...     ts.report(runs, f"{folder}/both.pdf", names=["four", "eight"]).name
     'both.pdf'
     """
+    checked_runs(results if isinstance(results, Sequence) else [results])
     if not isinstance(results, Sequence):
         return write_report(results, path, script=script)
     file, called = Path(path), list(names_of(results) if names is None else names)
@@ -134,6 +145,7 @@ class RunComparison(Comparison):
 
     def __init__(self, runs: Sequence[ReviewedRun], names: Sequence[str] | None = None) -> None:
         self._results = list(runs)
+        checked_runs(self._results)
         self._names = list(names_of(runs) if names is None else names)
         super().__init__(
             {name: run.stats for name, run in zip(self._names, self._results, strict=True)}

@@ -32,7 +32,7 @@ from tickstep.metrics import depths
 from tickstep.notebook import run_html
 from tickstep.provenance import parameter_text, source_digest
 from tickstep.report import draw
-from tickstep.reports import RunComparison, write_report
+from tickstep.reports import RunComparison, checked_runs, write_report
 from tickstep.review import Review
 from tickstep.risk import RiskEntry, RiskManager
 from tickstep.sampling import Sampling
@@ -636,6 +636,7 @@ class Result:
         >>> one.explain(two)
         no difference: the same 24 events
         """
+        checked_runs([other])
         row = first_difference(self.events, other.events)
         if row is None:
             return Difference(None, [f"no difference: the same {len(self.events):,} events"])

@@ -12,6 +12,7 @@ import numpy as np
 import numpy.typing as npt
 
 from tickstep.equity import Rows
+from tickstep.errors import ConfigError
 from tickstep.intervals import interval_length
 from tickstep.ticks import NS_PER_UNIT, Int64Array
 
@@ -20,6 +21,7 @@ __all__ = ["INTERVALS", "Periods", "Sampling", "finest_interval"]
 INTERVALS = (
     "1ms", "10ms", "100ms", "1s", "5s", "10s", "30s", "1m", "5m", "15m", "30m", "1h", "4h", "1d", "7d",
 )  # fmt: skip
+POINTS_MAX = 50_000_000
 NS_PER_DAY = 86_400 * 10**9
 NS_PER_YEAR = 31_557_600 * 10**9
 DAYS_OF_WEEK = 7
@@ -52,6 +54,11 @@ class Sampling(NamedTuple):
         Sampling
             The first sample is the start, the last the end of the run.
 
+        Raises
+        ------
+        ConfigError
+            For an interval that is none, or so short that the grid would not fit into memory.
+
         Examples
         --------
         >>> import numpy as np
@@ -61,6 +68,12 @@ class Sampling(NamedTuple):
         """
         length = interval_length(interval, time_unit)
         first, last = int(time[0]) // length, int(time[-1]) // length + 1
+        if last - first >= POINTS_MAX:
+            raise ConfigError(
+                f"the interval {interval} has {last - first:,} periods from the first row to the last, "
+                f"{POINTS_MAX:,} are possible",
+                hint="choose a longer one",
+            )
         return cls(interval, length, np.arange(first, last + 1, dtype=np.int64) * length)
 
     def active(self, data: Iterable[Rows]) -> npt.NDArray[np.bool_]:

@@ -3,6 +3,8 @@
 import html
 from collections.abc import Iterator, Mapping
 
+from tickstep.errors import nearest
+
 __all__ = ["ABSENT", "Stat", "Stats", "shown"]
 
 Stat = str | int | float | None
@@ -39,7 +41,10 @@ class Stats(Mapping[str, Stat]):
         self._numbers = dict(numbers)
 
     def __getitem__(self, name: str) -> Stat:
-        return self._numbers[name]
+        try:
+            return self._numbers[name]
+        except KeyError:
+            raise KeyError(f"there is no number {name!r}: {nearest(name, self._numbers)}") from None
 
     def __iter__(self) -> Iterator[str]:
         return iter(self._numbers)

@@ -319,9 +319,9 @@ def rolling_table(account: Account, window: int) -> "pl.DataFrame":
             "there are no returns: equity fell to 0 or below, or began there",
             hint="see the warnings of the run",
         )
-    if not 2 <= window <= count:
+    if not isinstance(window, int | np.integer) or not 2 <= window <= count:
         raise ConfigError(
-            f"window is {window}: the run has {count} returns ({periods.told()})",
+            f"window is {window!r}: the run has {count} returns ({periods.told()})",
             hint="give how many returns a window has, at least 2",
         )
     per_year = periods.per_year
