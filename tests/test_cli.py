@@ -282,6 +282,12 @@ def test_parameters_that_are_no_values(given: str, said: str, shell: Shell) -> N
     assert answer.code == 2 and said in answer.err
 
 
+def test_lookahead_without_events_claims_nothing(shell: Shell) -> None:
+    (shell.folder / "idle.py").write_text("import tickstep as ts\nclass Idle(ts.Strategy): pass\n")
+    answer = shell("lookahead", "idle.py", "trades.csv")
+    assert answer.out.startswith("nothing was compared")
+
+
 def test_report_into_no_folder_is_refused_before_the_run(shell: Shell) -> None:
     answer = shell.backtest("--report", "nowhere/run.pdf")
     assert answer.code == 2 and "there is no folder nowhere" in answer.err

@@ -260,6 +260,20 @@ def test_exact_columns_of_huge_runs_are_written_and_read(tmp_path: Path) -> None
     assert net == run.account.earned_units
 
 
+def test_assumptions_tell_of_ticks_at_hand_and_of_what_lies_before() -> None:
+    class Idle(ts.Strategy):
+        pass
+
+    ticks = sample(5_000)
+    bars = ticks.candles("1m")
+    on_ticks = ts.backtest(Idle, bars, ticks=ticks, alternatives=False).assumptions
+    assert "orders trade on ticks; bars are told of, and nothing trades on them" in on_ticks
+    told = "what lies before 2024-01-01 00:30:00.000 UTC is known, and nothing trades there"
+    assert told in ts.backtest(Idle, bars, warmup=30, alternatives=False).assumptions
+    whole = ts.backtest(Idle, bars, alternatives=False).assumptions
+    assert told not in whole and not set(on_ticks) <= set(whole)
+
+
 def test_run_without_money_has_no_contributions() -> None:
     run = result_without_money()
     assert run.attribution()["contribution"].to_list() == [None]

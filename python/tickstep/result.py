@@ -216,7 +216,9 @@ class Result:
     def assumptions(self) -> tuple[str, ...]:
         """What the numbers rest on: how orders fill, what they cost."""
         risk = [] if self.risk_manager is None else [self.risk_manager.told()]
-        return (*assumptions_of(self.config, self.data), *risk, *self._assumptions)
+        rules = assumptions_of(self.config, self.data)
+        # What a record tells of its run may tell of its span as well.
+        return tuple(dict.fromkeys((*rules, *risk, *self._span_told(), *self._assumptions)))
 
     @property
     def warnings(self) -> tuple[str, ...]:
@@ -826,6 +828,14 @@ class Result:
         return run_html(self)
 
     # What the methods above share.
+
+    def _span_told(self) -> Iterator[str]:
+        if self.beside:
+            yield "orders trade on ticks; bars are told of, and nothing trades on them"
+        start = (self.window or {}).get("start")
+        if start is not None:
+            time = self.scales.datetimes(np.array([start], np.int64)).astype(str)[0]
+            yield f"what lies before {time.replace('T', ' ')} UTC is known, and nothing trades there"
 
     @property
     def _called(self) -> str:
