@@ -274,6 +274,19 @@ def test_assumptions_tell_of_ticks_at_hand_and_of_what_lies_before() -> None:
     assert told not in whole and not set(on_ticks) <= set(whole)
 
 
+def test_numbers_that_one_run_has_stand_where_they_stand_there() -> None:
+    class Idle(ts.Strategy):
+        pass
+
+    ticks = sample(2_000)
+    two = ts.backtest(Idle, {"A": ticks, "B": ticks.candles("1m")}, alternatives=False)
+    names = list(RUN.compare(two).frame.columns)[1:]
+    assert names[-2:] == ["Event Digest", "Digest"]
+    assert names.index("Instruments") < names.index("Max. Drawdown")
+    for run in (RUN, two):
+        assert [name for name in names if name in run.stats] == list(run.stats)
+
+
 def test_run_without_money_has_no_contributions() -> None:
     run = result_without_money()
     assert run.attribution()["contribution"].to_list() == [None]

@@ -36,10 +36,17 @@ class Comparison:
     def __init__(self, runs: Mapping[str, Stats]) -> None:
         self._runs = dict(runs)
 
-    @property
+    @cached_property
     def names(self) -> list[str]:
-        """Names of all numbers, in order."""
-        return list(dict.fromkeys(name for stats in self._runs.values() for name in stats))
+        """Names of all numbers, in order: what only some runs have stands where it stands in those."""
+        found: list[str] = []
+        for stats in self._runs.values():
+            place = 0
+            for name in stats:
+                if name not in found:
+                    found.insert(place, name)
+                place = found.index(name) + 1
+        return found
 
     @cached_property
     def frame(self) -> "pl.DataFrame":
