@@ -1018,6 +1018,9 @@ class BarCursor:
 
     @until.setter
     def until(self, value: int, /) -> None: ...
+    def stop_at_next(self) -> None:
+        """Stop after the next row, as for events that wait in the engine."""
+
     def finish_moment(self) -> bool:
         """Take what is left of the time of the last row; False when an event stopped it."""
 

@@ -268,6 +268,8 @@ class Replay:
     def _by_bars(self, limit: int) -> Iterator[int]:
         bars = self._bars = self._bars or self._bar_cursor()
         bars.until = AT_ONCE if self.is_interrupted else limit
+        if self._is_due:
+            bars.stop_at_next()
         tell, session = self._telling(self.session.bar), self.session
         # Nothing but the call for each bar: the loop costs more than what it drives.
         for bar in bars:
@@ -351,11 +353,13 @@ class Replay:
         wake_on, step = self.session.wake_on, self._step
         done, told = self.rows_done, self.rows_done
         while not self.is_interrupted:
-            result = self.engine.advance(step, until=limit, stop_on=wake_on.mask)
+            is_due = self._is_due
+            rows = 1 if is_due else step
+            result = self.engine.advance(rows, until=limit, stop_on=wake_on.mask)
             if result.ticks_done == 0:
                 return
             done += result.ticks_done
-            if result.event_kinds & wake_on.mask:
+            if is_due or result.event_kinds & wake_on.mask:
                 self._wake()
             while self.session.awaits_moment:
                 done += self._finish_moment()
@@ -436,6 +440,15 @@ class Replay:
     def set_aside(self) -> None:
         """Take the events out of the engine, and tell the session when it would hear of them."""
         self._untold += len(self._kept())
+
+    @property
+    def _is_due(self) -> bool:
+        """Whether among the events set aside is one for which the next row would have stopped."""
+        if not self._untold:
+            return False
+        events = self.events[-EVENT_DTYPE.itemsize * self._untold :]
+        kinds = np.frombuffer(bytes(events), dtype=EVENT_DTYPE)["kind"]
+        return any(self.session.wake_on.mask >> kind & 1 for kind in set(kinds.tolist()))
 
     def _kept(self) -> Events:
         events = self.engine.drain_events()

@@ -426,6 +426,8 @@ pub struct BarCursor {
     engine: Py<Engine>,
     stop_on: Arc<AtomicU32>,
     until: AtomicI64,
+    /// Events that wait outside the engine call for a stop after the next row.
+    is_due: AtomicBool,
     pause_rows: u64,
     is_gathering: bool,
     place: Exclusive<Place>,
@@ -498,6 +500,7 @@ impl BarCursor {
             engine: engine.clone().unbind(),
             stop_on: Arc::clone(&stop_on.mask),
             until: i64::MAX.into(),
+            is_due: false.into(),
             pause_rows,
             is_gathering,
         })
@@ -555,6 +558,11 @@ impl BarCursor {
         self.until.store(until, Relaxed);
     }
 
+    /// Stop after the next row, as for events that wait in the engine: they were taken out of it.
+    fn stop_at_next(&self) {
+        self.is_due.store(true, Relaxed);
+    }
+
     fn finish_moment(&self, py: Python<'_>) -> PyResult<bool> {
         let mut place = self.turn(py)?;
         while place
@@ -601,7 +609,13 @@ impl BarCursor {
         // Nor is a row before which longer bars were over.
         let end = place.next_end(feed).min(self.until.load(Relaxed));
         let last = (end.saturating_sub(1), usize::MAX);
-        let before = Some(before.map_or(last, |before| before.min(last)));
+        let before = before.map_or(last, |before| before.min(last));
+        let is_due = self.is_due.swap(false, Relaxed);
+        let before = Some(if is_due {
+            before.min((time, feed + 1))
+        } else {
+            before
+        });
         let (engine, stop_on) = (self.engine.get(), self.stop_on.load(Relaxed));
         let Place { sources, seen, .. } = &mut *place;
         let source = (feed, &mut sources[feed]);
@@ -614,7 +628,7 @@ impl BarCursor {
         if let Some(figures) = taken.bar {
             place.take(feed, &figures);
         }
-        Ok(taken.is_stop)
+        Ok(taken.is_stop || is_due)
     }
 }
 
