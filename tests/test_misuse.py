@@ -1,6 +1,7 @@
 """What users do wrong, and what a strategy must not be able to do."""
 
 import dataclasses
+import datetime as dt
 from collections.abc import Callable
 from decimal import Decimal
 from typing import Any
@@ -445,3 +446,122 @@ def test_a_run_whose_orders_never_trade_says_why() -> None:
     thin = ts.backtest(once(lambda s: s.buy(1)), bars(volume=5))
     assert thin.warnings[0].startswith("none of 1 orders traded: 1 open at the end")
     assert ts.backtest(once(lambda s: s.buy(1)), bars()).warnings == ()
+
+
+def test_a_portfolio_in_a_cash_account_goes_on_buying_what_a_bar_has_no_room_for() -> None:
+    class Half(ts.Strategy):
+        def on_bars(self, bars: dict[str, ts.Bar]) -> None:
+            self.rebalance({"A": 0.5, "B": 0.5})
+
+    class Whole(ts.Strategy):
+        def on_bars(self, bars: dict[str, ts.Bar]) -> None:
+            self.target_percent("A", 1)
+
+    two = {"A": bars(*[100] * 8), "B": bars(*[50] * 8)}
+    rules = {**PLAIN, "account": "cash", "latency": 1, "quantity": "volume", "participation": "0.1"}
+    result = ts.backtest(Half, two, cash=1_000_000, **rules)
+    assert result.fills["qty"].to_list() == [100.0] * 14
+    assert result.stats["Refused"] == 0
+    result = ts.backtest(Whole, two, cash=1_000_000, **rules)
+    assert result.fills["qty"].to_list() == [100.0] * 7
+    assert result.stats["Refused"] == 0
+
+
+def test_a_waiting_buy_of_a_cash_account_is_made_smaller_or_turned_around() -> None:
+    class Less(ts.Strategy):
+        def on_bar(self, bar: ts.Bar) -> None:
+            self.target(None, {0: 500, 60_000: 150}.get(bar.start, 20))
+
+    rules = {**PLAIN, "account": "cash", "quantity": "volume", "participation": "0.1"}
+    result = ts.backtest(Less, bars(*[100] * 8), cash=100_000, **rules)
+    traded = list(zip(result.fills["side"], result.fills["qty"], strict=True))
+    assert traded == [("BUY", 100), ("BUY", 50), ("SELL", 100), ("SELL", 30)]
+
+
+def test_orders_that_cash_no_longer_pays_for_are_told_of() -> None:
+    class All(ts.Strategy):
+        def on_bar(self, bar: ts.Bar) -> None:
+            self.target_percent(None, 1)
+
+    result = ts.backtest(All, bars(), cash=10_000, **{**PLAIN, "account": "cash"})
+    assert len(result.fills) == 1
+    short = ts.backtest(
+        All, bars(), cash=10_000, **{**PLAIN, "account": "cash", "taker_fee": "0.001"}
+    )
+    assert short.fills["price"].to_list() == [104.0]
+    assert short.warnings[0].startswith("3 orders were cancelled for want of cash")
+
+
+def test_equal_parts_of_what_is_listed() -> None:
+    late = bars(100, 101, 102, 103, 104)
+    late = ts.Bars(
+        late.time + 120_000,
+        late.open_ticks,
+        late.high_ticks,
+        late.low_ticks,
+        late.close_ticks,
+        late.volume_lots,
+        tick_size="0.01",
+        lot=1,
+        interval="1m",
+    )
+    portfolio = ts.Portfolio(period=None)
+    result = ts.backtest(portfolio, {"A": bars(), "B": late}, cash=10_000, **PLAIN)
+    first = result.fills.row(0, named=True)
+    assert (first["symbol"], first["qty"]) == ("A", 100)
+    assert set(result.fills["symbol"]) == {"A", "B"}
+
+
+def test_a_team_has_no_teams_in_it() -> None:
+    with pytest.raises(ts.ConfigError, match="several strategies inside several"):
+        nested: Any = [[ts.Strategy, ts.Strategy], ts.Strategy]
+        ts.backtest(nested, bars())
+
+
+@pytest.mark.parametrize("reserve", [1, -0.1, 2, "x", float("nan"), None])
+def test_a_reserve_is_a_share(reserve: Any) -> None:
+    with pytest.raises(ts.ConfigError, match="reserve"):
+        ts.Portfolio(reserve=reserve)
+
+
+def test_a_calendar_of_a_portfolio_is_one() -> None:
+    calendar: Any = "SSE"
+    with pytest.raises(ts.ConfigError, match="'SSE' is no calendar"):
+        ts.Portfolio(calendar=calendar)
+
+
+@pytest.mark.parametrize("weights", [[0.5], {"ASSET": "x"}, {"ASSET": float("nan")}, 0.5])
+@pytest.mark.parametrize("reserve", [0, "0.1"])
+def test_weights_of_a_portfolio_are_checked(weights: Any, reserve: Any) -> None:
+    class Says(ts.Portfolio):
+        def weights(self, bars: dict[str, ts.Bar]) -> Any:
+            return weights
+
+    with pytest.raises(ts.StrategyError) as caught:
+        ts.backtest(Says(reserve=reserve), bars())
+    assert isinstance(caught.value.__cause__, ts.OrderError)
+
+
+@pytest.mark.parametrize("row", [("2024-01-02", "A", 1), (dt.date(2024, 1, 2), "A", "0.5")])
+def test_rows_of_holdings_have_dates_and_numbers(row: Any) -> None:
+    with pytest.raises(ts.DataError, match="A"):
+        ts.Holdings.of_rows([row])
+
+
+@pytest.mark.parametrize("holdings", [None, "holdings.csv", [(1, 2, 3)]])
+def test_holdings_are_read_first(holdings: Any) -> None:
+    with pytest.raises(ts.ConfigError, match="read_holdings"):
+        ts.HoldWeights(holdings)
+
+
+async def _async_rule(desk: Any, bar: Any) -> None: ...
+
+
+def _generator_rule(desk: Any, bar: Any) -> Any:
+    yield desk.buy(1)
+
+
+@pytest.mark.parametrize("rule", [_async_rule, _generator_rule])
+def test_a_rule_that_does_nothing_when_called_is_refused(rule: Any) -> None:
+    with pytest.raises(ts.ConfigError, match=rule.__name__):
+        ts.backtest(rule, bars())

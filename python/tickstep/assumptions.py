@@ -10,7 +10,7 @@ import numpy as np
 from tickstep.account import Account
 from tickstep.barticks import BarTicks
 from tickstep.engine import EngineConfig, Events, Reason
-from tickstep.orderlives import STATES
+from tickstep.orderlives import CANCELLED, STATES
 from tickstep.scales import rows_of_each
 
 __all__ = ["assumptions_of", "warnings_of"]
@@ -145,7 +145,12 @@ def warnings_of(account: Account) -> list[str]:
     >>> ts.backtest(Large, ticks).warnings[0][:38]
     '1 of 1 fills is larger than the tick i'
     """
-    told = [_nothing_traded(account), _larger_than_ticks(account), _ruin(account)]
+    told = [
+        _nothing_traded(account),
+        _unpaid(account),
+        _larger_than_ticks(account),
+        _ruin(account),
+    ]
     return [each for each in told if each is not None]
 
 
@@ -162,6 +167,19 @@ def _nothing_traded(account: Account) -> str | None:
         ends["open at the end" if STATES[state] == "OPEN" else STATES[state].lower() + why] += 1
     told = ", ".join(f"{count:,} {end}" for end, count in ends.most_common())
     return f"none of {len(lives):,} orders traded: {told}"
+
+
+def _unpaid(account: Account) -> str | None:
+    lives = account.lives
+    is_unpaid = (lives.state == CANCELLED) & (lives.reason == int(Reason.NO_CASH))
+    count = int(np.count_nonzero(is_unpaid))
+    if count == 0:
+        return None
+    what = "order was" if count == 1 else "orders were"
+    return (
+        f"{count:,} {what} cancelled for want of cash: prices had moved when they came to trade, and "
+        "no order trades in part for that; keep some cash back"
+    )
 
 
 def _larger_than_ticks(account: Account) -> str | None:

@@ -10,6 +10,7 @@ number it has; whatever has a default is a parameter. What must live from call t
 desk (`desk.entry = bar.close`), which is new in each run, and not in globals, which are not.
 """
 
+import inspect
 import sys
 from collections.abc import Callable
 from functools import partial
@@ -169,6 +170,12 @@ def _read(rule: Callable[..., object]) -> tuple[str, bool, dict[str, Any]]:
             f"{called}{signature(rule)} is not a rule: it must take the desk and a bar, and have a "
             "default for everything else",
             hint=EXAMPLE,
+        )
+    inner = _inner(rule)
+    if inspect.iscoroutinefunction(inner) or inspect.isgeneratorfunction(inner):
+        raise ConfigError(
+            f"{called} is async or a generator: calling it does nothing",
+            hint="leave async and yield out",
         )
     first, second = places[0].name, places[1].name
     parameters = {each.name: each.default for each in arguments if each not in places[:2]}

@@ -180,7 +180,12 @@ def _made(strategy: Runnable, parameters: Mapping[str, Any] | None = None) -> St
                 "parameters are given beside several strategies",
                 hint="give instances: [One(fast=5), Two()]",
             )
-        return Team([_made(each) for each in strategy])
+        members = [_made(each) for each in strategy]
+        if any(isinstance(each, Team) for each in members):
+            raise ConfigError(
+                "there are several strategies inside several", hint="give one list: [One(), Two()]"
+            )
+        return Team(members)
     if isinstance(strategy, NativeStrategy):
         raise ConfigError(
             f"{strategy!r} is one of several, or to be stopped on the way",

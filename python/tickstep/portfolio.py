@@ -2,13 +2,15 @@
 
 from collections.abc import Callable, Iterable, Mapping
 from datetime import date, timedelta
+from numbers import Real
 from typing import Any, Literal, NamedTuple, Protocol
 
 import numpy as np
 import numpy.typing as npt
 
-from tickstep.errors import ConfigError, DataError, nearest
+from tickstep.errors import ConfigError, DataError, OrderError, nearest
 from tickstep.strategy import Bar, Strategy
+from tickstep.targets import decimal_of, shares_of
 from tickstep.ticks import NS_PER_UNIT, Number
 
 __all__ = ["Effects", "HoldWeights", "Holdings", "Portfolio", "TradingDays", "brinson"]
@@ -39,11 +41,23 @@ class TradingDays(Protocol):
         """The first moment at or after a time at which the market is open."""
 
 
+def _check_reserve(reserve: Number) -> None:
+    try:
+        share = decimal_of(reserve, "reserve")
+    except OrderError as error:
+        raise ConfigError(error.message, hint="reserve=0.02 keeps 2 % in cash") from None
+    if not 0 <= share < 1:
+        raise ConfigError(
+            f"reserve {reserve} must be 0 or more, and below 1",
+            hint="reserve=0.02 keeps 2 % in cash",
+        )
+
+
 class Portfolio(Strategy):
     """A strategy that says what to hold, once a period.
 
-    Derive from it and override `weights`; as it is, it holds all instruments in equal parts. Orders are
-    placed when a bar is over and trade at the next opens, sells before buys, in whole board lots.
+    Derive from it and override `weights`; as it is, it holds in equal parts what has a price. Orders
+    are placed when a bar is over and trade at the next opens, sells before buys, in whole board lots.
 
     Parameters
     ----------
@@ -85,6 +99,9 @@ class Portfolio(Strategy):
     def __init__(self, *, calendar: TradingDays | None = None, **parameters: Any) -> None:
         super().__init__(**parameters)
         self.calendar = calendar
+        if calendar is not None and not hasattr(calendar, "trading_day"):
+            raise ConfigError(f"{calendar!r} is no calendar", hint='calendar=ts.calendar("SSE")')
+        _check_reserve(self.reserve)
         if self.period is not None and self.period not in PERIODS:
             raise ConfigError(
                 f"there is no period {self.period!r}", hint=nearest(self.period, PERIODS)
@@ -115,7 +132,8 @@ class Portfolio(Strategy):
             Shares of the equity by symbol, short below 0; instruments that are not named are closed.
             None leaves all as it is and is asked again after the next bar.
         """
-        return {symbol: 1 / len(self.symbols) for symbol in self.symbols}
+        listed = [symbol for symbol in self.symbols if self.price_of(symbol) is not None]
+        return {symbol: 1 / len(listed) for symbol in listed}
 
     def on_bars(self, bars: dict[str, Bar]) -> None:
         """Ask for weights where a period calls for it."""
@@ -127,8 +145,8 @@ class Portfolio(Strategy):
             return
         # Without a period every bar is one of its own.
         self._held_for = None if self.period is None else period
-        share = 1 - float(self.reserve)
-        self.rebalance({symbol: float(weight) * share for symbol, weight in weights.items()})
+        share = 1 - decimal_of(self.reserve, "reserve")
+        self.rebalance({symbol: weight * share for symbol, weight in shares_of(weights).items()})
 
     def _period_of(self, bars: Mapping[str, Bar]) -> date | None:
         """First day of the period to act for after these bars; None where it is not time to."""
@@ -194,6 +212,11 @@ class Holdings(NamedTuple):
         """
         found: dict[date, dict[str, float]] = {}
         for day, symbol, weight in rows:
+            if not isinstance(day, date) or not isinstance(weight, Real):
+                raise DataError(
+                    f"the holding {(day, symbol, weight)!r} is no date, symbol and number",
+                    hint='(datetime.date(2024, 1, 2), "A", 0.4); files: ts.read_holdings',
+                )
             held = found.setdefault(day, {})
             if symbol in held:
                 raise DataError(
@@ -247,6 +270,11 @@ class HoldWeights(Portfolio):
 
     def __init__(self, holdings: Holdings, **parameters: Any) -> None:
         super().__init__(**parameters)
+        if not isinstance(holdings, Holdings):
+            raise ConfigError(
+                f"{holdings!r} are no holdings",
+                hint="ts.read_holdings(path), or Holdings.of_rows(rows)",
+            )
         self.holdings = holdings
         self._next = 0
 

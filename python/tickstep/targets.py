@@ -1,8 +1,8 @@
 """Orders towards a target: what is to be held, and what is missing of it.
 
 A target is traded at the market. What an earlier target of the instrument still waits for gives way to
-the new one. In a cash account the buys of a portfolio are placed when its sells have ended, with the
-cash that these brought.
+the new one; a buy of a cash account goes on, for less where less is missing. In a cash account the buys
+of a portfolio are placed when its sells have ended, with the cash that these brought.
 """
 
 from collections.abc import Mapping
@@ -16,7 +16,7 @@ from tickstep.errors import OrderError, nearest
 from tickstep.scales import Scales
 from tickstep.ticks import Number
 
-__all__ = ["Dealer", "Targets"]
+__all__ = ["Dealer", "Targets", "decimal_of", "shares_of"]
 
 NOTHING = Decimal(0)
 ROUNDING = Decimal("1e-12")  # what floats lose of a share, many times over
@@ -44,17 +44,39 @@ class Dealer(Protocol):
     def cancel(self, order_id: int) -> bool:
         """Cancel an order; False when it had already ended."""
 
+    def amend(self, order_id: int, changes: Mapping[str, Number]) -> bool:
+        """Change an order; False when it had already ended."""
 
-def _decimal(number: Number, name: str) -> Decimal:
-    """A number as the decimal that people see; NaN, truths and whatever else is none are refused."""
+
+def decimal_of(number: Number, name: str) -> Decimal:
+    """Take a number as the decimal that people see.
+
+    Raises
+    ------
+    OrderError
+        When it is none, or not finite.
+    """
     text = None if isinstance(number, bool | np.bool_) else str(number)
     try:
         value = None if text is None else Decimal(text)
     except InvalidOperation:
         value = None
     if value is None or not value.is_finite():
-        raise OrderError(f"{name} {number!r} is no finite number", hint="0.5 is a half")
+        raise OrderError(f"{name} is {number!r}: no finite number", hint="0.5 is a half")
     return value
+
+
+def shares_of(weights: Mapping[str, Number]) -> dict[str, Decimal]:
+    """Take weights as exact shares.
+
+    Raises
+    ------
+    OrderError
+        When they are no mapping, or one is no finite number.
+    """
+    if not isinstance(weights, Mapping):
+        raise OrderError(f"the weights {weights!r} are no mapping", hint='{"A": 0.5, "B": 0.5}')
+    return {symbol: decimal_of(each, f"the weight of {symbol}") for symbol, each in weights.items()}
 
 
 class Targets:
@@ -102,12 +124,12 @@ class Targets:
     def value(self, symbol: str | None, value: Number) -> int | None:
         """Trade so as to hold a value at the last price; None where no board lot is missing."""
         symbol = self.named(symbol)
-        return self._trade_towards(symbol, _decimal(value, "value"))
+        return self._trade_towards(symbol, decimal_of(value, "value"))
 
     def share(self, symbol: str | None, fraction: Number) -> int | None:
         """Trade so as to hold a share of the equity; None where no board lot is missing."""
         symbol = self.named(symbol)
-        return self._trade_towards(symbol, self._equity() * _decimal(fraction, "fraction"))
+        return self._trade_towards(symbol, self._equity() * decimal_of(fraction, "fraction"))
 
     def weights(self, weights: Mapping[str, Number]) -> list[int]:
         """Trade so as to hold shares of the equity and nothing else, sells before buys."""
@@ -120,7 +142,8 @@ class Targets:
         if placed and buys and self._scales.is_cash_account:
             self._sells, self._wanted = placed, {symbol: shares[symbol] for symbol in buys}
             return placed
-        return placed + self._trade_all(self._affordable(buys))
+        more = sum((self._reserved(symbol) for symbol in buys), NOTHING)
+        return placed + self._trade_all(self._affordable(buys, more))
 
     def look(self) -> None:
         """Place the buys that waited, where all sells have ended."""
@@ -132,16 +155,12 @@ class Targets:
         self._trade_all(self._affordable(buys))
 
     def _shares(self, weights: Mapping[str, Number]) -> dict[str, Decimal]:
-        if not isinstance(weights, Mapping):
-            raise OrderError(
-                f"the weights {weights!r} are no mapping", hint='rebalance({"A": 0.5, "B": 0.5})'
-            )
         shares: dict[str, Decimal] = {}
-        for symbol, weight in weights.items():
+        for symbol, share in shares_of(weights).items():
             named = self.named(symbol)
             if named in shares:
                 raise OrderError(f"{named} has two weights", hint="give one for each instrument")
-            shares[named] = _decimal(weight, f"the weight of {named}")
+            shares[named] = share
         return shares
 
     def _equity(self) -> Decimal:
@@ -234,9 +253,22 @@ class Targets:
                 if lots == (rest if waiting.side == "BUY" else -rest):
                     self._placed[symbol] = waiting.order_id
                     return None
+                if lots > 0 and waiting.side == "BUY" and self._scales.is_cash_account:
+                    self._buy_no_more(waiting, lots, symbol)
+                    return None
                 self._dealer.cancel(waiting.order_id)
         if lots == 0:
             return None
         order = Order.of_lots(lots, self._by_symbol[symbol].lot, symbol)
         self._placed[symbol] = order_id = self._dealer.place(order)
         return order_id
+
+    def _buy_no_more(self, waiting: OpenOrder, lots: int, symbol: str) -> None:
+        """Let a buy go on for what is missing now, or for what it was given if that is less.
+
+        Its cash is reserved until a cancel has arrived, and a new order could not be paid for.
+        """
+        self._placed[symbol] = waiting.order_id
+        if lots < waiting.qty_lots - waiting.filled_lots:
+            total = self._by_symbol[symbol].lot.decimal(waiting.filled_lots + lots)
+            self._dealer.amend(waiting.order_id, {"qty": total})
