@@ -429,6 +429,8 @@ ONE = [0, 0, 1, 0, 0]
         ({"entries": YES, "tp": -0.1}, ts.OrderError, "tp is -0.1: a share"),
         ({"entries": YES, "limit": 99.5}, ts.OrderError, "limit"),
         ({"entries": YES, "exit": YES}, ts.ConfigError, "there is no setting 'exit'"),
+        ({"entries": YES, "cashh": 5}, ts.ConfigError, "did you mean 'cash'"),
+        ({"entries": YES, "barfill": "close"}, ts.ConfigError, "did you mean 'bar_fill'"),
         ({"entries": {"B": YES}}, ts.DataError, "entries names 'B'"),
         ({"entries": SignalSets([], [], [0, 0], row_count=4)}, ts.DataError, "of 4 rows"),
         (

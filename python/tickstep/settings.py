@@ -25,6 +25,7 @@ OF_EACH = ("quantity", "participation")  # what bars and ticks have defaults of 
 
 # What the data decides is not a setting.
 SETTINGS_TAKEN = ("initial_cash", "tick_size", "lot", "time_unit", "instruments", "history")
+ARGUMENTS = ("cash", "config", "bar_fill", "alternatives")  # of everything that takes settings
 SETTINGS = tuple(
     each.name for each in fields(EngineConfig) if each.init and each.name not in SETTINGS_TAKEN
 )
@@ -214,7 +215,7 @@ def _mend_of(name: str) -> str:
         return "it is called cash here: cash=10_000"
     if name in SETTINGS_TAKEN:
         return "the data say that: give it when they are read, or give a whole config="
-    return nearest(name, SETTINGS)
+    return nearest(name, (*ARGUMENTS, *SETTINGS))
 
 
 def _short(data: object) -> str:
