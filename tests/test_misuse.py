@@ -2,6 +2,7 @@
 
 import dataclasses
 import datetime as dt
+import threading
 from collections.abc import Callable
 from decimal import Decimal
 from typing import Any
@@ -565,3 +566,34 @@ def _generator_rule(desk: Any, bar: Any) -> Any:
 def test_a_rule_that_does_nothing_when_called_is_refused(rule: Any) -> None:
     with pytest.raises(ts.ConfigError, match=rule.__name__):
         ts.backtest(rule, bars())
+
+
+def test_a_class_whose_objects_cannot_be_copied_is_made_anew() -> None:
+    class Locks(ts.Strategy):
+        def __init__(self) -> None:
+            self.lock = threading.Lock()
+
+        def on_bar(self, bar: ts.Bar) -> None:
+            if bar.start == 0:
+                self.buy(1, limit=bar.close)
+
+    assert "touch" in ts.backtest(Locks, bars()).alternatives
+    beside = ts.backtest(Locks(), bars())
+    assert not beside.alternatives
+    assert any("cannot be copied" in each for each in beside.warnings)
+
+
+def test_orders_that_come_inside_a_bar_are_said_to_trade_at_its_open() -> None:
+    rise = bars(100, 101, 110)
+    inside = ts.backtest(once(lambda s: s.buy(1)), rise, **{**PLAIN, "latency": "30s"})
+    assert inside.fills["price"].to_list() == [110.0]
+    told = "what becomes live inside a bar trades at the price before: that of its open"
+    assert told in inside.assumptions
+    assert told not in ts.backtest(once(lambda s: s.buy(1)), rise).assumptions
+
+
+def test_groups_of_an_attribution_are_a_mapping() -> None:
+    result = ts.backtest(once(lambda s: s.buy(1)), bars())
+    groups: Any = "sector"
+    with pytest.raises(ts.ConfigError, match="groups"):
+        result.attribution(groups)

@@ -40,23 +40,29 @@ NOT_COPIED = (
 )
 
 
-def copier(strategy: Strategy) -> Callable[[], Strategy | None]:
+def copier(
+    strategy: Strategy, make: Callable[[], Strategy] | None = None
+) -> Callable[[], Strategy | None]:
     """Keep a strategy as it is now, to run it again.
 
     Parameters
     ----------
     strategy : Strategy
         One that has not run yet.
+    make : callable, optional
+        Makes one like it, for what cannot be copied.
 
     Returns
     -------
     callable
-        Gives a copy; None where it cannot be copied.
+        Gives a copy; None where it cannot be copied or made.
     """
     try:
         kept: Strategy | None = copy.deepcopy(strategy)
     # Whatever a strategy holds may object in its own way.
     except Exception:
+        if make is not None:
+            return make
         kept = None
     return lambda: copy.deepcopy(kept)
 

@@ -64,6 +64,8 @@ def assumptions_of(config: EngineConfig, data: Mapping[str, Any]) -> list[str]:
     canonical = config.canonical()
     instruments = canonical["instruments"]
     told = [_latency(int(canonical["latency"]), canonical["time_unit"])]
+    if int(canonical["latency"]) > 1 and any(isinstance(each, BarTicks) for each in data.values()):
+        told.append("what becomes live inside a bar trades at the price before: that of its open")
     rules: list[Callable[[dict[str, Any], str | None], str | None]] = [
         lambda _, bar_fill: None if bar_fill is None else BAR_FILLS[bar_fill],
         lambda each, _: LIMITS[each["fill"]],

@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from tickstep.account import Account
+from tickstep.errors import ConfigError
 from tickstep.explained import Parts, explained_parts
 from tickstep.scales import rows_of_each
 
@@ -38,6 +39,8 @@ def attribution_table(account: Account, groups: Mapping[str, str] | None = None)
     """
     import polars as pl
 
+    if groups is not None and not isinstance(groups, Mapping):
+        raise ConfigError(f"groups {groups!r} are no mapping", hint='{"AAPL": "technology"}')
     first, last = account.span.tolist()
     times = np.array([first, last + 1], np.int64)
     sums: dict[str, dict[str, int]] = {}

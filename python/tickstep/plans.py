@@ -2,6 +2,7 @@
 
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
+from functools import partial
 from typing import Any
 
 from tickstep.alternatives import beside, copier
@@ -124,7 +125,8 @@ def planned(
     named = as_configured(named, config)
     told = as_configured(told, config) if told else told
     bars = {symbol: each for symbol, each in told.items() if isinstance(each, Bars)}
-    again = copier(made) if alternatives else None
+    make = partial(_made, strategy, parameters) if isinstance(strategy, type) else None
+    again = copier(made, make) if alternatives else None
     if risk is not None and not isinstance(risk, RiskManager):
         raise ConfigError(f"risk {risk!r} is no RiskManager", hint="ts.RiskManager(max_position=5)")
     window = window_of(named, start, stop, warmup, bars)
