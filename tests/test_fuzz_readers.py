@@ -123,7 +123,7 @@ import tickstep as ts
 ts.read_bars(sys.argv[2])  # everything that loads late is there
 lines = open("/proc/self/status").read().splitlines()
 taken = next(1024 * int(line.split()[1]) for line in lines if line.startswith("VmSize"))
-for extra in range(4, 40, 4):
+for extra in range(4, 160, 4):
     limit = taken + extra * 2**20
     resource.setrlimit(resource.RLIMIT_AS, (limit, resource.RLIM_INFINITY))
     try:

@@ -64,7 +64,7 @@ def parameter_text(value: Any) -> str:
     >>> import numpy as np
     >>> from tickstep.provenance import parameter_text
     >>> parameter_text((np.int64(3), 0.5)), parameter_text({"b", "a"})
-    ("(3, 0.5)", "{'a', 'b'}")
+    ('(3, 0.5)', "{'a', 'b'}")
     """
     if isinstance(value, np.generic):
         return repr(value.item())

@@ -53,7 +53,7 @@ class Run:
     --------
     >>> import tickstep as ts
     >>> class Dip(ts.Strategy):
-    ...     depth = 1
+    ...     depth = 0.1
     ...     def on_bar(self, bar):
     ...         if bar.close <= bar.open - self.depth:
     ...             self.buy(1)
@@ -62,7 +62,7 @@ class Run:
     >>> run = ts.Run(Dip, bars, cash=1_000_000)
     >>> run.advance(until=bars.time[len(bars) // 2]).is_done
     False
-    >>> deeper = run.fork(depth=5)
+    >>> deeper = run.fork(depth=0.2)
     >>> run.finish().digest == ts.backtest(Dip, bars, cash=1_000_000).digest
     True
     >>> len(deeper.finish().fills) < len(run.result().fills)
@@ -261,7 +261,7 @@ class Run:
         >>> from tickstep.demo import Grid, sample
         >>> run = ts.Run(Grid, sample(3_000), cash=10_000).advance(until=0)
         >>> run.fork(step=20).strategy.step, run.strategy.step
-        (20, 10)
+        (20, 0.25)
         """
         self._check_whole()
         try:
