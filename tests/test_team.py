@@ -170,6 +170,17 @@ def test_alerts_sessions_ticks_and_brackets_have_their_owner() -> None:
     assert result.by_strategy()["fills"].sum() == len(result.fills)
 
 
+def test_a_method_set_on_a_member_itself_is_heard() -> None:
+    """As it is where the member runs alone."""
+    alone, member = ts.Strategy(), ts.Strategy()
+    told: dict[str, list[int]] = {"alone": [], "member": []}
+    alone.on_bar = lambda bar: told["alone"].append(bar.start)  # type: ignore[method-assign]
+    member.on_bar = lambda bar: told["member"].append(bar.start)  # type: ignore[method-assign]
+    ts.backtest(alone, walk(5, 1), alternatives=False)
+    ts.backtest([member, ts.Strategy()], walk(5, 1), alternatives=False)
+    assert told["alone"] == told["member"] == [MINUTE * place for place in range(5)]
+
+
 def test_orders_of_others_are_not_ones_own() -> None:
     class Meddles(ts.Strategy):
         def on_bar(self, bar: ts.Bar) -> None:

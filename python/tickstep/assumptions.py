@@ -186,7 +186,9 @@ def _unpaid(account: Account) -> str | None:
 
 def _larger_than_ticks(account: Account) -> str | None:
     fills = account.fills
-    times = [_sizes(account, index, fills[rows]) for index, rows in _of_each(fills)]
+    times = [
+        _sizes(account, index, fills[rows]) for index, rows in rows_of_each(fills["instrument"])
+    ]
     sizes = np.concatenate(times) if times else np.zeros(0)
     count = int(np.count_nonzero(sizes > 1))
     if count == 0:
@@ -206,10 +208,6 @@ def _sizes(account: Account, instrument: int, fills: Events) -> Any:
     own = (at >= 0) & (at < len(rows))
     with np.errstate(divide="ignore"):
         return np.abs(fills["qty_lots"][own]) / rows.qty_lots[at[own]]
-
-
-def _of_each(fills: Events) -> Any:
-    return rows_of_each(fills["instrument"])
 
 
 def _ruin(account: Account) -> str | None:

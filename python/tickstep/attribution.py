@@ -48,7 +48,7 @@ def attribution_table(account: Account, groups: Mapping[str, str] | None = None)
         symbol = account.scales.symbols[index]
         own = sums.setdefault((groups or {}).get(symbol, symbol), dict.fromkeys(PARTS, 0))
         for name in PARTS:
-            own[name] += int(_whole(parts, name))
+            own[name] += _whole(parts, name)
     rows = sorted(sums.items(), key=lambda each: (-sum(each[1].values()), each[0]))
     units = {name: [own[name] for _, own in rows] for name in PARTS}
     total = [sum(own.values()) for _, own in rows]

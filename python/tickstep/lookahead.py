@@ -135,12 +135,12 @@ def lookahead(
     rules: dict[str, Any] = {"config": config, "bar_fill": bar_fill, "risk": risk}
     rules |= {"start": window.start, "stop": window.stop}
     rules["alternatives"] = False
-    true = _events_of(lambda: run(make(named), named, **rules))
+    true = _ran(make, named, rules)
     moments = _moments({symbol: window.part(each) for symbol, each in named.items()}, cuts)
     counts, differences = [], []
     for number, moment in enumerate(moments):
         changed = scrambled(named, moment, seed + number)
-        other = _events_of(lambda: run(make(changed), changed, **rules))  # noqa: B023
+        other = _ran(make, changed, rules)
         before = [each.events[each.events["time"] < moment] for each in (true, other)]
         counts.append(len(before[0]))
         told = _difference(true, before, moment)
@@ -278,10 +278,10 @@ def _made_again(strategy: Strategy | None) -> Strategy:
     return strategy
 
 
-def _events_of(backtest: Callable[[], Result]) -> Result:
+def _ran(make: Maker, data: Named, rules: Mapping[str, Any]) -> Result:
     """The run, or as far as it came: in a market that never was a strategy may well fail."""
     try:
-        return backtest()
+        return run(make(data), data, **rules)
     except StrategyError as error:
         if error.result is None:
             raise

@@ -11,13 +11,12 @@ import numpy.typing as npt
 from tickstep.errors import ConfigError, DataError, OrderError, nearest
 from tickstep.strategy import Bar, Strategy
 from tickstep.targets import decimal_of, shares_of
-from tickstep.ticks import NS_PER_UNIT, Number
+from tickstep.ticks import NS_PER_DAY, NS_PER_UNIT, Number
 
 __all__ = ["Effects", "HoldWeights", "Holdings", "Portfolio", "TradingDays", "brinson"]
 
 Weights = Mapping[str, Number]
 
-NS_PER_DAY = 86_400 * 10**9
 
 # First day of the period that a day belongs to; every bar is one of its own where there is none.
 PERIODS: Mapping[str, Callable[[date], date]] = {

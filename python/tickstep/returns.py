@@ -14,6 +14,7 @@ import numpy.typing as npt
 from tickstep.errors import ConfigError, DataError
 from tickstep.series import Series, checked, checked_pair
 from tickstep.ticks import (
+    NS_PER_DAY,
     NS_PER_UNIT,
     Float64Array,
     Int64Array,
@@ -45,7 +46,6 @@ __all__ = [
 DateArray = npt.NDArray[np.datetime64]
 
 NS_PER_YEAR = 31_557_600 * 10**9  # 365.25 days
-NS_PER_DAY = 86_400 * 10**9
 DAYS_PER_YEAR = 365.25
 DAYS_TO_COUNT = 365  # sessions counted over less would carry the season's holidays
 

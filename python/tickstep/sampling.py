@@ -14,7 +14,7 @@ import numpy.typing as npt
 from tickstep.equity import Rows
 from tickstep.errors import ConfigError
 from tickstep.intervals import interval_length
-from tickstep.ticks import NS_PER_UNIT, Int64Array
+from tickstep.ticks import NS_PER_DAY, NS_PER_UNIT, Int64Array
 
 __all__ = ["INTERVALS", "Periods", "Sampling", "finest_interval"]
 
@@ -22,7 +22,6 @@ INTERVALS = (
     "1ms", "10ms", "100ms", "1s", "5s", "10s", "30s", "1m", "5m", "15m", "30m", "1h", "4h", "1d", "7d",
 )  # fmt: skip
 POINTS_MAX = 50_000_000
-NS_PER_DAY = 86_400 * 10**9
 NS_PER_YEAR = 31_557_600 * 10**9
 DAYS_OF_WEEK = 7
 SATURDAY = 5  # Monday is 0

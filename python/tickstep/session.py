@@ -39,6 +39,8 @@ from tickstep.strategy import (
     Sessions,
     SessionUpdate,
     Strategy,
+    overrides,
+    take_desk,
 )
 from tickstep.targets import Targets
 from tickstep.ticks import Number, Time, to_time
@@ -97,7 +99,7 @@ class Session:
     Examples
     --------
     >>> import tickstep as ts
-    >>> from tickstep.scales import Scale, Scales
+    >>> from tickstep.scales import Scales
     >>> from tickstep.markets import TicksMarket
     >>> from tickstep.session import Session
     >>> class Once(ts.Strategy):
@@ -127,11 +129,7 @@ class Session:
         start_time: int,
         watch: RiskWatch | None = None,
     ) -> None:
-        if strategy._desk is not None:
-            raise ConfigError(
-                f"this {type(strategy).__name__} has run already, and what it kept would go on",
-                hint=f"make a new one for each run: {type(strategy).__name__}()",
-            )
+        take_desk(strategy, self)
         self.strategy = strategy
         self._venue = venue
         self._markets = markets
@@ -143,16 +141,16 @@ class Session:
         self._waits: dict[int, Wait] = {}
         self._dropped: set[int] = set()  # alerts that were cancelled
         self._placed_at = (start_time, 0)  # a moment, and how many orders were placed in it
-        self._hears_fills = _overrides(strategy, "on_fill")
-        self.hears_updates = _overrides(strategy, "on_order")
+        self._hears_fills = overrides(strategy, "on_fill")
+        self.hears_updates = overrides(strategy, "on_order")
         heard = (ALERT, *[FILLED] * self._hears_fills, *[*UPDATES] * self.hears_updates)
         heard += WATCHED if watch is not None else ()
         # Kinds of events after which the session must be called; brackets add to them.
         self.wake_on = EventMask(sum(1 << kind for kind in {*heard}))
-        self._hears_bars = _overrides(strategy, "on_bars")
-        self.hears_ticks = _overrides(strategy, "on_tick")
+        self._hears_bars = overrides(strategy, "on_bars")
+        self.hears_ticks = overrides(strategy, "on_tick")
         # Without an `on_bar`, the bars of a moment are told once.
-        self.hears_together = self._hears_bars and not _overrides(strategy, "on_bar")
+        self.hears_together = self._hears_bars and not overrides(strategy, "on_bar")
         self._together: dict[str, Bar] = {}
         self._targets = Targets(self, scales)
         self.all_targets = [self._targets]  # those of several strategies too
@@ -165,8 +163,6 @@ class Session:
         self._watch = watch
         # Of several instruments the rows of one time count together.
         self._looks_at_once = len(self.symbols) == 1
-        # Not by assignment: a frozen dataclass refuses that.
-        object.__setattr__(strategy, "_desk", self)
         self.seat()
 
     def _ask_venue(self) -> None:
@@ -220,11 +216,11 @@ class Session:
         members = self.strategy._members()
         if self._waits or self._venue.open_orders():
             wakes = ("on_alert", "on_timer", "on_session", "on_fill", "on_order")
-            if any(_overrides(each, name) for each in members for name in wakes):
+            if any(overrides(each, name) for each in members for name in wakes):
                 return
         for each in members:
             for name in ("on_bar", "on_bars"):
-                if _overrides(each, name):
+                if overrides(each, name):
                     raise ConfigError(
                         f"{type(each).__name__}.{name} would never be called: ticks have no bars of "
                         "their own",
@@ -690,8 +686,3 @@ def _check_id(order_id: object) -> None:
             f"{order_id!r} is not the id of an order",
             hint="ids are what buy, sell and order return",
         )
-
-
-def _overrides(strategy: Strategy, name: str) -> bool:
-    """Whether a method is the strategy's own, of its class or set on the object itself."""
-    return getattr(getattr(strategy, name), "__func__", None) is not getattr(Strategy, name)

@@ -34,8 +34,10 @@ __all__ = [
     "Sessions",
     "Strategy",
     "check_events",
+    "overrides",
     "own_classes",
     "parameters_of",
+    "take_desk",
 ]
 
 ORDER_OPTIONS = (
@@ -1031,6 +1033,28 @@ def parameters_of(strategy: Strategy | type[Strategy]) -> dict[str, Any]:
         if not name.startswith("_") and isinstance(value, PARAMETER_TYPES)
     )
     return {name: getattr(strategy, name) for name in names}
+
+
+def overrides(strategy: Strategy, name: str) -> bool:
+    """Whether a method is the strategy's own, of its class or set on the object itself."""
+    return getattr(getattr(strategy, name), "__func__", None) is not getattr(Strategy, name)
+
+
+def take_desk(strategy: Strategy, desk: Desk) -> None:
+    """Give a strategy what it acts through, once.
+
+    Raises
+    ------
+    ConfigError
+        When it has run already.
+    """
+    if strategy._desk is not None:
+        raise ConfigError(
+            f"this {type(strategy).__name__} has run already, and what it kept would go on",
+            hint=f"make a new one for each run: {type(strategy).__name__}()",
+        )
+    # Not by assignment: a frozen dataclass refuses that.
+    object.__setattr__(strategy, "_desk", desk)
 
 
 def own_classes(kind: type[Strategy]) -> list[type[Strategy]]:

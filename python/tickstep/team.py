@@ -13,12 +13,15 @@ from tickstep.session import Session
 from tickstep.strategy import (
     Alert,
     Bar,
+    Desk,
     Fill,
     OrderUpdate,
     Sessions,
     SessionUpdate,
     Strategy,
+    overrides,
     parameters_of,
+    take_desk,
 )
 from tickstep.targets import Targets
 from tickstep.ticks import Number
@@ -73,7 +76,7 @@ class Team(Strategy):
         # What nobody hears costs nothing.
         for name in (*BY_OWNER, *OF_ALL, "on_bar"):
             heard = ("on_bar", "on_bars") if name == "on_bar" else (name,)
-            if any(_overrides(each, one) for each in self.members for one in heard):
+            if any(overrides(each, one) for each in self.members for one in heard):
                 setattr(self, name, getattr(self, f"_{name}"))
 
     @property
@@ -125,12 +128,7 @@ class Team(Strategy):
         session = cast("Session", self._running)
         self._seats = [_Seat(session, number) for number in range(len(self.members))]
         for member, seat in zip(self.members, self._seats, strict=True):
-            if member._desk is not None:
-                raise ConfigError(
-                    f"this {type(member).__name__} has run already, and what it kept would go on",
-                    hint=f"make a new one for each run: {type(member).__name__}()",
-                )
-            object.__setattr__(member, "_desk", seat)
+            take_desk(member, cast("Desk", seat))
             member._take_seat(None)
             session.owner = seat.number
             member.on_start()
@@ -332,7 +330,3 @@ class _Seat:
                 f"order {order_id} is another strategy's", hint="a strategy has its own orders only"
             )
         return order_id
-
-
-def _overrides(strategy: Strategy, name: str) -> bool:
-    return getattr(type(strategy), name) is not getattr(Strategy, name)

@@ -29,6 +29,7 @@ if TYPE_CHECKING:
 __all__ = ["TIME_UNITS", "Ticks"]
 
 NS_PER_UNIT = {"s": 10**9, "ms": 10**6, "us": 10**3, "ns": 1}
+NS_PER_DAY = 86_400 * 10**9
 TIME_UNITS = tuple(NS_PER_UNIT)
 
 Number = float | int | str | Decimal
